@@ -1,0 +1,36 @@
+"""Where the outside systems are: read from the environment, else the laptop default.
+
+Every variable is listed in `.env.example`. Precedence: process environment, then `.env`, then
+`data/demo.env` (written by the demo shop, so that `python -m flows.daily` finds its database).
+Nothing here opens a connection.
+"""
+
+import datetime as dt
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DATA = REPOSITORY / "data"
+
+
+class Settings(BaseSettings):
+    """The platform's configuration; field `shop_dsn` is the variable `SHOP_DSN`, and so on."""
+
+    model_config = SettingsConfigDict(
+        env_file=(DATA / "demo.env", REPOSITORY / ".env"), env_ignore_empty=True, extra="ignore"
+    )
+
+    shop_dsn: SecretStr = SecretStr("")
+    shop_timezone: ZoneInfo = ZoneInfo("UTC")
+    clickstream_uri: str = (DATA / "clickstream").as_uri()
+    lake_uri: str = (DATA / "lake").as_uri()
+    spark_remote: str = ""
+    warehouse: Literal["duckdb"] = "duckdb"
+    duckdb_path: Path = DATA / "warehouse.duckdb"
+    retry_delay_seconds: float = Field(default=300, ge=0)
+    extract_overlap: dt.timedelta = dt.timedelta(hours=1)
+    quarantine_threshold: float = Field(default=0.05, ge=0, le=1)
