@@ -17,12 +17,20 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 DATA = REPOSITORY / "data"
 
 
-class Settings(BaseSettings):
-    """The platform's configuration; field `shop_dsn` is the variable `SHOP_DSN`, and so on."""
-
+class _Environment(BaseSettings):
     model_config = SettingsConfigDict(
         env_file=(DATA / "demo.env", REPOSITORY / ".env"), env_ignore_empty=True, extra="ignore"
     )
+
+
+class RetrySettings(_Environment):
+    """Read when the tasks are defined, so apart from the rest: a wrong DSN must not break an import."""
+
+    retry_delay_seconds: float = Field(default=300, ge=0)
+
+
+class Settings(_Environment):
+    """The platform's configuration; field `shop_dsn` is the variable `SHOP_DSN`, and so on."""
 
     shop_dsn: SecretStr = SecretStr("")
     shop_timezone: ZoneInfo = ZoneInfo("UTC")
@@ -31,6 +39,5 @@ class Settings(BaseSettings):
     spark_remote: str = ""
     warehouse: Literal["duckdb"] = "duckdb"
     duckdb_path: Path = DATA / "warehouse.duckdb"
-    retry_delay_seconds: float = Field(default=300, ge=0)
     extract_overlap: dt.timedelta = dt.timedelta(hours=1)
     quarantine_threshold: float = Field(default=0.05, ge=0, le=1)

@@ -1,0 +1,68 @@
+"""The shop's PostgreSQL: how to reach it, and what its refusals mean."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import parse_dsn
+
+from blocks.failures import PermanentFailure, TransientFailure
+from blocks.settings import Settings
+
+CONNECT_TIMEOUT_SECONDS = 10
+# A statement that runs longer than the whole nightly window is stuck, not slow.
+STATEMENT_TIMEOUT_SECONDS = 3600
+# What libpq says when trying again cannot help.
+FINAL_REFUSALS = ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry")
+
+
+@contextmanager
+def shop_connection() -> Iterator[Connection]:
+    """A connection to `SHOP_DSN` in UTC, closed at the end.
+
+    Raises PermanentFailure if the DSN is missing or refused, TransientFailure if nobody answers or the
+    connection is lost; neither message holds the password.
+    """
+    dsn = Settings().shop_dsn.get_secret_value()
+    if not dsn:
+        raise PermanentFailure("SHOP_DSN is not set: point it at the shop's PostgreSQL, or run `make demo`")
+    try:
+        where = _describe(dsn)
+        connection = psycopg2.connect(
+            dsn,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            options=f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s",
+            keepalives_idle=30,
+            client_encoding="UTF8",
+        )
+    except psycopg2.ProgrammingError as error:
+        raise PermanentFailure(f"SHOP_DSN is not a PostgreSQL connection string: {type(error).__name__}") from None
+    except psycopg2.OperationalError as error:
+        raise _refusal(where, str(error)) from None
+    try:
+        yield connection
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        raise TransientFailure(f"the shop's database at {where} broke off: {str(error).strip()}") from error
+    except psycopg2.errors.InsufficientPrivilege as error:
+        raise PermanentFailure(
+            f"the shop's database at {where} refuses: {error.diag.message_primary}; grant SELECT to its user"
+        ) from None
+    finally:
+        connection.close()
+
+
+def _describe(dsn: str) -> str:
+    parts = parse_dsn(dsn)
+    return f"{parts.get('host', 'localhost')}:{parts.get('port', '5432')}/{parts.get('dbname', '')}"
+
+
+def _refusal(where: str, message: str) -> PermanentFailure | TransientFailure:
+    reason = message.strip().splitlines()[-1]
+    if any(refusal in message for refusal in FINAL_REFUSALS):
+        return PermanentFailure(
+            f"the shop's database at {where} refuses the connection ({reason}); correct SHOP_DSN"
+        )
+    return TransientFailure(
+        f"the shop's database at {where} cannot be reached ({reason}); start it, or correct SHOP_DSN"
+    )

@@ -1,0 +1,65 @@
+"""Row-level building blocks of the jobs: flag, deduplicate, hold to a schema. Pure, on any Spark engine."""
+
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+REJECT_REASON = "reject_reason"
+
+
+class SchemaMismatch(Exception):
+    """A transform's output is not what its declared schema promises; lists every difference."""
+
+
+def flag(rows: DataFrame, rules: dict[str, Column]) -> DataFrame:
+    """Add `reject_reason`: the name of the first rule that a row breaks, or null.
+
+    A rule that evaluates to null counts as broken: a row must prove that it is valid.
+    """
+    reason = reduce(
+        lambda outcome, rule: F.when(~F.coalesce(rule[1], F.lit(False)), F.lit(rule[0])).otherwise(outcome),
+        reversed(list(rules.items())),
+        F.lit(None).cast("string"),
+    )
+    return rows.withColumn(REJECT_REASON, reason)
+
+
+def first_per_key(rows: DataFrame, key: str, order: list[Column]) -> DataFrame:
+    """One row per key: the first by `order`, which must be a total order among rows of one key.
+
+    Only rows whose key occurs more than once go through the window: on wide rows with few duplicates
+    that is several times cheaper than a window, or `dropDuplicates`, over everything.
+    """
+    repeated = rows.groupBy(key).count().where("count > 1").select(key)
+    ranked = rows.join(F.broadcast(repeated), key, "left_semi").withColumn(
+        "_rank", F.row_number().over(Window.partitionBy(key).orderBy(*order))
+    )
+    kept = ranked.where("_rank = 1").drop("_rank")
+    single = rows.join(F.broadcast(repeated), key, "left_anti")
+    return single.unionByName(kept)
+
+
+def surplus(rows: DataFrame, key: str) -> int:
+    """How many rows `first_per_key` would drop."""
+    repeated = rows.groupBy(key).count().where("count > 1")
+    return repeated.agg(F.sum(F.col("count") - 1)).first()[0] or 0
+
+
+def require_schema(rows: DataFrame, schema: StructType) -> DataFrame:
+    """Return `rows` unchanged if its columns are exactly those declared (names, order and types).
+
+    Raises SchemaMismatch otherwise.
+    """
+    declared = _columns(schema)
+    actual = _columns(rows.schema)
+    if actual != declared:
+        missing = sorted(set(declared) - set(actual))
+        unexpected = sorted(set(actual) - set(declared))
+        raise SchemaMismatch(f"declared but not produced: {missing}; produced but not declared: {unexpected}")
+    return rows
+
+
+def _columns(schema: StructType) -> list[tuple[str, str]]:
+    return [(field.name, field.dataType.simpleString()) for field in schema.fields]

@@ -1,0 +1,196 @@
+"""From bronze to silver, the same way for every table: check, then publish.
+
+*check* types each bronze row that silver has not seen and gives it a reject reason or none; the result,
+`checked.<table>`, is what the bronze gate judges. *publish* upserts the valid rows and quarantines the
+others. Neither decides whether the run may go on, and both may be repeated at any time.
+"""
+
+import argparse
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import DateType, StringType, StructField, StructType, TimestampType
+
+from spark_jobs.lake import Lake
+from spark_jobs.rows import REJECT_REASON, first_per_key, require_schema, surplus
+from spark_jobs.session import spark_session
+from spark_jobs.upsert import CountMismatch, Upserted, overwrite, upsert
+
+# Grain: one rejected row. `origin` says where it came from, `occurred_at` when it was true.
+QUARANTINE = StructType(
+    [
+        StructField("quarantine_id", StringType()),
+        StructField("source", StringType()),
+        StructField("ds", DateType()),
+        StructField("reason", StringType()),
+        StructField("key", StringType()),
+        StructField("occurred_at", TimestampType()),
+        StructField("origin", StringType()),
+        StructField("raw", StringType()),
+    ]
+)
+# What `check` adds to silver's columns.
+AUDIT_COLUMNS = ["ds", "key", "occurred_at", "origin", "raw", REJECT_REASON]
+
+
+@dataclass(frozen=True)
+class SilverJob:
+    """How one silver table comes from its bronze table."""
+
+    table: str
+    key: str
+    bronze: StructType
+    silver: StructType
+    check: Callable[[DataFrame, str], DataFrame]
+    """(new bronze rows, business time zone) -> silver's columns and AUDIT_COLUMNS, one row per bronze row."""
+    order: Callable[[], list[Column]]
+    """The rule for duplicates: the first row of a key in this total order is the one that counts."""
+    wins_by: list[str]
+    wins: str
+    """The same rule against the row that silver has, for `upsert`."""
+
+    def transform(self, checked: DataFrame) -> DataFrame:
+        """The valid rows, one per key, in silver's schema."""
+        valid = checked.where(F.col(REJECT_REASON).isNull()).drop(*AUDIT_COLUMNS)
+        return require_schema(first_per_key(valid, self.key, self.order()), self.silver)
+
+    def rejected(self, checked: DataFrame) -> DataFrame:
+        """The other rows, in QUARANTINE's schema, one per quarantine_id."""
+        rows = checked.where(F.col(REJECT_REASON).isNotNull()).select(
+            F.sha2(F.concat_ws("|", "origin", "raw"), 256).alias("quarantine_id"),
+            F.lit(self.table).alias("source"),
+            "ds",
+            F.col(REJECT_REASON).alias("reason"),
+            "key",
+            "occurred_at",
+            "origin",
+            "raw",
+        )
+        return require_schema(first_per_key(rows, "quarantine_id", [F.col("ds")]), QUARANTINE)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The outcome of `check`: counts of rows, and the bronze version it has come to."""
+
+    table: str
+    bronze_version: int
+    rows_in: int
+    rejected: dict[str, int]
+    """Rows per reject reason."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """The outcome of `publish`, in rows: rows_in = rows_out + duplicates + quarantined."""
+
+    table: str
+    rows_in: int
+    rows_out: int
+    duplicates: int
+    quarantined: int
+
+
+def check(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, full: bool = False) -> Checked:
+    """Write `checked.<table>`: the bronze rows that silver has not taken in yet (`full`: all of them)."""
+    since = None if full else lake.progress(f"silver.{job.table}", "bronze")
+    files, version = lake.files_since(f"bronze.{job.table}", since)
+    bronze = spark.read.schema(job.bronze).parquet(*files) if files else spark.createDataFrame([], job.bronze)
+    rows_in = overwrite(job.check(bronze, timezone), lake, f"checked.{job.table}")
+    reasons = (
+        lake.read(spark, f"checked.{job.table}")
+        .where(F.col(REJECT_REASON).isNotNull())
+        .groupBy(REJECT_REASON)
+        .count()
+        .orderBy(REJECT_REASON)
+    )
+    return Checked(
+        table=job.table,
+        bronze_version=version or 0,
+        rows_in=rows_in,
+        rejected=dict(reasons.collect()) if rows_in else {},
+    )
+
+
+def publish(spark: SparkSession, lake: Lake, job: SilverJob, checked: Checked, full: bool = False) -> Published:
+    """Bring `checked.<table>` into silver and quarantine, then mark how far silver has come.
+
+    `full` replaces both tables instead. Raises CountMismatch if rows got lost or were counted twice.
+    """
+    name, quarantine = f"silver.{job.table}", f"quarantine.{job.table}"
+    if not checked.rows_in and not full and lake.table(name) and lake.table(quarantine):
+        lake.mark_progress(name, "bronze", checked.bronze_version)
+        return Published(job.table, rows_in=0, rows_out=0, duplicates=0, quarantined=0)
+
+    rows = lake.read(spark, f"checked.{job.table}")
+    quarantined = sum(checked.rejected.values())
+    if full:
+        overwrite(job.rejected(rows), lake, quarantine)
+        upserted = Upserted(written=overwrite(job.transform(rows), lake, name), stale=0)
+    else:
+        upsert(spark, job.rejected(rows), lake, quarantine, "quarantine_id", [], "false")
+        upserted = upsert(spark, job.transform(rows), lake, name, job.key, job.wins_by, job.wins)
+    repeated = surplus(rows.where(F.col(REJECT_REASON).isNull()), job.key) if checked.rows_in else 0
+    published = Published(
+        table=job.table,
+        rows_in=checked.rows_in,
+        rows_out=upserted.written,
+        duplicates=repeated + upserted.stale,
+        quarantined=quarantined,
+    )
+    accounted = published.rows_out + published.duplicates + published.quarantined
+    if published.rows_in != accounted:
+        raise CountMismatch(f"{name}: {published.rows_in} rows came in, {accounted} are accounted for: {published}")
+    lake.mark_progress(name, "bronze", checked.bronze_version)
+    return published
+
+
+def change_log_job(
+    table: str, key: str, schema: StructType, check: Callable[[DataFrame, str], DataFrame]
+) -> SilverJob:
+    """The job of a table whose bronze is a change log in `schema`, unique on (key, updated_at)."""
+    others = [name for name in schema.fieldNames() if name != "updated_at"]
+    return SilverJob(
+        table=table,
+        key=key,
+        bronze=schema,
+        silver=schema,
+        check=check,
+        order=lambda: [F.col("updated_at").desc(), *map(F.col, others)],
+        wins_by=["updated_at"],
+        wins="new.updated_at > old.updated_at",
+    )
+
+
+def audit_change_log(flagged: DataFrame, table: str, key: str, timezone: str) -> DataFrame:
+    """Add AUDIT_COLUMNS to the flagged rows of a change log; `raw` is the row as JSON, rejected rows only."""
+    source_columns = [name for name in flagged.columns if name != REJECT_REASON]
+    return flagged.withColumns(
+        {
+            "ds": business_date(timezone),
+            "key": F.col(key).cast("string"),
+            "occurred_at": F.col("updated_at"),
+            "origin": F.concat(F.lit(f"{table}/"), F.coalesce(F.col(key).cast("string"), F.lit("null"))),
+            "raw": F.when(F.col(REJECT_REASON).isNotNull(), F.to_json(F.struct(*source_columns))),
+        }
+    )
+
+
+def business_date(timezone: str) -> Column:
+    """The shop's business day on which a row's current version was written."""
+    return F.to_date(F.from_utc_timestamp("updated_at", timezone))
+
+
+def run_as_script(job: SilverJob) -> None:
+    """`spark-submit` entry point: check and publish one table, without the gate between."""
+    arguments = argparse.ArgumentParser(description=f"bronze.{job.table} to silver.{job.table}")
+    arguments.add_argument("--lake", required=True, help="root URI of the lake")
+    arguments.add_argument("--timezone", default="UTC", help="the shop's business time zone")
+    arguments.add_argument("--full", action="store_true", help="rebuild from all of bronze")
+    options = arguments.parse_args()
+    lake, spark = Lake(options.lake), spark_session(os.environ.get("SPARK_REMOTE", ""))
+    checked = check(spark, lake, job, options.timezone, options.full)
+    print(publish(spark, lake, job, checked, options.full))

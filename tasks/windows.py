@@ -1,0 +1,50 @@
+"""Which rows a run for `ds` is about: half-open windows on `updated_at`, and spans of clickstream days.
+
+A run covers its own business day. If days before it were never covered (the first run, a missed morning),
+it covers them too: gold equals the source after any run, not only after an unbroken chain of runs.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True)
+class Window:
+    """`start <= updated_at < end`; `start` None reaches back to the first row."""
+
+    start: dt.datetime | None
+    end: dt.datetime
+
+
+def day_start(day: dt.date, timezone: ZoneInfo) -> dt.datetime:
+    """Midnight at which the business day begins."""
+    return dt.datetime.combine(day, dt.time(), tzinfo=timezone)
+
+
+def extraction_window(
+    ds: dt.date, covered_until: dt.datetime | None, timezone: ZoneInfo, overlap: dt.timedelta
+) -> Window:
+    """The window of a run for `ds` when everything before `covered_until` has been extracted.
+
+    It begins `overlap` early, for rows that long transactions committed late.
+    """
+    begin, end = day_start(ds, timezone), day_start(ds + dt.timedelta(days=1), timezone)
+    if covered_until is None:
+        return Window(start=None, end=end)
+    return Window(start=min(begin, covered_until) - overlap, end=end)
+
+
+def clickstream_days(ds: dt.date, covered_day: dt.date | None, available: list[dt.date]) -> list[dt.date]:
+    """The day folders that a run for `ds` reads when folders up to `covered_day` have been read.
+
+    Its own day always: late files for an old day are picked up by running that day again.
+    """
+    return sorted(
+        day for day in available if day == ds or (day < ds and (covered_day is None or day > covered_day))
+    )
+
+
+def previous_business_date(now: dt.datetime, timezone: ZoneInfo) -> dt.date:
+    """Yesterday, as the shop's calendar has it at `now` (an aware time)."""
+    return now.astimezone(timezone).date() - dt.timedelta(days=1)
