@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -41,3 +41,8 @@ class Settings(_Environment):
     duckdb_path: Path = DATA / "warehouse.duckdb"
     extract_overlap: dt.timedelta = dt.timedelta(hours=1)
     quarantine_threshold: float = Field(default=0.05, ge=0, le=1)
+
+    @field_validator("clickstream_uri", "lake_uri")
+    @classmethod
+    def _path_as_uri(cls, value: str) -> str:
+        return value if "://" in value else Path(value).resolve().as_uri()

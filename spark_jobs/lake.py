@@ -7,8 +7,9 @@ in `spark_jobs/upsert.py`; this module only reads Delta logs and sets progress m
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.dataset as pads
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from pyspark.sql import DataFrame, SparkSession
 
 
@@ -23,10 +24,10 @@ class Lake:
         layer, table = name.split(".")
         return f"{self.root.rstrip('/')}/{layer}/{table}"
 
-    def table(self, name: str, version: int | None = None) -> DeltaTable | None:
-        """The Delta table as of `version` (default: now), or None if it does not exist yet."""
+    def table(self, name: str) -> DeltaTable | None:
+        """The Delta table as it is now, or None if it does not exist yet."""
         try:
-            return DeltaTable(self.uri(name), version=version)
+            return DeltaTable(self.uri(name))
         except TableNotFoundError:
             return None
 
@@ -43,11 +44,25 @@ class Lake:
         table = self.table(name)
         if table is None:
             return [], None
-        files = table.file_uris()
-        if version is not None:
-            before = self.table(name, version=version)
-            files = sorted(set(files) - set(before.file_uris() if before else []))
-        return [_as_uri(file) for file in files], table.version()
+        files = set(table.file_uris()) - self._files_at(name, version)
+        return sorted(_as_uri(file) for file in files), table.version()
+
+    def rows_since(self, name: str, version: int | None) -> pads.Dataset:
+        """The rows of `files_since` as an Arrow dataset, read lazily."""
+        table = DeltaTable(self.uri(name))
+        dataset = table.to_pyarrow_dataset()
+        before = {file.rsplit("/", 1)[-1] for file in self._files_at(name, version)}
+        added = [part for part in dataset.get_fragments() if part.path.rsplit("/", 1)[-1] not in before]
+        return pads.FileSystemDataset(added, dataset.schema, dataset.format, dataset.filesystem)
+
+    def _files_at(self, name: str, version: int | None) -> set[str]:
+        if version is None:
+            return set()
+        try:
+            return set(DeltaTable(self.uri(name), version=version).file_uris())
+        except DeltaError:
+            # The log of that version has been cleaned up: everything counts as new.
+            return set()
 
     def progress(self, name: str, reader_of: str) -> int | None:
         """The version of `reader_of` up to which this table has taken everything in, or None."""

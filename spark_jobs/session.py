@@ -1,26 +1,52 @@
-"""The Spark session: Sail embedded in this process, or an Apache Spark named by `SPARK_REMOTE`.
+"""The Spark session: Sail embedded in this process, or the Apache Spark named by `SPARK_REMOTE`.
 
-Both are reached over Spark Connect, so the jobs see one API. Jobs never call this: they get a session.
+All are reached over Spark Connect, so the jobs see one API. Jobs never call this: they get a session.
 """
 
 import os
 from functools import cache
+from threading import Lock
+from typing import Any
 
 from pyspark.sql import SparkSession
 
+from spark_jobs.apache_spark import LocalSpark
+
+_one_at_a_time = Lock()
+# A server stops when it is collected: keep each as long as the process.
+_servers: list[Any] = []
+
+
+def spark_session(remote: str) -> SparkSession:
+    """The process's one session for `remote`. It computes in UTC.
+
+    '' is Sail in this process; `local[2]` or `local[*]` an Apache Spark started on this machine, which ends
+    with this process; `sc://host:port` a Spark Connect server with Delta that somebody else runs.
+    """
+    # Flows ask from several threads at once: two of them must not start two servers.
+    with _one_at_a_time:
+        return _session(remote)
+
 
 @cache
-def spark_session(remote: str) -> SparkSession:
-    """The process's one session for `remote`: '' is Sail; `sc://host:port` or `local[2]` is Apache Spark.
-
-    Sessions compute in UTC.
-    """
-    session = SparkSession.builder.remote(remote or _start_sail()).create()
+def _session(remote: str) -> SparkSession:
+    session = SparkSession.builder.remote(_address(remote)).create()
     session.conf.set("spark.sql.session.timeZone", "UTC")
     return session
 
 
-@cache
+def _address(remote: str) -> str:
+    if remote.startswith("sc://"):
+        return remote
+    if remote == "local" or remote.startswith("local["):
+        spark = LocalSpark(remote)
+        _servers.append(spark)
+        return spark.url
+    if remote:
+        raise ValueError(f"SPARK_REMOTE is '{remote}': it must be empty, local[N], local[*] or sc://host:port")
+    return _start_sail()
+
+
 def _start_sail() -> str:
     # Sail logs each request at INFO; it reads this variable once, at its start.
     os.environ.setdefault("RUST_LOG", "error")
@@ -29,9 +55,5 @@ def _start_sail() -> str:
     server = SparkConnectServer(ip="127.0.0.1", port=0)
     server.start(background=True)
     host, port = server.listening_address
-    # The server stops when it is collected: keep it as long as the process.
     _servers.append(server)
     return f"sc://{host}:{port}"
-
-
-_servers: list[object] = []

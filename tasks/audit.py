@@ -30,7 +30,7 @@ def record_source_totals(connection: Connection, lake: Lake, window: Window) -> 
         "where (updated_at >= {}) is not true and order_id is not null group by order_date) to stdout (format csv, header)"
     ).format(end)
     later = sql.SQL(
-        "copy (select order_id from orders where updated_at >= {}) to stdout (format csv, header)"
+        "copy (select order_id from orders where updated_at >= {} and order_id is not null) to stdout (format csv, header)"
     ).format(end)
     for name, query, schema in (
         ("audit.order_totals", totals, TOTALS),

@@ -23,7 +23,7 @@ from spark_jobs.lake import Lake
 from tasks.bronze import append, covered_until, held_rows, unseen
 from tasks.copy_stream import interleave
 from tasks.extract import WORKERS, Extracted
-from tasks.windows import clickstream_days
+from tasks.windows import clickstream_days, previous_business_date
 
 BRONZE = "bronze.clickstream"
 # Grain: one row per line of a file as it was once seen.
@@ -57,8 +57,10 @@ def ingest_clickstream(ds: dt.date) -> Extracted:
     warnings += [f"clickstream file {name} is not one of {', '.join(ENDINGS)}" for name in ignored]
     known = _known_versions(lake, days)
     fresh = [file for file in files if (_name(file), _version(file)) not in known]
+    # A day that is not over may still get files: the next run reads its folder again.
+    covered = min(ds, previous_business_date(dt.datetime.now(dt.UTC), settings.shop_timezone))
     streams = [partial(_unseen_lines, source, lake, file) for file in fresh]
-    rows = append(lake, BRONZE, SCHEMA, interleave(streams, WORKERS), ds.toordinal())
+    rows = append(lake, BRONZE, SCHEMA, interleave(streams, WORKERS), covered.toordinal())
     return Extracted(table="clickstream", rows=rows, warnings=warnings)
 
 

@@ -21,7 +21,7 @@ from spark_jobs.lake import Lake
 from tasks.audit import record_source_totals
 from tasks.bronze import append, covered_until, held_rows, unseen
 from tasks.copy_stream import arrow_schema, copy_batches, copy_query, interleave
-from tasks.windows import Window, extraction_window
+from tasks.windows import Window, covered_to, extraction_window
 
 WORKERS = 2
 # Small enough that the keys of one chunk fit in memory many times over.
@@ -79,12 +79,12 @@ def extract_table(name: str, ds: dt.date) -> Extracted:
     )
     with shop_connection() as connection:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        covered = covered_to(window, _now(connection))
         if name == "orders":
             record_source_totals(connection, lake, window)
+        batches = window_batches(connection, lake, table, window)
         schema = arrow_schema(table.columns)
-        rows = append(
-            lake, f"bronze.{name}", schema, window_batches(connection, lake, table, window), int(window.end.timestamp())
-        )
+        rows = append(lake, f"bronze.{name}", schema, batches, int(covered.timestamp()))
     return Extracted(table=name, rows=rows)
 
 
@@ -158,6 +158,13 @@ def _chunk_batches(
             )
         except pa.ArrowInvalid as error:
             raise DataFailure(f"{table.name} holds a value that cannot be read: {error}") from error
+
+
+def _now(connection: Connection) -> dt.datetime:
+    """The source's clock at the transaction's start: its own, because it stamped `updated_at`."""
+    with connection.cursor() as cursor:
+        cursor.execute("select transaction_timestamp()")
+        return cursor.fetchone()[0]
 
 
 def _columns(connection: Connection, table: str) -> dict[str, str]:

@@ -35,6 +35,11 @@ def extraction_window(
     return Window(start=min(begin, covered_until) - overlap, end=end)
 
 
+def covered_to(window: Window, now: dt.datetime) -> dt.datetime:
+    """How far a window has been seen to its end at `now`: a day that is not over is not covered."""
+    return min(window.end, now)
+
+
 def clickstream_days(ds: dt.date, covered_day: dt.date | None, available: list[dt.date]) -> list[dt.date]:
     """The day folders that a run for `ds` reads when folders up to `covered_day` have been read.
 

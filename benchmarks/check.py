@@ -1,0 +1,79 @@
+"""Is what a contender wrote right? A fast wrong answer is no benchmark.
+
+Expected numbers come from the source tables and from the generator's arithmetic, not from any contender.
+"""
+
+import datetime as dt
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg2
+from deltalake import DeltaTable
+
+from benchmarks.data import DataSet
+
+_VALID_ORDERS = """
+select count(*), sum(amount), sum(amount) filter (where order_date = %(day)s)
+from orders
+where amount > 0 and amount <= 1000000 and quantity between 1 and 100 and order_date <= %(day)s
+    and status in ('pending', 'processing', 'shipped', 'delivered', 'cancelled')
+"""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a contender writes, below its lake folder, and what its daily sales cover."""
+
+    orders: str
+    clicks: str
+    sales: str
+    # The seed sums only orders dated the day itself; late-dated ones never reach its daily sales.
+    sales_of_the_day_only: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What silver and the daily sales must add up to."""
+
+    orders: int
+    revenue: Decimal
+    clicks: int
+    sales: Decimal
+
+
+def differences(data: DataSet, lake: Path, layout: Layout, days: int = 1) -> list[str]:
+    """What the lake got wrong after `days` days of equal volume, one line a figure; empty if it is right."""
+    expected, found = (asdict(answer) for answer in (_expected(data, layout, days), _found(data, lake, layout)))
+    return [f"{name}: {found[name]}, expected {expected[name]}" for name in expected if found[name] != expected[name]]
+
+
+def _expected(data: DataSet, layout: Layout, days: int) -> Answer:
+    last_day = data.day + dt.timedelta(days=days - 1)
+    with psycopg2.connect(data.dsn) as connection, connection.cursor() as cursor:
+        cursor.execute(_VALID_ORDERS, {"day": last_day})
+        orders, revenue, revenue_of_the_day = cursor.fetchone()
+    sales = revenue_of_the_day if layout.sales_of_the_day_only else revenue
+    return Answer(orders, revenue, days * data.clicks.valid, sales)
+
+
+def _found(data: DataSet, lake: Path, layout: Layout) -> Answer:
+    def ask(what: str, table: str) -> tuple[Any, ...]:
+        files = _files(lake / table.format(day=data.day))
+        with duckdb.connect() as connection:
+            row = connection.execute(f"select {what} from read_parquet($files)", {"files": files}).fetchone()
+        return row or ()
+
+    orders, revenue = ask("count(*), sum(amount)", layout.orders)
+    (clicks,) = ask("count(*)", layout.clicks)
+    (sales,) = ask("sum(total_revenue)", layout.sales)
+    return Answer(orders, revenue, clicks, sales)
+
+
+def _files(table: Path) -> list[str]:
+    """The live Parquet files of a Delta table, a Parquet folder or a single Parquet file."""
+    if (table / "_delta_log").is_dir():
+        return DeltaTable(table.as_uri()).file_uris()
+    return [str(table)] if table.is_file() else [str(file) for file in table.rglob("*.parquet")]

@@ -1,0 +1,140 @@
+{{
+    config(
+        materialized='incremental',
+        unique_key='event_date',
+        on_schema_change='fail'
+    )
+}}
+
+with
+
+clicks as (
+
+    select * from {{ ref('stg_clickstream') }}
+
+),
+
+days as (
+
+    select
+        event_date,
+        count(*) as total_events,
+        max(load_id) as load_id
+
+    from clicks
+
+    group by event_date
+
+),
+
+{% if is_incremental() %}
+
+    built_days as (
+
+        select * from {{ this }}
+
+    ),
+
+    -- A day that gained or changed an event has a newer load; one that lost an event has fewer.
+    changed_days as (
+
+        select
+            coalesce(days.event_date, built_days.event_date) as event_date,
+            coalesce(days.total_events, 0) as total_events,
+            coalesce(days.load_id, 0) as load_id
+
+        from days
+
+        full outer join built_days on days.event_date = built_days.event_date
+
+        where
+            coalesce(days.load_id, 0) <> coalesce(built_days.load_id, 0)
+            or coalesce(days.total_events, 0) <> coalesce(built_days.total_events, 0)
+
+    ),
+
+{% else %}
+
+    changed_days as (
+
+        select * from days
+
+    ),
+
+{% endif %}
+
+changed_clicks as (
+
+    select * from clicks
+
+    where event_date in (select changed_days.event_date from changed_days)
+
+),
+
+visitors as (
+
+    select
+        event_date,
+        count(distinct user_id) as total_visitors
+
+    from changed_clicks
+
+    group by event_date
+
+),
+
+-- An event without a session counts to a session named after its user.
+sessions as (
+
+    select
+        event_date,
+        coalesce(session_id, user_id) as session_key,
+        max(case when event_type = 'product_view' then 1 else 0 end) as has_product_view,
+        max(case when event_type = 'add_to_cart' then 1 else 0 end) as has_add_to_cart,
+        max(case when event_type = 'checkout' then 1 else 0 end) as has_checkout,
+        max(case when event_type = 'purchase' then 1 else 0 end) as has_purchase
+
+    from changed_clicks
+
+    group by event_date, coalesce(session_id, user_id)
+
+),
+
+session_steps as (
+
+    select
+        event_date,
+        count(*) as total_sessions,
+        sum(has_product_view) as product_view_sessions,
+        sum(has_add_to_cart) as add_to_cart_sessions,
+        sum(has_checkout) as checkout_sessions,
+        sum(has_purchase) as purchase_sessions
+
+    from sessions
+
+    group by event_date
+
+),
+
+final as (
+
+    select
+        changed_days.event_date,
+        changed_days.total_events,
+        coalesce(visitors.total_visitors, 0) as total_visitors,
+        coalesce(session_steps.total_sessions, 0) as total_sessions,
+        coalesce(session_steps.product_view_sessions, 0) as product_view_sessions,
+        coalesce(session_steps.add_to_cart_sessions, 0) as add_to_cart_sessions,
+        coalesce(session_steps.checkout_sessions, 0) as checkout_sessions,
+        coalesce(session_steps.purchase_sessions, 0) as purchase_sessions,
+        changed_days.load_id
+
+    from changed_days
+
+    left join visitors on changed_days.event_date = visitors.event_date
+
+    left join session_steps on changed_days.event_date = session_steps.event_date
+
+)
+
+select * from final

@@ -1,0 +1,28 @@
+with
+
+source as (
+
+    select * from {{ source('silver', 'customers') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        cast(customer_id as {{ dbt.type_bigint() }}) as customer_id,
+        cast(load_id as {{ dbt.type_bigint() }}) as load_id,
+
+        -- text
+        cast(customer_name as {{ dbt.type_string() }}) as customer_name,
+        cast(customer_segment as {{ dbt.type_string() }}) as customer_segment,
+        cast(region as {{ dbt.type_string() }}) as region,
+
+        -- times
+        updated_at
+
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,30 @@
+with
+
+source as (
+
+    select * from {{ source('silver', 'products') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        cast(product_id as {{ dbt.type_bigint() }}) as product_id,
+        cast(load_id as {{ dbt.type_bigint() }}) as load_id,
+
+        -- text
+        cast(product_name as {{ dbt.type_string() }}) as product_name,
+        cast(category as {{ dbt.type_string() }}) as category,
+
+        -- numbers
+        cast(unit_cost as numeric(12, 2)) as unit_cost,
+
+        -- times
+        updated_at
+
+    from source
+
+)
+
+select * from renamed

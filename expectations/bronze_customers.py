@@ -1,0 +1,31 @@
+"""Bronze gate for customers, on `checked.customers`. Grain: one row per version of a customer new to silver."""
+
+import great_expectations.expectations as gxe
+
+from expectations.suite import CRITICAL, WARNING, Norms, Suite, accepted, quarantined, usual_size
+
+
+def expectations(norms: Norms) -> list[gxe.Expectation]:
+    """Keys, and the attributes that the boards group by."""
+    return [
+        accepted(norms),
+        gxe.ExpectCompoundColumnsToBeUnique(
+            column_list=["customer_id", "updated_at"],
+            severity=CRITICAL,
+            meta={"consequence": "two versions of a customer cannot be put in order: the source has no key"},
+        ),
+        quarantined(gxe.ExpectColumnValuesToNotBeNull, column="customer_id"),
+        *(
+            gxe.ExpectColumnValuesToNotBeNull(
+                column=column,
+                mostly=0.99,
+                severity=WARNING,
+                meta={"consequence": f"sales of these customers show under no {column}"},
+            )
+            for column in ("customer_segment", "region")
+        ),
+        *usual_size(norms),
+    ]
+
+
+SUITE = Suite(name="customers", key=["customer_id"], expectations=expectations)

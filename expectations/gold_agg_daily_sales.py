@@ -1,0 +1,31 @@
+"""Gold gate for agg_daily_sales. Grain: one row per (order_date, category, region, customer_segment)."""
+
+import great_expectations.expectations as gxe
+
+from expectations.suite import CRITICAL, WARNING, Norms, Suite
+
+KEY = ["order_date", "category", "region", "customer_segment"]
+
+
+def expectations(norms: Norms) -> list[gxe.Expectation]:
+    """One row per group, counts and money that can be."""
+    wrong = {"consequence": "the sales board shows a figure that cannot be"}
+    return [
+        gxe.ExpectCompoundColumnsToBeUnique(column_list=KEY, severity=CRITICAL, meta=wrong),
+        gxe.ExpectColumnValuesToNotBeNull(column="order_date", severity=CRITICAL, meta=wrong),
+        gxe.ExpectColumnValuesToBeBetween(column="total_orders", min_value=1, severity=CRITICAL, meta=wrong),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="total_revenue", min_value=0, strict_min=True, severity=CRITICAL, meta=wrong
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="profit_margin_pct",
+            min_value=-100,
+            max_value=100,
+            mostly=0.99,
+            severity=WARNING,
+            meta={"consequence": "a unit cost or a price is probably wrong"},
+        ),
+    ]
+
+
+SUITE = Suite(name="agg_daily_sales", key=KEY, expectations=expectations)

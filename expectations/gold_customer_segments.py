@@ -1,0 +1,23 @@
+"""Gold gate for customer_segments. Grain: one row per customer who has ordered."""
+
+import great_expectations.expectations as gxe
+
+from expectations.suite import CRITICAL, Norms, Suite
+
+
+def expectations(norms: Norms) -> list[gxe.Expectation]:
+    """One row per customer, scores within 1-5."""
+    wrong = {"consequence": "campaigns would address the wrong customers"}
+    return [
+        gxe.ExpectColumnValuesToNotBeNull(column="customer_id", severity=CRITICAL, meta=wrong),
+        gxe.ExpectColumnValuesToBeUnique(column="customer_id", severity=CRITICAL, meta=wrong),
+        *(
+            gxe.ExpectColumnValuesToBeBetween(
+                column=score, min_value=1, max_value=5, severity=CRITICAL, meta=wrong
+            )
+            for score in ("r_score", "f_score", "m_score")
+        ),
+    ]
+
+
+SUITE = Suite(name="customer_segments", key=["customer_id"], expectations=expectations)

@@ -1,0 +1,33 @@
+"""Gold gate for dim_customers. Grain: one row per customer, inferred ones included."""
+
+import great_expectations.expectations as gxe
+
+from expectations.suite import CRITICAL, WARNING, Norms, Suite
+
+
+def expectations(norms: Norms) -> list[gxe.Expectation]:
+    """One row per customer, with totals that can be."""
+    return [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="customer_id", severity=CRITICAL, meta={"consequence": "orders of nobody"}
+        ),
+        gxe.ExpectColumnValuesToBeUnique(
+            column="customer_id", severity=CRITICAL, meta={"consequence": "joins to it double the sales"}
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="lifetime_amount",
+            min_value=0,
+            severity=CRITICAL,
+            meta={"consequence": "segments rank these customers wrongly"},
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="is_unknown",
+            value_set=[False],
+            mostly=0.95,
+            severity=WARNING,
+            meta={"consequence": "many orders name customers that the shop has not sent"},
+        ),
+    ]
+
+
+SUITE = Suite(name="dim_customers", key=["customer_id"], expectations=expectations)

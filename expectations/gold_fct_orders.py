@@ -1,0 +1,58 @@
+"""Gold gate for fct_orders, on the rows that this run's load changed. Grain: one row per order.
+
+Uniqueness over the whole table, relationships and money identities are dbt tests.
+"""
+
+import great_expectations.expectations as gxe
+
+from expectations.suite import CRITICAL, WARNING, Norms, Suite
+from spark_jobs.silver_orders import MAX_AMOUNT, MAX_QUANTITY, STATUSES
+
+# A tenth of the orders without a customer or product: a dimension was not loaded, not merely late.
+KNOWN_SHARE = 0.9
+
+
+def expectations(norms: Norms) -> list[gxe.Expectation]:
+    """The seed's rules again, now against mistakes of our own; and references that should resolve."""
+    wrong = {"consequence": "every aggregate with these rows is wrong"}
+    return [
+        gxe.ExpectColumnValuesToNotBeNull(column="order_id", severity=CRITICAL, meta=wrong),
+        gxe.ExpectColumnValuesToBeUnique(column="order_id", severity=CRITICAL, meta=wrong),
+        gxe.ExpectColumnValuesToNotBeNull(column="customer_id", severity=CRITICAL, meta=wrong),
+        gxe.ExpectColumnValuesToNotBeNull(column="order_amount", severity=CRITICAL, meta=wrong),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="order_amount",
+            min_value=0,
+            strict_min=True,
+            max_value=MAX_AMOUNT,
+            severity=CRITICAL,
+            meta=wrong,
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="quantity", min_value=1, max_value=MAX_QUANTITY, severity=CRITICAL, meta=wrong
+        ),
+        gxe.ExpectColumnValuesToBeInSet(column="status", value_set=STATUSES, severity=CRITICAL, meta=wrong),
+        *_references("is_unknown_customer", "customer"),
+        *_references("is_unknown_product", "product"),
+    ]
+
+
+def _references(column: str, dimension: str) -> list[gxe.Expectation]:
+    return [
+        gxe.ExpectColumnValuesToBeInSet(
+            column=column,
+            value_set=[False],
+            mostly=KNOWN_SHARE,
+            severity=CRITICAL,
+            meta={"consequence": f"sales by {dimension} are mostly 'unknown': was {dimension}s extracted?"},
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column=column,
+            value_set=[False],
+            severity=WARNING,
+            meta={"consequence": f"these orders count under the {dimension} 'unknown' until it arrives"},
+        ),
+    ]
+
+
+SUITE = Suite(name="fct_orders", key=["order_id"], expectations=expectations)

@@ -1,0 +1,62 @@
+"""What a suite is: a table's expectations, each with a severity, built for one run.
+
+A critical failure stops everything downstream; a warning is recorded and told. Values are judged here,
+shape in spark_jobs, relations and money identities in dbt.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import great_expectations.expectations as gxe
+
+CRITICAL, WARNING = "critical", "warning"
+
+
+@dataclass(frozen=True)
+class Norms:
+    """What a run is held against: the share of rows that may be rejected, and the usual number of rows."""
+
+    quarantine_threshold: float
+    usual_rows: tuple[int, int] | None = None
+    """Lowest and highest number of rows that would surprise nobody; None while there is too little history."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The expectations of one table. `key` names the columns shown as samples of unexpected rows."""
+
+    name: str
+    key: list[str]
+    expectations: Callable[[Norms], list[gxe.Expectation]]
+
+
+def accepted(norms: Norms) -> gxe.Expectation:
+    """Critical: no more than the threshold's share of a bronze batch is rejected by the row rules."""
+    return gxe.ExpectColumnValuesToBeNull(
+        column="reject_reason",
+        mostly=1 - norms.quarantine_threshold,
+        severity=CRITICAL,
+        meta={"consequence": "so many rows are rejected that the day's figures would mislead"},
+    )
+
+
+def usual_size(norms: Norms) -> list[gxe.Expectation]:
+    """Warning: the batch has about as many rows as the batches of recent runs."""
+    if norms.usual_rows is None:
+        return []
+    low, high = norms.usual_rows
+    return [
+        gxe.ExpectTableRowCountToBeBetween(
+            min_value=low,
+            max_value=high,
+            severity=WARNING,
+            meta={"consequence": "the source may have delivered only a part, or something twice"},
+        )
+    ]
+
+
+def quarantined(expectation: type[gxe.Expectation], **arguments: object) -> gxe.Expectation:
+    """Warning: a row rule. The rows that break it are in quarantine already; this counts and shows them."""
+    return expectation(
+        severity=WARNING, meta={"consequence": "these rows are in quarantine, not in the figures"}, **arguments
+    )

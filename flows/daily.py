@@ -1,0 +1,41 @@
+"""The daily run: yesterday's orders, customers, products and clicks become tested marts.
+
+    python -m flows.daily 2024-01-15
+"""
+
+import datetime as dt
+
+from prefect import flow
+
+from flows.dbt_build import dbt_build
+from flows.extract import extract
+from flows.notify import notify
+from flows.quality_bronze import quality_bronze
+from flows.quality_gold import quality_gold
+from flows.transform import transform
+from tasks.business_day import business_day
+from tasks.command_line import run_from_command_line
+from tasks.run import recorded_run
+from tasks.warehouse import publish_warehouse, staged_warehouse
+
+NAME = "daily-ecommerce-pipeline"
+
+
+@flow(name=NAME)
+def daily_ecommerce_pipeline(ds: dt.date | None = None) -> None:
+    """Bring the marts up to the end of business day `ds` (default: the day before the scheduled start).
+
+    Running a day again, after whatever happened, gives the same result. Raises PipelineFailure.
+    """
+    day = business_day(ds)
+    with recorded_run(NAME, day, tell=notify) as run, staged_warehouse() as warehouse:
+        run.extracted = run.timed(extract, day)
+        run.checked, run.warnings = run.timed(quality_bronze, day, run.run_id)
+        run.tables = run.timed(transform, day, run.checked)
+        run.loaded = run.timed(dbt_build, day, warehouse)
+        run.warnings += run.timed(quality_gold, day, run.run_id, warehouse)
+        publish_warehouse(warehouse)
+
+
+if __name__ == "__main__":
+    run_from_command_line(daily_ecommerce_pipeline)

@@ -1,0 +1,17 @@
+"""dbt: load silver into the staged warehouse, then build and test the marts."""
+
+import datetime as dt
+from pathlib import Path
+
+from prefect import flow
+
+from tasks.dbt_models import build_marts
+from tasks.warehouse import Loaded, load_warehouse
+
+
+@flow(name="dbt-build", flow_run_name="dbt-build-{ds}")
+def dbt_build(ds: dt.date, warehouse: Path) -> Loaded:
+    """Bring the staged warehouse up to silver and its marts up to date; raises DataFailure on a failed test."""
+    loaded = load_warehouse(warehouse)
+    build_marts(warehouse, ds.isoformat())
+    return loaded

@@ -1,0 +1,18 @@
+"""Quality, bronze: type and flag what is new, and stop the run if too much of it is wrong."""
+
+import datetime as dt
+
+from prefect import flow
+
+from spark_jobs.silver import Checked
+from tasks.quality import BRONZE_SUITES, QualityResult, judge_bronze, stop_on_critical
+from tasks.spark import SILVER_JOBS, check_rows
+
+
+@flow(name="quality-bronze", flow_run_name="quality-bronze-{ds}")
+def quality_bronze(ds: dt.date, run_id: str) -> tuple[list[Checked], list[QualityResult]]:
+    """Check every table's new bronze rows; returns them and the warnings. Raises DataFailure at the gate."""
+    checked = [check_rows(table) for table in SILVER_JOBS]
+    judged = [judge_bronze(table.table, ds, run_id) for table in checked if table.rows_in]
+    warnings = stop_on_critical([result for results in judged for result in results])
+    return checked, warnings

@@ -1,0 +1,130 @@
+"""An Apache Spark of our own on this machine: a Spark Connect server with Delta, as a child process.
+
+A server beside us and not pyspark's `remote("local")`: that one runs the classic API in this process too,
+and then `pyspark.sql.functions` may answer for the wrong one.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+import pyspark
+
+# The Python package delta-spark 4.4.1 names the same artifact, in a version that came later to Maven Central.
+DELTA = "io.delta:delta-spark_4.2_2.13:4.4.0"
+# Everything that Delta depends on besides its own jars comes with Spark, in the versions that Spark wants.
+COMES_WITH_SPARK = "org.*:*,com.*:*,javax.*:*,jakarta.*:*,commons-*:*,io.airlift:*"
+CONF = {
+    "spark.connect.grpc.binding.address": "127.0.0.1",
+    "spark.driver.memory": "2g",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.session.timeZone": "UTC",
+    # Spark's 200 suit a cluster; here each would be a task of a few rows.
+    "spark.sql.shuffle.partitions": "4",
+    "spark.ui.enabled": "false",
+}
+START_SECONDS = 120
+# Runs the server and ends it when standard input closes: we alone hold the other end, so however we end.
+RUN_UNTIL_INPUT_CLOSES = 'exec 3<&0; "$@" & server=$!; { read -r _ <&3; kill $server; } & wait $server'
+
+
+class SparkUnavailable(Exception):
+    """No Apache Spark could be started here; the message names the remedy."""
+
+
+class LocalSpark:
+    """A running server. It ends with `stop`, or with the process that started it."""
+
+    def __init__(self, master: str) -> None:
+        """Start a server on `master` (`local[2]`) and wait until it listens; raises SparkUnavailable."""
+        _require_java()
+        self._folder = tempfile.TemporaryDirectory(prefix="spark-", ignore_cleanup_errors=True)
+        self._port = _free_port()
+        # Whoever reaches the port may run code as us: only who knows the token may reach the server.
+        self._token = str(uuid.uuid4())
+        self._log = Path(self._folder.name) / "server.log"
+        self._process = self._start(master)
+        try:
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def url(self) -> str:
+        """Where sessions connect. PySpark sends a token without TLS to `localhost` only."""
+        return f"sc://localhost:{self._port}/;token={self._token}"
+
+    def stop(self) -> None:
+        """End the server and remove its scratch folder."""
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait()
+        self._folder.cleanup()
+
+    def _start(self, master: str) -> subprocess.Popen[bytes]:
+        spark_home = Path(pyspark.__file__).parent
+        conf = CONF | {
+            "spark.connect.grpc.binding.port": str(self._port),
+            "spark.local.dir": self._folder.name,
+        }
+        with self._log.open("wb") as log:
+            return subprocess.Popen(
+                ["sh", "-c", RUN_UNTIL_INPUT_CLOSES, "sh", str(spark_home / "bin" / "spark-submit")]
+                + ["--master", master, "--packages", DELTA, "--exclude-packages", COMES_WITH_SPARK]
+                + ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
+                + [word for name, value in conf.items() for word in ("--conf", f"{name}={value}")]
+                + ["spark-internal"],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self._folder.name,
+                env={name: value for name, value in os.environ.items() if name != "SPARK_REMOTE"}
+                | {
+                    "SPARK_CONNECT_AUTHENTICATE_TOKEN": self._token,
+                    "SPARK_HOME": str(spark_home),
+                    "SPARK_LOCAL_IP": "127.0.0.1",
+                },
+            )
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
+                    return
+            if self._process.poll() is not None:
+                break
+            time.sleep(0.2)
+        raise SparkUnavailable(_why(self._log.read_text(errors="replace")))
+
+
+def _require_java() -> None:
+    home = os.environ.get("JAVA_HOME")
+    if not (shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")):
+        raise SparkUnavailable(
+            "Apache Spark needs Java 17 or later: install it (and set JAVA_HOME if it is not on PATH), "
+            "or leave SPARK_REMOTE empty to run on the embedded engine"
+        )
+
+
+def _why(log: str) -> str:
+    if "unresolved dependency" in log or "download failed" in log:
+        return (
+            f"Apache Spark cannot download {DELTA}: fetch it into the local Maven repository with "
+            f"`mvn dependency:get -Dartifact={DELTA}`, or leave SPARK_REMOTE empty to run on the embedded engine"
+        )
+    return f"Apache Spark did not start within {START_SECONDS} s: {log[-2000:]}"
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])

@@ -1,0 +1,70 @@
+"""Running a flow by hand: arguments, a check that all is in reach, and errors a person can read."""
+
+import argparse
+import datetime as dt
+import logging
+import sys
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pyarrow.fs as pafs
+from pydantic import ValidationError
+
+from blocks.failures import PermanentFailure, PipelineFailure
+from blocks.settings import Settings
+from tasks.extract import check_contracts
+
+
+def run_from_command_line(flow: Callable[[dt.date | None], object]) -> None:
+    """Run `flow` for the day named on the command line; exit 1 with one sentence if it fails."""
+    parser = argparse.ArgumentParser(description=flow.__doc__)
+    parser.add_argument("ds", nargs="?", type=_day, help="business day, YYYY-MM-DD (default: yesterday)")
+    day = parser.parse_args().ds
+    for logger in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(logger).addFilter(_without_traceback)
+    try:
+        check_reach()
+        flow(day)
+    except PipelineFailure as failure:
+        sys.exit(f"error: {failure}")
+    except ValidationError as error:
+        wrong = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        sys.exit(f"error: wrong configuration: {wrong}; correct the environment or .env")
+
+
+def check_reach() -> None:
+    """Try the shop's database, its tables, and the lake before a run starts.
+
+    A scheduled run retries for ten minutes; a person at a terminal wants to know now.
+    Raises PipelineFailure.
+    """
+    check_contracts.fn()
+    check_writable("LAKE_URI", Settings().lake_uri)
+    check_writable("DUCKDB_PATH", Settings().duckdb_path.resolve().parent.as_uri())
+
+
+def check_writable(variable: str, uri: str) -> None:
+    """Write and delete an empty file below `uri`; raises PermanentFailure if that does not work."""
+    try:
+        filesystem, root = pafs.FileSystem.from_uri(uri)
+        filesystem.create_dir(root)
+        probe = f"{root.rstrip('/')}/.writable"
+        filesystem.open_output_stream(probe).close()
+        filesystem.delete_file(probe)
+    except (OSError, ValueError) as error:
+        where = urlsplit(uri)._replace(query="").geturl()
+        raise PermanentFailure(f"{variable}: cannot write below {where} ({error}); correct it or its rights") from None
+
+
+def _day(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date; write it as YYYY-MM-DD") from None
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Foreseen failures say all there is to say in their message."""
+    if record.exc_info and isinstance(record.exc_info[1], PipelineFailure):
+        record.exc_info = None
+    return True

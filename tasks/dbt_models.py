@@ -1,0 +1,64 @@
+"""dbt: build and test the marts in the staged warehouse, through prefect-dbt, which shows each node."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
+
+from blocks.failures import DataFailure, PermanentFailure
+from blocks.settings import DATA, REPOSITORY
+
+PROJECT = REPOSITORY / "dbt"
+
+
+def build_marts(warehouse: Path, ds: str, full_refresh: bool = False) -> dict[str, int]:
+    """Run `dbt build` on the staged warehouse; returns the number of nodes by status.
+
+    Not a task: the runner makes every dbt node a task of the calling flow. Raises DataFailure if a test
+    fails, PermanentFailure if a model cannot be built.
+    """
+    # Unit tests check the code, not the data: `make test` runs them.
+    command = ["build", "--exclude-resource-type", "unit_test", "--vars", f"{{as_of: '{ds}'}}"]
+    if full_refresh:
+        command.append("--full-refresh")
+    settings = PrefectDbtSettings(project_dir=PROJECT, profiles_dir=PROJECT, target_path=DATA / "dbt_target")
+    with _environment(DUCKDB_PATH=str(warehouse), DBT_LOG_PATH=str(DATA / "dbt_logs")):
+        try:
+            outcome = PrefectDbtRunner(settings=settings, raise_on_failure=False).invoke(command)
+        finally:
+            # The adapter keeps the file open for the process's life; the publish renames it.
+            DuckDBConnectionManager.close_all_connections()
+    if outcome.exception:
+        raise PermanentFailure(f"dbt could not run: {outcome.exception}")
+    return _counted(outcome.result.results)
+
+
+def _counted(results: list) -> dict[str, int]:
+    errors = [f"{r.node.name}: {r.message}" for r in results if r.status == "error"]
+    failures = [f"{r.node.name} ({r.failures} rows)" for r in results if r.status == "fail"]
+    if errors:
+        raise PermanentFailure("dbt could not build: " + "; ".join(errors))
+    if failures:
+        raise DataFailure("dbt tests failed: " + "; ".join(failures) + ". Nothing was published")
+    counts: dict[str, int] = {}
+    for result in results:
+        counts[str(result.status)] = counts.get(str(result.status), 0) + 1
+    return counts
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """dbt's profile can be told things through the environment only."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

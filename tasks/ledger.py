@@ -1,0 +1,129 @@
+"""The run ledger: what ran, what it did to each table, what each expectation said.
+
+Records are appended to the lake (`ops.*`), where a failed run can still write, and copied into the
+warehouse's `ops` schema at the end of each run. Nothing here decides anything.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from deltalake import write_deltalake
+
+from blocks.settings import Settings
+from spark_jobs.lake import Lake
+from tasks.warehouse import publish_file, staged_warehouse
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+# Grain: one row per change of a run's status; the warehouse keeps the last of each run_id.
+PIPELINE_RUNS = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("flow", pa.string()),
+        ("ds", pa.date32()),
+        ("status", pa.string()),
+        ("started_at", TIMESTAMP),
+        ("ended_at", TIMESTAMP),
+        ("duration_seconds", pa.float64()),
+        ("rows_in", pa.int64()),
+        ("rows_out", pa.int64()),
+        ("rows_duplicate", pa.int64()),
+        ("rows_quarantined", pa.int64()),
+        ("failed_step", pa.string()),
+        ("error", pa.string()),
+        ("recorded_at", TIMESTAMP),
+    ]
+)
+# Grain: one row per run and table that went from bronze to silver.
+TABLE_RUNS = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("ds", pa.date32()),
+        ("table_name", pa.string()),
+        ("rows_in", pa.int64()),
+        ("rows_out", pa.int64()),
+        ("rows_duplicate", pa.int64()),
+        ("rows_quarantined", pa.int64()),
+        ("recorded_at", TIMESTAMP),
+    ]
+)
+# Grain: one row per run and expectation.
+QUALITY_RESULTS = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("ds", pa.date32()),
+        ("layer", pa.string()),
+        ("table_name", pa.string()),
+        ("expectation", pa.string()),
+        ("severity", pa.string()),
+        ("is_success", pa.bool_()),
+        ("rows_checked", pa.int64()),
+        ("rows_unexpected", pa.int64()),
+        ("observed", pa.string()),
+        ("samples", pa.string()),
+        ("consequence", pa.string()),
+        ("recorded_at", TIMESTAMP),
+    ]
+)
+TABLES = {"pipeline_runs": PIPELINE_RUNS, "table_runs": TABLE_RUNS, "quality_results": QUALITY_RESULTS}
+UNIQUE_BY = {
+    "pipeline_runs": "run_id",
+    "table_runs": "run_id, table_name",
+    "quality_results": "run_id, layer, table_name, expectation",
+}
+# The trailing window of the row-count expectation, and how far off it is still usual.
+TRAILING_RUNS, LEAST_RUNS, USUAL_FACTOR = 7, 3, 5
+
+def append_records(table: str, records: Sequence[dict[str, Any]]) -> None:
+    """Append records to `ops.<table>` in the lake; `recorded_at` is filled in."""
+    if not records:
+        return
+    now = dt.datetime.now(dt.UTC)
+    rows = pa.Table.from_pylist([{**record, "recorded_at": now} for record in records], schema=TABLES[table])
+    write_deltalake(Lake(Settings().lake_uri).uri(f"ops.{table}"), rows, mode="append")
+
+
+def usual_rows(table_name: str, ds: dt.date) -> tuple[int, int] | None:
+    """Lowest and highest usual number of bronze rows for a table, from the runs of the days before `ds`.
+
+    A factor USUAL_FACTOR around the median of the last TRAILING_RUNS days; None below LEAST_RUNS days.
+    """
+    lake = Lake(Settings().lake_uri)
+    if lake.table("ops.table_runs") is None:
+        return None
+    with duckdb.connect() as connection:
+        connection.register("table_runs", lake.rows_since("ops.table_runs", None))
+        row = connection.execute(
+            """
+            with days as (
+                select ds, max(rows_in) as rows_in from table_runs
+                where table_name = ? and ds < ? and rows_in > 0
+                group by ds order by ds desc limit ?
+            )
+            select median(rows_in), count(*) from days
+            """,
+            [table_name, ds, TRAILING_RUNS],
+        ).fetchone()
+    if row is None or row[1] < LEAST_RUNS:
+        return None
+    return int(row[0] / USUAL_FACTOR), int(row[0] * USUAL_FACTOR)
+
+
+def copy_to_warehouse() -> None:
+    """Make the warehouse's `ops` tables equal to the lake's, the last record of each run and check."""
+    lake = Lake(Settings().lake_uri)
+    with staged_warehouse() as warehouse:
+        with duckdb.connect(warehouse) as connection:
+            connection.execute("create schema if not exists ops")
+            for table, unique_by in UNIQUE_BY.items():
+                if lake.table(f"ops.{table}") is None:
+                    continue
+                connection.register("records", lake.rows_since(f"ops.{table}", None))
+                connection.execute(
+                    f"create or replace table ops.{table} as select * from records "
+                    f"qualify row_number() over (partition by {unique_by} order by recorded_at desc) = 1"
+                )
+                connection.unregister("records")
+        publish_file(warehouse)

@@ -1,0 +1,159 @@
+"""The gates: run a Great Expectations suite on a lake table, record every result, stop on critical ones."""
+
+import datetime as dt
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import great_expectations as gx
+from deltalake import write_deltalake
+from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+from prefect import task
+from pydantic import BaseModel
+
+from blocks.failures import DataFailure
+from blocks.settings import Settings
+from expectations import (
+    bronze_clickstream,
+    bronze_customers,
+    bronze_orders,
+    bronze_products,
+    gold_agg_daily_sales,
+    gold_customer_segments,
+    gold_dim_customers,
+    gold_fct_orders,
+    gold_order_totals,
+)
+from expectations.suite import CRITICAL, Norms, Suite
+from spark_jobs.lake import Lake
+from spark_jobs.session import spark_session
+from tasks.ledger import append_records, usual_rows
+from tasks.totals import order_totals
+
+BRONZE_SUITES = {
+    module.SUITE.name: module.SUITE
+    for module in (bronze_orders, bronze_customers, bronze_products, bronze_clickstream)
+}
+GOLD_SUITES = {
+    module.SUITE.name: module.SUITE
+    for module in (
+        gold_fct_orders,
+        gold_dim_customers,
+        gold_agg_daily_sales,
+        gold_customer_segments,
+        gold_order_totals,
+    )
+}
+SAMPLES = 3
+# The rows of a mart that the gate looks at; the others passed in the run that changed them.
+AUDITED_ROWS = {"fct_orders": "where load_id = (select max(load_id) from gold.fct_orders)"}
+
+
+class QualityResult(BaseModel):
+    """What one expectation said. `samples` are the keys of unexpected rows."""
+
+    layer: str
+    table_name: str
+    expectation: str
+    severity: str
+    is_success: bool
+    rows_checked: int | None = None
+    rows_unexpected: int | None = None
+    observed: str | None = None
+    samples: str | None = None
+    consequence: str | None = None
+
+    def __str__(self) -> str:
+        seen = f"{self.rows_unexpected} of {self.rows_checked} rows" if self.rows_checked else self.observed
+        told = f"{self.layer}.{self.table_name}: {self.expectation} ({self.severity}): {seen}"
+        return told + (f", e.g. {self.samples}" if self.samples else "") + f"; {self.consequence}"
+
+
+@task(task_run_name="gate-bronze-{table}")
+def judge_bronze(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
+    """Judge `checked.<table>` by its bronze suite; returns the results, failed ones included."""
+    norms = Norms(Settings().quarantine_threshold, usual_rows(table, ds))
+    return _judge("bronze", BRONZE_SUITES[table], norms, ds, run_id)
+
+
+@task(task_run_name="gate-gold-{table}")
+def judge_gold(table: str, warehouse: Path, ds: dt.date, run_id: str) -> list[QualityResult]:
+    """Judge a mart of the staged warehouse by its gold suite; returns the results, failed ones included."""
+    lake = Lake(Settings().lake_uri)
+    with duckdb.connect(warehouse) as connection:
+        if table == "order_totals":
+            rows = order_totals(connection, lake)
+        else:
+            rows = connection.sql(f"select * from gold.{table} {AUDITED_ROWS.get(table, '')}").to_arrow_reader()
+        # Through the lake, so that any Spark engine can read it and no mart has to fit in memory.
+        write_deltalake(lake.uri(f"checked.{table}"), rows, mode="overwrite", schema_mode="overwrite")
+    return _judge("gold", GOLD_SUITES[table], Norms(Settings().quarantine_threshold), ds, run_id)
+
+
+@task(task_run_name="verdict")
+def stop_on_critical(results: list[QualityResult]) -> list[QualityResult]:
+    """The gate itself. Raises DataFailure if a critical expectation failed; returns the warnings."""
+    failed = [result for result in results if not result.is_success]
+    critical = [result for result in failed if result.severity == CRITICAL]
+    if critical:
+        raise DataFailure("; ".join(map(str, critical)) + ". Nothing downstream ran, nothing was published")
+    return failed
+
+
+def _judge(layer: str, suite: Suite, norms: Norms, ds: dt.date, run_id: str) -> list[QualityResult]:
+    settings = Settings()
+    rows = Lake(settings.lake_uri).read(spark_session(settings.spark_remote), f"checked.{suite.name}")
+    batch = _dataframe_asset(f"{layer}.{suite.name}").get_batch({"dataframe": rows})
+    outcome = batch.validate(
+        gx.ExpectationSuite(name=suite.name, expectations=suite.expectations(norms)),
+        result_format={
+            "result_format": "SUMMARY",
+            "unexpected_index_column_names": suite.key,
+            "partial_unexpected_count": SAMPLES,
+        },
+    )
+    results = [_result(layer, suite, each) for each in outcome.results]
+    append_records("quality_results", [{"run_id": run_id, "ds": ds, **each.model_dump()} for each in results])
+    return results
+
+
+@cache
+def _dataframe_asset(name: str) -> Any:
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    source = context.data_sources.add_spark(name)
+    return source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
+
+
+def _result(layer: str, suite: Suite, outcome: ExpectationValidationResult) -> QualityResult:
+    config, result = outcome.expectation_config, outcome.result
+    _raise_broken(suite, outcome)
+    samples = [
+        "/".join(str(row[column]) for column in suite.key)
+        for row in (result.get("partial_unexpected_index_list") or [])[:SAMPLES]
+    ]
+    return QualityResult(
+        layer=layer,
+        table_name=suite.name,
+        expectation=_describe(config.type, config.kwargs),
+        severity=str(config.severity.value),
+        is_success=bool(outcome.success),
+        rows_checked=result.get("element_count"),
+        rows_unexpected=result.get("unexpected_count"),
+        observed=str(result["observed_value"]) if "observed_value" in result else None,
+        samples=", ".join(samples) or None,
+        consequence=(config.meta or {}).get("consequence"),
+    )
+
+
+def _raise_broken(suite: Suite, outcome: ExpectationValidationResult) -> None:
+    """An expectation that could not be computed has not passed: it is a bug in its suite, and says so."""
+    for info in outcome.exception_info.values():
+        if isinstance(info, dict) and info.get("raised_exception"):
+            raise RuntimeError(f"suite {suite.name} could not be computed: {info['exception_message']}")
+
+
+def _describe(kind: str, arguments: dict[str, Any]) -> str:
+    shown = {name: value for name, value in arguments.items() if name not in ("batch_id", "ignore_row_if")}
+    return f"{kind}({', '.join(f'{name}={value}' for name, value in shown.items() if value is not None)})"

@@ -1,0 +1,83 @@
+"""Where money must agree: one row per order_date with the same sum taken in five places.
+
+`source_amount` and `gold_amount` are over the orders that both can know: not those whose present version
+is newer than the run's window, and not those whose present version lies in quarantine.
+"""
+
+import duckdb
+import pyarrow as pa
+
+from spark_jobs.lake import Lake
+
+TOTALS = """
+with
+open_orders as (
+    select
+        cast(key as bigint) as order_id,
+        cast(raw ->> 'order_date' as date) as order_date,
+        cast(raw ->> 'amount' as decimal(12, 2)) as amount
+    from quarantine.open_rows
+    where source = 'orders' and key is not null
+),
+not_comparable as (
+    select order_id from open_orders
+    union
+    select order_id from changed_later
+),
+-- The extract's snapshot holds the rejected versions too, unless they are newer than the window.
+source_less_open as (
+    select order_date, sum(amount) as amount
+    from (
+        select order_date, amount from order_totals
+        union all
+        select order_date, -amount from open_orders
+        where order_id not in (select order_id from changed_later)
+    )
+    group by order_date
+    having sum(amount) <> 0
+),
+gold as (
+    select order_date, sum(order_amount) as amount from gold.fct_orders
+    where order_id not in (select order_id from not_comparable)
+    group by order_date
+),
+facts as (select order_date, sum(order_amount) as amount from gold.fct_orders group by order_date),
+sales as (select order_date, sum(total_revenue) as amount from gold.agg_daily_sales group by order_date),
+lake_sales as (select order_date, sum(total_revenue) as amount from lake_daily_sales group by order_date),
+lake_segments as (select order_date, sum(revenue) as amount from lake_customer_segments group by order_date),
+dates as (
+    select order_date from source_less_open
+    union select order_date from facts
+    union select order_date from sales
+    union select order_date from lake_sales
+    union select order_date from lake_segments
+)
+select
+    dates.order_date,
+    cast(coalesce(source_less_open.amount, 0) as decimal(38, 2)) as source_amount,
+    cast(coalesce(gold.amount, 0) as decimal(38, 2)) as gold_amount,
+    cast(coalesce(facts.amount, 0) as decimal(38, 2)) as fact_amount,
+    cast(coalesce(sales.amount, 0) as decimal(38, 2)) as sales_amount,
+    cast(coalesce(lake_sales.amount, 0) as decimal(38, 2)) as lake_sales_amount,
+    cast(coalesce(lake_segments.amount, 0) as decimal(38, 2)) as lake_segments_amount
+from dates
+left join source_less_open on dates.order_date is not distinct from source_less_open.order_date
+left join gold on dates.order_date is not distinct from gold.order_date
+left join facts on dates.order_date is not distinct from facts.order_date
+left join sales on dates.order_date is not distinct from sales.order_date
+left join lake_sales on dates.order_date is not distinct from lake_sales.order_date
+left join lake_segments on dates.order_date is not distinct from lake_segments.order_date
+order by dates.order_date
+"""
+
+
+def order_totals(connection: duckdb.DuckDBPyConnection, lake: Lake) -> pa.Table:
+    """The totals by order_date, from a warehouse that has just been built and the lake behind it."""
+    for view, name in {
+        "order_totals": "audit.order_totals",
+        "changed_later": "audit.orders_changed_later",
+        "lake_daily_sales": "gold.daily_sales",
+        "lake_customer_segments": "gold.customer_segments",
+    }.items():
+        connection.register(view, lake.rows_since(name, None))
+    return connection.sql(TOTALS).to_arrow_table()

@@ -1,0 +1,161 @@
+"""The warehouse: load silver, and write-audit-publish.
+
+A run works on a copy of the DuckDB file and puts it in the live one's place, in one rename, when the gold
+gate has passed. Readers keep the file they opened, and never see a run that failed.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+from filelock import FileLock, Timeout
+from prefect import task
+from pydantic import BaseModel
+
+from blocks.failures import PermanentFailure, TransientFailure
+from blocks.settings import Settings
+from spark_jobs.lake import Lake
+
+# Another run holds the warehouse for minutes; one that waits longer is better told.
+LOCK_TIMEOUT_SECONDS = 900
+KEYS = {"orders": "order_id", "customers": "customer_id", "products": "product_id", "clickstream": "event_id"}
+# Lineage of the lake that analysts have no use for.
+LAKE_ONLY = {"clickstream": ["source_file", "line_number"]}
+
+
+class Loaded(BaseModel):
+    """Rows that a load inserted or changed, per table; `load_id` numbers the load."""
+
+    load_id: int
+    rows: dict[str, int]
+
+
+@contextmanager
+def staged_warehouse() -> Iterator[Path]:
+    """A private copy of the live warehouse, for one writer at a time; deleted at the end.
+
+    Raises TransientFailure if another run holds the warehouse, PermanentFailure if it cannot be copied.
+    """
+    live = Settings().duckdb_path
+    staged = live.with_name(f".{live.name}.staged")
+    lock = FileLock(live.with_name(f".{live.name}.lock"), timeout=LOCK_TIMEOUT_SECONDS)
+    try:
+        live.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise TransientFailure(f"another run has held the warehouse {live} for {LOCK_TIMEOUT_SECONDS} s") from None
+    except OSError as error:
+        raise PermanentFailure(f"cannot write beside the warehouse {live}: {error}; check DUCKDB_PATH") from error
+    try:
+        _remove(staged)
+        if live.exists():
+            shutil.copyfile(live, staged)
+        yield staged
+    finally:
+        _remove(staged)
+        lock.release()
+
+
+@task(task_run_name="load-warehouse")
+def load_warehouse(warehouse: Path, full: bool = False) -> Loaded:
+    """Bring silver and quarantine into the staged warehouse: changed rows only, in one transaction.
+
+    A changed row gets this load's `load_id`. Loading again changes nothing. `full` compares all of silver
+    and also removes what it no longer holds.
+    """
+    lake = Lake(Settings().lake_uri)
+    with duckdb.connect(warehouse) as connection:
+        connection.execute("begin")
+        connection.execute("create schema if not exists ops")
+        connection.execute(
+            "create table if not exists ops.loads (table_name varchar primary key, lake_version bigint)"
+        )
+        load_id = _next_load_id(connection)
+        rows = {}
+        for table, key in KEYS.items():
+            rows[table] = _load(connection, lake, f"silver.{table}", key, load_id, full)
+            _load(connection, lake, f"quarantine.{table}", "quarantine_id", load_id, full)
+        _create_open_quarantine(connection)
+        connection.execute("commit")
+    return Loaded(load_id=load_id, rows=rows)
+
+
+@task(task_run_name="publish-warehouse")
+def publish_warehouse(warehouse: Path) -> Path:
+    """Put the staged warehouse in the live one's place; returns the live path."""
+    return publish_file(warehouse)
+
+
+def publish_file(staged: Path) -> Path:
+    """The rename itself: after it, whoever opens the live path sees the staged state, on disk."""
+    live = Settings().duckdb_path
+    with duckdb.connect(staged) as connection:
+        connection.execute("checkpoint")
+    with staged.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(staged, live)
+    return live
+
+
+def _remove(staged: Path) -> None:
+    for path in (staged, staged.with_name(staged.name + ".wal")):
+        path.unlink(missing_ok=True)
+
+
+def _next_load_id(connection: duckdb.DuckDBPyConnection) -> int:
+    connection.execute("create sequence if not exists ops.load_ids")
+    return connection.execute("select nextval('ops.load_ids')").fetchone()[0]
+
+
+def _load(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, name: str, key: str, load_id: int, full: bool
+) -> int:
+    """Insert or replace the rows of a lake table that differ from the warehouse's; returns how many."""
+    table = lake.table(name)
+    if table is None:
+        return 0
+    known = connection.execute("select lake_version from ops.loads where table_name = ?", [name]).fetchone()
+    if known and known[0] == table.version() and not full:
+        return 0
+    rows = lake.rows_since(name, known[0] if known and not full else None)
+    schema, short_name = name.split(".")
+    columns = ", ".join(c for c in rows.schema.names if c not in LAKE_ONLY.get(short_name, []))
+    connection.register("lake_rows", rows)
+    connection.execute(f"create schema if not exists {schema}")
+    connection.execute(
+        f"create table if not exists {name} as select {columns}, 0::bigint as load_id from lake_rows limit 0"
+    )
+    connection.execute(
+        f"create temp table changed as select {columns} from lake_rows except select {columns} from {name}"
+    )
+    if full:
+        connection.execute(f"delete from {name} where {key} not in (select {key} from lake_rows)")
+    connection.execute(f"delete from {name} where {key} in (select {key} from changed)")
+    connection.execute(f"insert into {name} select {columns}, {load_id} from changed")
+    changed = connection.execute("select count(*) from changed").fetchone()[0]
+    connection.execute("drop table changed")
+    connection.unregister("lake_rows")
+    connection.execute("insert or replace into ops.loads values (?, ?)", [name, table.version()])
+    return changed
+
+
+def _create_open_quarantine(connection: duckdb.DuckDBPyConnection) -> None:
+    """The view `quarantine.open_rows`: rejected rows that no valid version of the same key has replaced."""
+    selects = [
+        f"""
+        select rejected.source, rejected.ds, rejected.reason, rejected.key, rejected.occurred_at, rejected.raw
+        from quarantine.{table} as rejected
+        where not exists (
+            select 1 from silver.{table} as valid
+            where cast(valid.{key} as varchar) = rejected.key and {replaced_by}
+        )
+        qualify rejected.key is null
+            or row_number() over (partition by rejected.key order by rejected.occurred_at desc) = 1
+        """
+        for table, key in KEYS.items()
+        for replaced_by in ["true" if table == "clickstream" else "valid.updated_at >= rejected.occurred_at"]
+    ]
+    connection.execute("create or replace view quarantine.open_rows as " + " union all ".join(selects))

@@ -1,0 +1,526 @@
+"""The dbt project on a small shop in DuckDB: built, changed, built again, compared with silver.
+
+The tests share the warehouse of `shop`, in this order; dbt runs in this process, one at a time.
+What the marts should hold is computed here, straight from silver, by SQL that shares nothing with
+the models.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import pytest
+import yaml
+from dbt.cli.main import dbtRunner
+
+PROJECT = Path(__file__).resolve().parents[2] / "dbt"
+AS_OF = "2024-03-04"
+SILVER = """
+create schema silver;
+create table silver.orders (
+    order_id bigint, customer_id bigint, product_id bigint, order_date date, amount decimal(12, 2),
+    quantity integer, status varchar, updated_at timestamptz, load_id bigint
+);
+create table silver.customers (
+    customer_id bigint, customer_name varchar, customer_segment varchar, region varchar,
+    updated_at timestamptz, load_id bigint
+);
+create table silver.products (
+    product_id bigint, product_name varchar, category varchar, unit_cost decimal(12, 2),
+    updated_at timestamptz, load_id bigint
+);
+create table silver.clickstream (
+    event_id varchar, user_id varchar, session_id varchar, event_type varchar, page_url varchar,
+    product_id varchar, event_at timestamptz, event_date date, event_hour integer, load_id bigint
+);
+
+insert into silver.customers values
+    (1, 'Ada', 'gold', 'north', '2024-01-01 00:00:00+00', 1),
+    (2, 'Bob', 'new', 'south', '2024-01-01 00:00:00+00', 1),
+    (3, 'Cleo', 'gold', null, '2024-01-01 00:00:00+00', 1),
+    (4, 'Dan', 'new', 'west', '2024-01-01 00:00:00+00', 1);
+insert into silver.products values
+    (10, 'lamp', 'home', 20.05, '2024-01-01 00:00:00+00', 1),
+    (11, 'mug', 'home', null, '2024-01-01 00:00:00+00', 1),
+    (12, 'kite', 'toys', 3.33, '2024-01-01 00:00:00+00', 1);
+-- Customer 9 and product 19 have not arrived.
+insert into silver.orders values
+    (100, 1, 10, '2024-03-01', 99.99, 2, 'pending', '2024-03-01 10:00:00+00', 1),
+    (101, 1, 12, '2024-03-01', 10.01, 1, 'delivered', '2024-03-01 10:00:00+00', 1),
+    (102, 2, 11, '2024-03-01', 7.77, 1, 'cancelled', '2024-03-01 11:00:00+00', 1),
+    (103, 2, 19, '2024-03-02', 45.45, 3, 'shipped', '2024-03-02 09:00:00+00', 1),
+    (104, 9, 12, '2024-03-02', 30.00, 5, 'processing', '2024-03-02 09:00:00+00', 1),
+    (105, 3, 12, '2024-03-03', 2.67, 1, 'shipped', '2024-03-03 09:00:00+00', 1),
+    (106, 3, 12, '2024-03-03', 2.68, 1, 'shipped', '2024-03-03 09:00:00+00', 1);
+insert into silver.clickstream
+select
+    event_id, user_id, session_id, event_type, '/', null,
+    event_date + interval 12 hour, event_date, 12, 1
+from (
+    values
+        ('a', '1', 's1', 'product_view', date '2024-03-01'),
+        ('b', '1', 's1', 'add_to_cart', date '2024-03-01'),
+        ('c', '1', 's1', 'purchase', date '2024-03-01'),
+        ('d', 'anon-1', 's2', 'product_view', date '2024-03-01'),
+        ('e', 'anon-1', 's2', 'product_view', date '2024-03-01'),
+        ('f', 'anon-2', null, 'page_view', date '2024-03-01'),
+        ('g', '2', 's3', 'checkout', date '2024-03-02'),
+        ('h', '2', 's3', 'product_view', date '2024-03-04')
+) as t (event_id, user_id, session_id, event_type, event_date);
+"""
+
+CHANGES = """
+-- An old order changes its status and amount.
+update silver.orders
+set status = 'delivered', amount = 89.99, updated_at = '2024-03-04 08:00:00+00', load_id = 2
+where order_id = 100;
+-- A customer moves.
+update silver.customers
+set region = 'east', updated_at = '2024-03-04 08:00:00+00', load_id = 2
+where customer_id = 2;
+-- A late order with an old order_date, and one of today.
+insert into silver.orders values
+    (90, 4, 10, '2024-02-20', 50.00, 1, 'delivered', '2024-02-20 09:00:00+00', 2),
+    (107, 1, 10, '2024-03-04', 60.00, 1, 'pending', '2024-03-04 09:00:00+00', 2);
+-- The product of order 103 and the customer of order 104 arrive, both with an old updated_at.
+insert into silver.products values
+    (19, 'ball', 'toys', 5.00, '2024-01-05 00:00:00+00', 2);
+insert into silver.customers values
+    (9, 'Ivy', 'gold', 'north', '2024-01-05 00:00:00+00', 2);
+-- A click comes late; another turns out to belong to the day before.
+insert into silver.clickstream values
+    ('i', '3', 's4', 'purchase', '/', null, '2024-03-01 12:00:00+00', '2024-03-01', 12, 2);
+update silver.clickstream set event_date = '2024-03-03', load_id = 2 where event_id = 'h';
+"""
+
+EXPECTED_ORDERS = """
+select
+    o.order_id, o.order_date, o.customer_id,
+    ifnull(c.customer_name, 'unknown'), ifnull(c.customer_segment, 'unknown'),
+    ifnull(c.region, 'unknown'), o.product_id,
+    ifnull(p.product_name, 'unknown'), ifnull(p.category, 'unknown'),
+    o.quantity, o.amount, p.unit_cost * o.quantity, o.amount - p.unit_cost * o.quantity, o.status,
+    o.customer_id not in (select customer_id from silver.customers),
+    o.product_id not in (select product_id from silver.products),
+    o.updated_at,
+    list_max([o.load_id, c.load_id, p.load_id])
+from silver.orders as o
+left join silver.customers as c using (customer_id)
+left join silver.products as p using (product_id)
+order by 1
+"""
+
+# Without its two quotients, which `expected_sales` computes outside SQL.
+EXPECTED_SALES = """
+select
+    o.order_date, ifnull(p.category, 'unknown') as category, ifnull(c.region, 'unknown') as region,
+    ifnull(c.customer_segment, 'unknown') as customer_segment,
+    count(o.order_id), count(distinct o.customer_id), sum(o.quantity), sum(o.amount),
+    ifnull(sum(o.amount) filter (p.unit_cost is not null), 0),
+    sum(o.amount - p.unit_cost * o.quantity)
+from silver.orders as o
+left join silver.customers as c using (customer_id)
+left join silver.products as p using (product_id)
+group by 1, 2, 3, 4
+order by 1, 2, 3, 4
+"""
+
+EXPECTED_CUSTOMERS = """
+with ids as (select customer_id from silver.customers union select customer_id from silver.orders)
+select
+    ids.customer_id,
+    (select region from silver.customers as c where c.customer_id = ids.customer_id),
+    ids.customer_id not in (select customer_id from silver.customers),
+    (select min(order_date) from silver.orders as o where o.customer_id = ids.customer_id),
+    (select max(order_date) from silver.orders as o where o.customer_id = ids.customer_id),
+    (select count(*) from silver.orders as o where o.customer_id = ids.customer_id),
+    (select ifnull(sum(amount), 0) from silver.orders as o where o.customer_id = ids.customer_id)
+from ids
+order by 1
+"""
+
+EXPECTED_FUNNEL = """
+with days as (
+    select event_date as d from silver.clickstream union select order_date from silver.orders
+),
+clicks as (
+    select *, event_type as step, ifnull(session_id, user_id) as session from silver.clickstream
+)
+select
+    d,
+    (select count(distinct user_id) from silver.clickstream where event_date = d),
+    (select count(distinct session) from clicks where event_date = d),
+    (select count(distinct session) from clicks where event_date = d and step = 'product_view'),
+    (select count(distinct session) from clicks where event_date = d and step = 'add_to_cart'),
+    (select count(distinct session) from clicks where event_date = d and step = 'checkout'),
+    (select count(distinct session) from clicks where event_date = d and step = 'purchase'),
+    (select count(*) from silver.orders where order_date = d),
+    (select count(distinct customer_id) from silver.orders where order_date = d)
+from days
+order by 1
+"""
+
+CUSTOMERS = """
+select
+    customer_id, nullif(region, 'unknown'), is_unknown, first_order_date, last_order_date,
+    total_orders, lifetime_amount
+from gold.dim_customers
+order by 1
+"""
+
+FUNNEL = """
+select
+    event_date, total_visitors, total_sessions, product_view_sessions, add_to_cart_sessions,
+    checkout_sessions, purchase_sessions, total_orders, unique_customers
+from gold.agg_daily_funnel
+order by 1
+"""
+
+TABLES = [
+    "gold.fct_orders",
+    "gold.dim_customers",
+    "gold.dim_products",
+    "gold.agg_daily_sales",
+    "gold.customer_segments",
+    "gold.agg_daily_funnel",
+    "intermediate.int_daily_sessions",
+    "snapshots.snap_customers",
+    "snapshots.snap_products",
+]
+
+# What is broken, how, and the test that must say so.
+DAMAGES = [
+    (
+        "update gold.fct_orders set order_amount = -1 where order_id = 100",
+        "assert_positive_amounts",
+    ),
+    ("update gold.fct_orders set quantity = 0 where order_id = 100", "assert_positive_amounts"),
+    ("delete from gold.fct_orders where order_id = 100", "assert_no_order_lost"),
+    (
+        "update gold.agg_daily_sales set total_revenue = total_revenue + 0.01"
+        " where order_date = '2024-02-20'",
+        "assert_sales_equal_orders",
+    ),
+    (
+        "update gold.fct_orders set order_amount = order_amount - 0.01 where order_id = 90",
+        "assert_sales_equal_orders",
+    ),
+    (
+        "delete from gold.agg_daily_sales where order_date = '2024-03-02'",
+        "assert_sales_equal_orders",
+    ),
+    (
+        "insert into gold.agg_daily_sales from gold.agg_daily_sales limit 1",
+        "unique_combination_of_columns_agg_daily_sales_order_date__category__region__customer_segment",
+    ),
+    (
+        "update gold.fct_orders set profit_amount = order_amount + 1 where order_id = 100",
+        "expression_is_true_fct_orders_profit_amount___order_amount",
+    ),
+    ("update gold.fct_orders set region = null where order_id = 100", "fct_orders_has_no_gaps"),
+    (
+        "update gold.fct_orders set customer_id = 404 where order_id = 100",
+        "relationships_fct_orders_customer_id__customer_id__ref_dim_customers_",
+    ),
+    (
+        "update gold.fct_orders set order_date = order_date - 30",
+        "recency_fct_orders_day__order_date__1",
+    ),
+    ("delete from gold.fct_orders", "recency_fct_orders_day__order_date__1"),
+]
+
+
+class Node(NamedTuple):
+    """What became of one node, and the SQL it ran."""
+
+    status: str
+    compiled_code: str | None
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A warehouse file with a small silver, and dbt pointed at it."""
+
+    path: Path
+
+    def sql(self, statement: str) -> list[tuple]:
+        with duckdb.connect(self.path) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            return connection.execute(statement).fetchall()
+
+    def dbt(self, *arguments: str) -> dict[str, Node]:
+        """Run dbt; the answer is each node by its name, never empty."""
+        outcome = dbtRunner().invoke(
+            [*arguments, "--quiet", "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+            + ["--vars", f"{{as_of: {AS_OF}}}"]
+        )
+        assert outcome.exception is None, outcome.exception
+        nodes = {
+            result.node.name: Node(str(result.status), getattr(result.node, "compiled_code", ""))
+            for result in outcome.result
+        }
+        assert nodes, f"dbt {arguments} selected nothing"
+        return nodes
+
+    def rows_of(self, tables: list[str]) -> dict[str, list[tuple]]:
+        return {table: self.sql(f"select * from {table} order by all") for table in tables}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    folder = tmp_path_factory.mktemp("dbt")
+    shop = Shop(folder / "warehouse.duckdb")
+    shop.sql(SILVER)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("WAREHOUSE", "duckdb")
+        environment.setenv("DUCKDB_PATH", str(shop.path))
+        environment.setenv("DBT_TARGET_PATH", str(folder / "target"))
+        environment.setenv("DBT_LOG_PATH", str(folder / "logs"))
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def first_build(shop: Shop) -> dict[str, Node]:
+    return shop.dbt("build")
+
+
+@pytest.fixture(scope="module")
+def second_build(shop: Shop, first_build: dict[str, Node]) -> dict[str, Node]:
+    shop.sql(CHANGES)
+    return shop.dbt("build", "--exclude-resource-type", "unit_test")
+
+
+def unsuccessful(nodes: dict[str, Node]) -> dict[str, str]:
+    fine = {"success", "pass", "no-op"}
+    return {name: node.status for name, node in nodes.items() if node.status not in fine}
+
+
+def rounded(numerator: Decimal | None, denominator: Decimal | int) -> Decimal | None:
+    if numerator is None or not denominator:
+        return None
+    return (numerator / denominator).quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+def expected_sales(shop: Shop) -> list[tuple]:
+    rows = []
+    for *group, orders, customers, quantity, revenue, known, profit in shop.sql(EXPECTED_SALES):
+        average = rounded(revenue, orders)
+        margin = None if profit is None else rounded(100 * profit, known)
+        rows.append((*group, orders, customers, quantity, revenue, average, known, profit, margin))
+    return rows
+
+
+def assert_equal_to_silver(shop: Shop) -> None:
+    orders = shop.sql("select * from gold.fct_orders order by 1")
+    sales = shop.sql("select * from gold.agg_daily_sales order by 1, 2, 3, 4")
+    assert orders == shop.sql(EXPECTED_ORDERS) != []
+    assert sales == expected_sales(shop) != []
+    assert shop.sql(CUSTOMERS) == shop.sql(EXPECTED_CUSTOMERS) != []
+    assert shop.sql(FUNNEL) == shop.sql(EXPECTED_FUNNEL) != []
+
+
+def test_first_build_equals_silver(shop: Shop, first_build: dict[str, Node]) -> None:
+    # The newest order of the first load is one day before AS_OF: recent enough.
+    assert unsuccessful(first_build) == {}
+    assert sum(name in first_build for name in unit_test_names()) == len(unit_test_names()) > 5
+    assert_equal_to_silver(shop)
+
+
+def test_second_build_equals_silver_after_changes(
+    shop: Shop, second_build: dict[str, Node]
+) -> None:
+    assert unsuccessful(second_build) == {}
+    assert_equal_to_silver(shop)
+
+
+@pytest.mark.parametrize(
+    ("order_id", "column", "expected"),
+    [
+        pytest.param(100, "status", "delivered", id="old order, new status"),
+        pytest.param(102, "region", "east", id="old order, moved customer"),
+        pytest.param(90, "product_name", "lamp", id="late order, old order_date"),
+        pytest.param(103, "product_name", "ball", id="product arrived after its order"),
+        pytest.param(103, "is_unknown_product", False, id="product is known now"),
+        pytest.param(104, "customer_name", "Ivy", id="customer arrived after the order"),
+        pytest.param(104, "is_unknown_customer", False, id="customer is known now"),
+        pytest.param(105, "load_id", 1, id="untouched order keeps its load"),
+    ],
+)
+def test_incremental_orders(
+    shop: Shop, second_build: dict[str, Node], order_id: int, column: str, expected: object
+) -> None:
+    assert shop.sql(f"select {column} from gold.fct_orders where order_id = {order_id}") == [
+        (expected,)
+    ]
+
+
+def test_segments_share_scores_of_equal_values(shop: Shop, second_build: dict[str, Node]) -> None:
+    # Recency counts from 2024-03-04; Cleo and Bob both ordered twice, as nobody else did.
+    assert shop.sql(
+        "select customer_id, recency_days, frequency, monetary::varchar, r_score, f_score, m_score,"
+        " rfm_segment, customer_segment from gold.customer_segments order by 1"
+    ) == [
+        (1, 0, 3, "160.00", 5, 5, 5, "champion", "gold"),
+        (2, 2, 2, "53.22", 2, 3, 4, "at_risk", "new"),
+        (3, 1, 2, "5.35", 4, 3, 1, "regular", "gold"),
+        (4, 13, 1, "50.00", 1, 1, 3, "hibernating", "new"),
+        (9, 2, 1, "30.00", 2, 1, 2, "hibernating", "gold"),
+    ]
+
+
+def test_snapshot_keeps_the_version_before(shop: Shop, second_build: dict[str, Node]) -> None:
+    assert shop.sql(
+        "select region, dbt_valid_to is null from snapshots.snap_customers"
+        " where customer_id = 2 order by dbt_valid_from"
+    ) == [("south", False), ("east", True)]
+    assert shop.sql(
+        "select customer_id, known_versions from gold.dim_customers"
+        " where customer_id in (2, 9) order by 1"
+    ) == [(2, 2), (9, 1)]
+
+
+def test_unchanged_build_changes_nothing(shop: Shop, second_build: dict[str, Node]) -> None:
+    before = shop.rows_of(TABLES)
+    assert all(before.values())
+    assert unsuccessful(shop.dbt("build", "--exclude-resource-type", "unit_test")) == {}
+    assert shop.rows_of(TABLES) == before
+
+
+def test_late_older_version_opens_no_version(shop: Shop, second_build: dict[str, Node]) -> None:
+    versions = shop.sql("select count(*) from snapshots.snap_products")
+    shop.sql("create table kept as from silver.products")
+    shop.sql(
+        "update silver.products set product_name = 'old', updated_at = '2023-01-01 00:00:00+00'"
+    )
+    shop.dbt("snapshot")
+    shop.sql("delete from silver.products; insert into silver.products from kept; drop table kept")
+    assert shop.sql("select count(*) from snapshots.snap_products") == versions
+
+
+def test_full_refresh_equals_increments(shop: Shop, second_build: dict[str, Node]) -> None:
+    marts = [table for table in TABLES if table.startswith("gold.")]
+    before = shop.rows_of(marts)
+    shop.dbt("run", "--full-refresh")
+    assert shop.rows_of(marts) == before
+
+
+@contextmanager
+def damaged(shop: Shop, *damages: str) -> Iterator[None]:
+    """The marts with the damage done, and whole again afterwards."""
+    tables = ["fct_orders", "agg_daily_sales"]
+    for table in tables:
+        shop.sql(f"create table kept_{table} as from gold.{table}")
+    try:
+        for damage in damages:
+            shop.sql(damage)
+        yield
+    finally:
+        for table in tables:
+            shop.sql(f"delete from gold.{table}; insert into gold.{table} from kept_{table}")
+            shop.sql(f"drop table kept_{table}")
+
+
+@pytest.mark.parametrize(("damage", "test"), DAMAGES)
+def test_each_check_finds_its_damage(
+    shop: Shop, second_build: dict[str, Node], damage: str, test: str
+) -> None:
+    # The SQL that dbt ran: another run of dbt for each of these would take three seconds.
+    check = second_build[test].compiled_code
+    assert check
+    assert shop.sql(check) == []
+    with damaged(shop, damage):
+        assert shop.sql(check) != []
+
+
+def test_damage_fails_the_build_and_lateness_warns(
+    shop: Shop, second_build: dict[str, Node]
+) -> None:
+    late = "recency_fct_orders_day__order_date__1"
+    tests = ["assert_positive_amounts", "assert_sales_equal_orders", late]
+    with damaged(
+        shop,
+        "update gold.fct_orders set order_amount = -1 where order_id = 100",
+        "update gold.fct_orders set order_date = order_date - 30",
+    ):
+        nodes = shop.dbt("test", "--select", *tests)
+    assert {name: node.status for name, node in nodes.items()} == {
+        "assert_positive_amounts": "fail",
+        "assert_sales_equal_orders": "fail",
+        late: "warn",
+    }
+
+
+# Sweeps over the tree.
+
+
+def properties(path: Path) -> dict:
+    """The first entry of a properties file, whatever its kind."""
+    content = yaml.safe_load(path.read_text())
+    kind = next(k for k in ("models", "snapshots", "data_tests", "macros") if k in content)
+    return content[kind][0]
+
+
+def unit_test_names() -> set[str]:
+    return {
+        test["name"]
+        for path in PROJECT.glob("models/**/*.yml")
+        for test in yaml.safe_load(path.read_text()).get("unit_tests", [])
+    }
+
+
+def test_every_sql_has_its_yml() -> None:
+    files = [
+        f for f in PROJECT.glob("**/*.sql") if "generic" not in f.parts and "target" not in f.parts
+    ]
+    assert len(files) > 15
+    for file in files:
+        yml = file.with_suffix(".yml")
+        assert yml.exists(), f"{file.name} has no {yml.name} beside it"
+        assert properties(yml)["name"] == file.stem
+
+
+def test_every_table_says_its_grain() -> None:
+    files = [f for d in ("models", "snapshots", "tests") for f in (PROJECT / d).glob("**/*.yml")]
+    described = [f for f in files if f.name not in {"silver.yml", "exposures.yml"}]
+    assert len(described) > 15
+    for file in described:
+        assert "Grain:" in properties(file)["description"], f"{file.name} does not say its grain"
+    silver = yaml.safe_load((PROJECT / "models/staging/silver.yml").read_text())["sources"][0]
+    assert len(silver["tables"]) == 4
+    assert all("Grain:" in table["description"] for table in silver["tables"])
+
+
+def test_every_key_is_tested() -> None:
+    files = [*PROJECT.glob("models/*/*_*.yml"), *PROJECT.glob("snapshots/*.yml")]
+    keyed = 0
+    for file in files:
+        table = properties(file)
+        first = table["columns"][0]
+        tests = [t if isinstance(t, str) else next(iter(t)) for t in first.get("data_tests", [])]
+        table_tests = [next(iter(t)) for t in table.get("data_tests", [])]
+        assert {"unique", "not_null"} <= set(
+            tests
+        ) or "unique_combination_of_columns" in table_tests, file.name
+        keyed += 1
+    assert keyed >= 15
+
+
+def test_every_column_is_described(shop: Shop, first_build: dict[str, Node]) -> None:
+    files = [*PROJECT.glob("models/*/*_*.yml"), *PROJECT.glob("snapshots/*.yml")]
+    actual = dict(
+        shop.sql(
+            "select table_name, list(column_name order by column_name)"
+            " from information_schema.columns"
+            " where table_schema in ('staging', 'intermediate', 'gold', 'snapshots')"
+            " group by table_name"
+        )
+    )
+    assert len(actual) >= len(files) > 15
+    for file in files:
+        table = properties(file)
+        assert all(column["description"] for column in table["columns"])
+        assert sorted(c["name"] for c in table["columns"]) == actual[table["name"]], file.name
