@@ -101,19 +101,9 @@ def _create(directory: Path) -> Cluster:
             if cluster.account:
                 os.fchown(file.fileno(), *cluster.account)
         # No sync of a thousand template files: until the system has written them, there is nothing to lose.
-        arguments = [
-            "--no-sync",
-            "-D",
-            str(draft),
-            "-U",
-            ROLE,
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "-A",
-            "scram-sha-256",
-        ]
-        _run(cluster, "initdb", *arguments, f"--pwfile={handed_over}")
+        where = ["--no-sync", "-D", str(draft), "-E", "UTF8", "--locale=C"]
+        access = ["-U", ROLE, "-A", "scram-sha-256", f"--pwfile={handed_over}"]
+        _run(cluster, "initdb", *where, *access)
     finally:
         handed_over.unlink(missing_ok=True)
     draft.rename(cluster.data)

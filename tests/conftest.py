@@ -1,0 +1,114 @@
+"""Real parts for the tests: a PostgreSQL, a Prefect server, and a platform of its own for each test."""
+
+import os
+
+# Read when the tasks are defined, so before anything of ours is imported.
+os.environ["RETRY_DELAY_SECONDS"] = "0"
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg2
+import pytest
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_LOCAL_STORAGE_PATH, temporary_settings
+from prefect.testing.utilities import prefect_test_harness
+from psycopg2 import sql
+
+from blocks.settings import Settings
+from demo.postgres import start, stop
+from expectations.contracts import SOURCE_TABLES
+from spark_jobs.lake import Lake
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One shop, lake and warehouse, which the environment points at for the length of a test."""
+
+    dsn: str
+    folder: Path
+
+    @property
+    def clickstream(self) -> Path:
+        return self.folder / "clickstream"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.folder / "warehouse.duckdb"
+
+    @property
+    def lake(self) -> Lake:
+        return Lake((self.folder / "lake").as_uri())
+
+    def execute(self, statement: str, parameters: tuple[object, ...] = ()) -> list[tuple]:
+        """Run a statement in the shop's database and commit; returns its rows, if it has any."""
+        with psycopg2.connect(self.dsn) as connection, connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            rows = cursor.fetchall() if cursor.description else []
+        connection.close()
+        return rows
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The DSN of a real PostgreSQL that lives as long as the test session."""
+    directory = tmp_path_factory.mktemp("postgres")
+    yield start(directory)
+    stop(directory)
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A real Prefect server on a database of its own; results are stored apart from other runs."""
+    with (
+        temporary_settings(
+            {
+                # A sync flow waits up to a second for this thread at its end.
+                PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+                PREFECT_LOCAL_STORAGE_PATH: tmp_path_factory.mktemp("prefect-results"),
+            }
+        ),
+        prefect_test_harness(server_startup_timeout=180),
+    ):
+        yield
+
+
+@pytest.fixture
+def database(postgres: str) -> Iterator[str]:
+    """The DSN of an empty database with the shop's tables."""
+    name = f"test_{uuid4().hex}"
+    admin = psycopg2.connect(postgres)
+    admin.autocommit = True
+    with admin.cursor() as cursor:
+        cursor.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    dsn = postgres.rsplit("/", 1)[0] + f"/{name}"
+    with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
+        for table in SOURCE_TABLES.values():
+            columns = ", ".join(f"{column} {type_name}" for column, type_name in table.columns.items())
+            cursor.execute(f"create table {table.name} ({columns}, primary key ({table.key}))")
+            cursor.execute(f"create index on {table.name} (updated_at)")
+    connection.close()
+    yield dsn
+    with admin.cursor() as cursor:
+        cursor.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    admin.close()
+
+
+@pytest.fixture
+def platform(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Platform:
+    """An empty shop, lake and warehouse that `Settings()` and child processes find in the environment."""
+    made = Platform(dsn=database, folder=tmp_path)
+    made.clickstream.mkdir()
+    for name, value in {
+        "SHOP_DSN": made.dsn,
+        "CLICKSTREAM_URI": made.clickstream.as_uri(),
+        "LAKE_URI": made.lake.root,
+        "DUCKDB_PATH": str(made.warehouse),
+        "SHOP_TIMEZONE": "UTC",
+        "SPARK_REMOTE": "",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert Settings().lake_uri == made.lake.root
+    return made
