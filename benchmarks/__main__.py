@@ -30,7 +30,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--scale", choices=SCALES, default="S")
     parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=USUAL, help="contenders to run")
-    parser.add_argument("--repeat", type=int, default=1, help="first loads of each contender; the median is shown")
+    parser.add_argument(
+        "--repeat", type=int, default=1, help="first loads of each contender; the median is shown"
+    )
     parser.add_argument("--no-rerun", action="store_true", help="leave out the unchanged re-run of ours")
     parser.add_argument("--days", type=int, default=30, help="days of equal volume; 0 leaves them out")
     parser.add_argument("--share", type=float, default=DAILY_SHARE, help="a day's part of the scale")
@@ -38,7 +40,9 @@ def arguments() -> argparse.Namespace:
         "--history-of", choices=("lake", "flow"), default="flow", help="what runs on each of those days"
     )
     parser.add_argument("--dsn", help="a scratch PostgreSQL, whose tables are replaced; default: start one")
-    parser.add_argument("--work", type=Path, help="a folder for data, lakes and logs, kept; default: a temporary one")
+    parser.add_argument(
+        "--work", type=Path, help="a folder for data, lakes and logs, kept; default: a temporary one"
+    )
     parser.add_argument("--results", type=Path, help="folder for SCALE.json; full runs: benchmarks/results")
     return parser.parse_args()
 
@@ -84,7 +88,9 @@ def run(options: argparse.Namespace, console: Console) -> bool:
         if options.days and runner and runner.failure is None:
             with console.status("days of equal volume"):
                 try:
-                    histories.append(history(data, runner.contender, workshop, days=options.days, share=options.share))
+                    histories.append(
+                        history(data, runner.contender, workshop, days=options.days, share=options.share)
+                    )
                 except CommandFailed as failure:
                     console.print(f"history: {failure}", style="red", markup=False)
                     sound = False
@@ -98,7 +104,9 @@ def run(options: argparse.Namespace, console: Console) -> bool:
         if load.failure:
             console.print(f"{load.contender.title}: {load.failure}", style="red", markup=False)
     sound = sound and not any(item.differences for item in histories)
-    return sound and all(load.failure is None and not (load.contender.is_ours and load.differences) for load in loads)
+    return sound and all(
+        load.failure is None and not (load.contender.is_ours and load.differences) for load in loads
+    )
 
 
 if __name__ == "__main__":

@@ -118,7 +118,8 @@ class Lake:
         self.connection = duckdb.connect()
         self.connection.execute("set timezone = 'UTC'")
         self.folders = {
-            layer: inputs.lake / layer / day.isoformat() for layer in ("bronze", "silver", "quarantine", "gold")
+            layer: inputs.lake / layer / day.isoformat()
+            for layer in ("bronze", "silver", "quarantine", "gold")
         }
         for folder in self.folders.values():
             folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +128,10 @@ class Lake:
         """The rows changed on the day, as CSV."""
         end = self.day + dt.timedelta(days=1)
         changed = f"updated_at >= '{self.day}' and updated_at < '{end}'"
-        with psycopg2.connect(self.inputs.dsn, options="-c timezone=UTC") as source, source.cursor() as cursor:
+        with (
+            psycopg2.connect(self.inputs.dsn, options="-c timezone=UTC") as source,
+            source.cursor() as cursor,
+        ):
             for table in ("orders", "customers", "products"):
                 with (self.folders["bronze"] / f"{table}.csv").open("wb") as file:
                     cursor.copy_expert(

@@ -46,8 +46,14 @@ class Answer:
 
 def differences(data: DataSet, lake: Path, layout: Layout, days: int = 1) -> list[str]:
     """What the lake got wrong after `days` days of equal volume, one line a figure; empty if it is right."""
-    expected, found = (asdict(answer) for answer in (_expected(data, layout, days), _found(data, lake, layout)))
-    return [f"{name}: {found[name]}, expected {expected[name]}" for name in expected if found[name] != expected[name]]
+    expected, found = (
+        asdict(answer) for answer in (_expected(data, layout, days), _found(data, lake, layout))
+    )
+    return [
+        f"{name}: {found[name]}, expected {expected[name]}"
+        for name in expected
+        if found[name] != expected[name]
+    ]
 
 
 def _expected(data: DataSet, layout: Layout, days: int) -> Answer:

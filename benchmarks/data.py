@@ -101,7 +101,9 @@ from (select range, (md5_number_lower('product ' || range) >> 2)::bigint as h fr
 _NEXT_STATUS = """case status
     when 'pending' then 'processing' when 'processing' then 'shipped' when 'shipped' then 'delivered'
     when 'delivered' then 'cancelled' else 'pending' end"""
-_NEXT_SEGMENT = "case customer_segment when 'consumer' then 'business' when 'business' then 'vip' else 'consumer' end"
+_NEXT_SEGMENT = (
+    "case customer_segment when 'consumer' then 'business' when 'business' then 'vip' else 'consumer' end"
+)
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,9 @@ def next_day(data: DataSet, day: dt.date, share: float = DAILY_SHARE) -> None:
         newest = _touch(cursor, "orders", f"status = {_NEXT_STATUS}", orders, day)
         customers = round(data.scale.customers * DAILY_SHARE)
         _touch(cursor, "customers", f"customer_segment = {_NEXT_SEGMENT}", customers, day)
-        _touch(cursor, "products", "unit_cost = round(unit_cost * 1.01, 2)", round(PRODUCTS * DAILY_SHARE), day)
+        _touch(
+            cursor, "products", "unit_cost = round(unit_cost * 1.01, 2)", round(PRODUCTS * DAILY_SHARE), day
+        )
         _copy_orders(cursor, dataclasses.replace(data.scale, orders=orders), newest + 1, day)
     write_clicks(data.clickstream, day, events, data.scale.customers, PRODUCTS)
 

@@ -118,7 +118,9 @@ def measure(
     if process.returncode != 0:
         raise CommandFailed(f"{' '.join(command)} ended with {process.returncode}:\n{text[-LOG_TAIL:]}")
     steps = {name: float(value) for name, value in _STEP.findall(text)}
-    return Measurement(seconds, sampler.cpu_seconds, sampler.peak_bytes, sampler.memory_kind, sampler.samples, steps)
+    return Measurement(
+        seconds, sampler.cpu_seconds, sampler.peak_bytes, sampler.memory_kind, sampler.samples, steps
+    )
 
 
 def _watch(process: subprocess.Popen[bytes], sampler: TreeSampler) -> None:

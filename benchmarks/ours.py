@@ -55,7 +55,9 @@ def settings(home: Path) -> dict[str, str | None]:
 
 def prepare(home: Path) -> None:
     """Create Prefect's database, which takes longer than a run and happens once per installation."""
-    environment = {name: value for name, value in {**os.environ, **settings(home)}.items() if value is not None}
+    environment = {
+        name: value for name, value in {**os.environ, **settings(home)}.items() if value is not None
+    }
     subprocess.run(
         [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"],
         env=environment,

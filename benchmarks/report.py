@@ -107,7 +107,14 @@ def save(
 def _first_load_grid(loads: list[FirstLoad]) -> Grid:
     yardstick = next((load.typical for load in loads if load.contender.key == YARDSTICK), None)
     kinds = {run.memory_kind for load in loads for run in load.runs}
-    columns = ["contender", "seconds", "÷ ours", "CPU s", f"peak MiB ({'/'.join(sorted(kinds)) or MISSING})", "result"]
+    columns = [
+        "contender",
+        "seconds",
+        "÷ ours",
+        "CPU s",
+        f"peak MiB ({'/'.join(sorted(kinds)) or MISSING})",
+        "result",
+    ]
     rows = []
     for load in loads:
         run = load.typical
@@ -116,7 +123,9 @@ def _first_load_grid(loads: list[FirstLoad]) -> Grid:
             continue
         ratio = f"{run.seconds / yardstick.seconds:.2f}" if yardstick else MISSING
         outcome = "failed in a later run" if load.failure else "; ".join(load.differences) or "right"
-        rows.append([load.contender.title, f"{run.seconds:.1f}", ratio, f"{run.cpu_seconds:.1f}", _mib(run), outcome])
+        rows.append(
+            [load.contender.title, f"{run.seconds:.1f}", ratio, f"{run.cpu_seconds:.1f}", _mib(run), outcome]
+        )
     return "First load", columns, rows
 
 
@@ -136,16 +145,33 @@ def _rerun_grid(loads: list[FirstLoad]) -> Grid:
         first, again = load.typical, median_run(load.reruns)
         if first and again:
             ratio = again.seconds / first.seconds
-            rows.append([load.contender.title, f"{first.seconds:.1f}", f"{again.seconds:.1f}", f"{ratio:.2f}"])
+            rows.append(
+                [load.contender.title, f"{first.seconds:.1f}", f"{again.seconds:.1f}", f"{ratio:.2f}"]
+            )
     return "Re-run, nothing changed", ["contender", "first s", "again s", "again ÷ first"], rows
 
 
 def _history_grid(histories: list[History]) -> Grid:
-    columns = ["contender", "days", "day 1 s", "last day s", "last 3 ÷ first 3", "MiB day 1", "MiB last day", "result"]
+    columns = [
+        "contender",
+        "days",
+        "day 1 s",
+        "last day s",
+        "last 3 ÷ first 3",
+        "MiB day 1",
+        "MiB last day",
+        "result",
+    ]
     rows = []
     for item in histories:
         first, last = item.days[0], item.days[-1]
-        figures = [f"{first.seconds:.1f}", f"{last.seconds:.1f}", f"{item.growth:.2f}", _mib(first), _mib(last)]
+        figures = [
+            f"{first.seconds:.1f}",
+            f"{last.seconds:.1f}",
+            f"{item.growth:.2f}",
+            _mib(first),
+            _mib(last),
+        ]
         figures.append("; ".join(item.differences) or "right")
         rows.append([item.contender.title, str(len(item.days)), *figures])
     return "Last day against day 1, equal volumes", columns, rows

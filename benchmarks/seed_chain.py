@@ -21,7 +21,10 @@ def run_job(job: str, day: str, scratch: str) -> None:
     environment |= {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_DIRS": scratch}
     with step(job):
         subprocess.run(
-            [sys.executable, "-m", "benchmarks.seed_jobs", job, day], cwd=REPOSITORY, env=environment, check=True
+            [sys.executable, "-m", "benchmarks.seed_jobs", job, day],
+            cwd=REPOSITORY,
+            env=environment,
+            check=True,
         )
 
 

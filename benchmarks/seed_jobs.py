@@ -46,7 +46,9 @@ def jdbc_driver() -> Path:
     jar = Path.home() / ".m2" / "repository" / artifact
     if not jar.exists():
         coordinates = f"org.postgresql:postgresql:{DRIVER_VERSION}"
-        subprocess.run(["mvn", "-q", "dependency:get", f"-Dartifact={coordinates}", "-Dtransitive=false"], check=True)
+        subprocess.run(
+            ["mvn", "-q", "dependency:get", f"-Dartifact={coordinates}", "-Dtransitive=false"], check=True
+        )
     return jar
 
 
@@ -100,7 +102,9 @@ def process_clickstream(spark: SparkSession, inputs: Inputs, day: str) -> None:
 
 def process_orders(spark: SparkSession, inputs: Inputs, day: str) -> None:
     """The day's valid orders, one row per key."""
-    has_keys = F.col("order_id").isNotNull() & F.col("customer_id").isNotNull() & F.col("product_id").isNotNull()
+    has_keys = (
+        F.col("order_id").isNotNull() & F.col("customer_id").isNotNull() & F.col("product_id").isNotNull()
+    )
     in_range = (F.col("amount") > 0) & F.col("quantity").between(1, 100)
     orders = (
         spark.read.parquet(str(inputs.lake / "bronze" / "orders" / day))

@@ -52,7 +52,12 @@ CONTENDERS = {
     contender.key: contender
     for contender in (
         Contender("seed", "seed chain", ("benchmarks.seed_chain",), _SEED),
-        Contender("seed-concurrent", "seed chain, extracts together", ("benchmarks.seed_chain", "--concurrent"), _SEED),
+        Contender(
+            "seed-concurrent",
+            "seed chain, extracts together",
+            ("benchmarks.seed_chain", "--concurrent"),
+            _SEED,
+        ),
         Contender("lake", "ours, lake work", ("benchmarks.ours",), _OURS, ours.settings),
         Contender("flow", "ours, whole daily flow", ("flows.daily",), _OURS, ours.settings, ours.prepare),
         Contender("hand", "DuckDB by hand", ("benchmarks.by_hand",), _HAND),

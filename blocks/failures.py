@@ -12,8 +12,7 @@ Anything else that escapes a task is a bug and is treated as permanent.
 from typing import Any
 
 from prefect import Task
-from prefect.client.schemas.objects import TaskRun
-from prefect.states import State
+from prefect.client.schemas.objects import State, TaskRun
 
 from blocks.settings import RetrySettings
 

@@ -37,7 +37,9 @@ def shop_connection() -> Iterator[Connection]:
             client_encoding="UTF8",
         )
     except psycopg2.ProgrammingError as error:
-        raise PermanentFailure(f"SHOP_DSN is not a PostgreSQL connection string: {type(error).__name__}") from None
+        raise PermanentFailure(
+            f"SHOP_DSN is not a PostgreSQL connection string: {type(error).__name__}"
+        ) from None
     except psycopg2.OperationalError as error:
         raise _refusal(where, str(error)) from None
     try:

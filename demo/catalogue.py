@@ -75,7 +75,7 @@ class Category(NamedTuple):
 
     nouns: tuple[str, ...]
     cost: tuple[int, int]  # currency units
-    markup: Decimal  # price = unit_cost × markup
+    markup: Decimal  # price = unit_cost times markup
     weekday: int  # weight
     weekend: int  # weight
 
@@ -102,8 +102,11 @@ def new_customer(rng: random.Random, customer_id: int, at: dt.datetime) -> Custo
 
 
 def new_product(seed: int, product_id: int, at: dt.datetime) -> Product:
-    """A product that is listed at `at`. All else follows from its key: it can be sold before it is listed,
-    at the right price, and no shelf stays empty."""
+    """A product that is listed at `at`.
+
+    All else follows from its key: it can be sold before it is listed, at the right price, and no shelf
+    stays empty.
+    """
     rng = nature(seed, "product", product_id)
     names = list(CATEGORIES)
     category = names[product_id % len(names)]

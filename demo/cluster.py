@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 log = logging.getLogger(__name__)
 
 # Survives a reboot, unlike /tmp: the lake remembers what it read here, so the shop must too.
-RELOCATED = Path("/var/tmp")
+RELOCATED = Path("/var/tmp")  # noqa: S108 the folder made in it is private
 DEBIAN = Path("/usr/lib/postgresql")
 LOCK_SECONDS = 120
 
@@ -50,14 +50,17 @@ class Cluster:
 
     @property
     def data(self) -> Path:
+        """The database files."""
         return self.home / "data"
 
     @property
     def log_file(self) -> Path:
+        """Everything that initdb, pg_ctl and the server say."""
         return self.directory / "server.log"
 
     @property
     def password_file(self) -> Path:
+        """The password of the role `shop`, mode 0600."""
         return self.directory / "password"
 
     @property
@@ -66,6 +69,7 @@ class Cluster:
         return _notes(self.directory).get("port", 0)
 
     def remember_port(self, port: int) -> None:
+        """Keep the port for the next start."""
         _note(self.directory, port=port)
 
 
@@ -134,7 +138,7 @@ def locked(directory: Path) -> Iterator[None]:
 def write_private(path: Path, text: str) -> None:
     """Write `text` with mode 0600, whole or not at all."""
     draft = path.with_name(f".{path.name}.draft")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
     draft.replace(path)
 

@@ -86,7 +86,7 @@ def _stop(directory: Path, mode: str) -> None:
 
 
 def _create(directory: Path) -> Cluster:
-    """initdb into a draft, named when it is whole: a first start that is killed leaves no half cluster."""
+    """Initdb into a draft, named when it is whole: a first start that is killed leaves no half cluster."""
     cluster = make_home(directory)
     if not cluster.password_file.exists():
         write_private(cluster.password_file, secrets.token_urlsafe(24))
@@ -96,7 +96,7 @@ def _create(directory: Path) -> Cluster:
     handed_over = cluster.home / "password.draft"
     handed_over.unlink(missing_ok=True)
     try:
-        with open(os.open(handed_over, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with os.fdopen(os.open(handed_over, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(cluster.password_file.read_text())
             if cluster.account:
                 os.fchown(file.fileno(), *cluster.account)

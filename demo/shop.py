@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psycopg2
+from psycopg2.extensions import cursor as Cursor
 
 from demo import clickfiles, clickstream, tables
 from demo.chance import DAY, die
-from demo.tables import Cursor, Order
+from demo.tables import Order
 from demo.trade import Trade
 
 HISTORY_DAYS = 14
@@ -90,7 +91,8 @@ class Shop:
             if not _clock_exists(cursor):
                 return None
             cursor.execute("SELECT last_day FROM demo.clock")
-            return cursor.fetchone()[0]
+            [(day,)] = cursor.fetchall()
+            return day
 
     def _clicks(self, cursor: Cursor, day: dt.date, placed: list[Order]) -> int:
         """Write the day's clickstream folder; returns its number of lines."""
@@ -109,7 +111,7 @@ class Shop:
     def _clock(self, cursor: Cursor) -> tuple[dt.date, dt.date | None]:
         """First day and last day played. ValueError when another seed or scale has played here."""
         cursor.execute("SELECT seed, scale, first_day, last_day FROM demo.clock")
-        seed, scale, first_day, last_day = cursor.fetchone()
+        [(seed, scale, first_day, last_day)] = cursor.fetchall()
         if (seed, scale) != (self.seed, self.scale):
             raise ValueError(
                 f"This shop runs with seed {seed} and scale {scale:g}, "
@@ -120,4 +122,5 @@ class Shop:
 
 def _clock_exists(cursor: Cursor) -> bool:
     cursor.execute("SELECT to_regclass('demo.clock') IS NOT NULL")
-    return cursor.fetchone()[0]
+    [(exists,)] = cursor.fetchall()
+    return exists

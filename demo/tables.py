@@ -154,7 +154,8 @@ def last_key(cursor: Cursor, table: Table) -> int:
             sql.Identifier(table._fields[0]), sql.Identifier(TABLES[table])
         )
     )
-    return cursor.fetchone()[0]
+    [(key,)] = cursor.fetchall()
+    return key
 
 
 def _select(

@@ -9,9 +9,11 @@ import random
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from psycopg2.extensions import cursor as Cursor
+
 from demo import catalogue, dirt, orders, tables
 from demo.chance import DAY, EVENING_PEAK, LATE, OFFICE_HOURS, bustle, die, midnight, moment, moments, some
-from demo.tables import Cursor, Customer, Order, Product
+from demo.tables import Customer, Order, Product
 
 ORDERS_A_DAY = 400  # this and what follows: at scale 1, on a weekday
 CUSTOMERS_AT_FIRST = 800

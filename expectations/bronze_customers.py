@@ -1,4 +1,4 @@
-"""Bronze gate for customers, on `checked.customers`. Grain: one row per version of a customer new to silver."""
+"""Bronze gate for customers, on `checked.customers`. Grain: one row per new version of a customer."""
 
 import great_expectations.expectations as gxe
 

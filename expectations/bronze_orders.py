@@ -1,4 +1,4 @@
-"""Bronze gate for orders, on `checked.orders`. Grain: one row per version of an order new to silver."""
+"""Bronze gate for orders, on `checked.orders`. Grain: one row per new version of an order."""
 
 import great_expectations.expectations as gxe
 

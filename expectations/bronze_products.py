@@ -1,4 +1,4 @@
-"""Bronze gate for products, on `checked.products`. Grain: one row per version of a product new to silver."""
+"""Bronze gate for products, on `checked.products`. Grain: one row per new version of a product."""
 
 import great_expectations.expectations as gxe
 

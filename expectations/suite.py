@@ -14,7 +14,7 @@ CRITICAL, WARNING = "critical", "warning"
 
 @dataclass(frozen=True)
 class Norms:
-    """What a run is held against: the share of rows that may be rejected, and the usual number of rows."""
+    """What a run is held against: the share of rows that may be rejected, the usual number of rows."""
 
     quarantine_threshold: float
     usual_rows: tuple[int, int] | None = None
@@ -58,5 +58,7 @@ def usual_size(norms: Norms) -> list[gxe.Expectation]:
 def quarantined(expectation: type[gxe.Expectation], **arguments: object) -> gxe.Expectation:
     """Warning: a row rule. The rows that break it are in quarantine already; this counts and shows them."""
     return expectation(
-        severity=WARNING, meta={"consequence": "these rows are in quarantine, not in the figures"}, **arguments
+        severity=WARNING,
+        meta={"consequence": "these rows are in quarantine, not in the figures"},
+        **arguments,
     )

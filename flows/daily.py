@@ -1,6 +1,6 @@
 """The daily run: yesterday's orders, customers, products and clicks become tested marts.
 
-    python -m flows.daily 2024-01-15
+python -m flows.daily 2024-01-15
 """
 
 import datetime as dt

@@ -11,7 +11,7 @@ from tasks.warehouse import Loaded, load_warehouse
 
 @flow(name="dbt-build", flow_run_name="dbt-build-{ds}")
 def dbt_build(ds: dt.date, warehouse: Path) -> Loaded:
-    """Bring the staged warehouse up to silver and its marts up to date; raises DataFailure on a failed test."""
+    """Bring the staged warehouse and its marts up to silver; raises DataFailure on a failed test."""
     loaded = load_warehouse(warehouse)
     build_marts(warehouse, ds.isoformat())
     return loaded

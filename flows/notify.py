@@ -11,5 +11,3 @@ def notify(run: Run) -> None:
     """Publish the run's artifact and print its message."""
     publish_artifact(run)
     tell_console(run)
-
-

@@ -5,7 +5,7 @@ import datetime as dt
 from prefect import flow
 
 from spark_jobs.silver import Checked
-from tasks.quality import BRONZE_SUITES, QualityResult, judge_bronze, stop_on_critical
+from tasks.quality import QualityResult, judge_bronze, stop_on_critical
 from tasks.spark import SILVER_JOBS, check_rows
 
 

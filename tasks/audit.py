@@ -26,11 +26,13 @@ def record_source_totals(connection: Connection, lake: Lake, window: Window) -> 
     end = sql.Literal(window.end)
     # `is not true`: an order without updated_at can never be extracted, and must make the totals disagree.
     totals = sql.SQL(
-        "copy (select order_date, count(*) as orders, sum(nullif(amount, 'NaN'))::numeric(38,2) as amount from orders "
-        "where (updated_at >= {}) is not true and order_id is not null group by order_date) to stdout (format csv, header)"
+        "copy (select order_date, count(*) as orders, sum(nullif(amount, 'NaN'))::numeric(38,2) as amount "
+        "from orders where (updated_at >= {}) is not true and order_id is not null group by order_date) "
+        "to stdout (format csv, header)"
     ).format(end)
     later = sql.SQL(
-        "copy (select order_id from orders where updated_at >= {} and order_id is not null) to stdout (format csv, header)"
+        "copy (select order_id from orders where updated_at >= {} and order_id is not null) "
+        "to stdout (format csv, header)"
     ).format(end)
     for name, query, schema in (
         ("audit.order_totals", totals, TOTALS),
@@ -38,7 +40,9 @@ def record_source_totals(connection: Connection, lake: Lake, window: Window) -> 
     ):
         batches = list(copy_batches(connection, query, schema))
         try:
-            write_deltalake(lake.uri(name), pa.RecordBatchReader.from_batches(schema, batches), mode="overwrite")
+            write_deltalake(
+                lake.uri(name), pa.RecordBatchReader.from_batches(schema, batches), mode="overwrite"
+            )
         except Exception as error:
             raise PermanentFailure(
                 f"cannot write {lake.uri(name)} ({error}); check LAKE_URI and its rights"

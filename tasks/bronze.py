@@ -23,7 +23,7 @@ def covered_until(lake: Lake, name: str) -> int | None:
 def unseen(
     batches: Iterator[pa.RecordBatch], held: pa.Table, key: list[str], schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of `batches` whose `key` is not in `held`; nulls are equal. Streams; only `held` is in memory."""
+    """The rows of `batches` whose `key` is not in `held`; nulls are equal. Only `held` is in memory."""
     if not held.num_rows:
         yield from batches
         return
@@ -66,7 +66,9 @@ def append(lake: Lake, name: str, schema: pa.Schema, batches: Iterator[pa.Record
         # An error inside the stream comes back from Rust as text: raise the one that caused it.
         if counted.error is not None:
             raise counted.error from None
-        raise PermanentFailure(f"cannot write {lake.uri(name)} ({error}); check LAKE_URI and its rights") from error
+        raise PermanentFailure(
+            f"cannot write {lake.uri(name)} ({error}); check LAKE_URI and its rights"
+        ) from error
     return counted.rows
 
 

@@ -17,6 +17,8 @@ def business_day(ds: dt.date | None) -> dt.date:
     timezone = Settings().shop_timezone
     today = dt.datetime.now(timezone).date()
     if ds is not None and ds > today:
-        raise PermanentFailure(f"ds {ds} lies in the future (today is {today} in {timezone}); give a past day")
+        raise PermanentFailure(
+            f"ds {ds} lies in the future (today is {today} in {timezone}); give a past day"
+        )
     scheduled = runtime.flow_run.scheduled_start_time or dt.datetime.now(dt.UTC)
     return ds or previous_business_date(scheduled, timezone)

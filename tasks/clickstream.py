@@ -94,9 +94,9 @@ class _Source:
         usable = [file for file in found if file.base_name.endswith(ENDINGS)]
         return sorted(usable, key=_name), sorted(_name(file) for file in found if file not in usable)
 
-    def open(self, file: pafs.FileInfo) -> IO[bytes]:
-        stream = self.filesystem.open_input_stream(file.path, compression=None)
-        return gzip.open(stream) if file.base_name.endswith(".gz") else stream
+    def open(self, file: pafs.FileInfo) -> IO[bytes] | gzip.GzipFile:
+        stream: IO[bytes] = self.filesystem.open_input_stream(file.path, compression=None)
+        return gzip.GzipFile(fileobj=stream) if file.base_name.endswith(".gz") else stream
 
 
 def _unseen_lines(source: _Source, lake: Lake, file: pafs.FileInfo) -> Iterator[pa.RecordBatch]:

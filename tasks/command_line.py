@@ -8,6 +8,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pyarrow.fs as pafs
+from prefect.logging.handlers import PrefectConsoleHandler
 from pydantic import ValidationError
 
 from blocks.failures import PermanentFailure, PipelineFailure
@@ -20,8 +21,7 @@ def run_from_command_line(flow: Callable[[dt.date | None], object]) -> None:
     parser = argparse.ArgumentParser(description=flow.__doc__)
     parser.add_argument("ds", nargs="?", type=_day, help="business day, YYYY-MM-DD (default: yesterday)")
     day = parser.parse_args().ds
-    for logger in ("prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(logger).addFilter(_without_traceback)
+    quiet_logs()
     try:
         check_reach()
         flow(day)
@@ -30,6 +30,18 @@ def run_from_command_line(flow: Callable[[dt.date | None], object]) -> None:
     except ValidationError as error:
         wrong = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
         sys.exit(f"error: wrong configuration: {wrong}; correct the environment or .env")
+
+
+def quiet_logs() -> None:
+    """Show a person the flows' progress and what is wrong; foreseen failures without their traceback.
+
+    Only the terminal is quieter: Prefect's server gets every line.
+    """
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).addFilter(_without_traceback)
+    for handler in logging.getLogger("prefect").handlers + logging.getLogger().handlers:
+        if isinstance(handler, PrefectConsoleHandler):
+            handler.addFilter(_matters)
 
 
 def check_reach() -> None:
@@ -53,7 +65,9 @@ def check_writable(variable: str, uri: str) -> None:
         filesystem.delete_file(probe)
     except (OSError, ValueError) as error:
         where = urlsplit(uri)._replace(query="").geturl()
-        raise PermanentFailure(f"{variable}: cannot write below {where} ({error}); correct it or its rights") from None
+        raise PermanentFailure(
+            f"{variable}: cannot write below {where} ({error}); correct it or its rights"
+        ) from None
 
 
 def _day(text: str) -> dt.date:
@@ -61,6 +75,10 @@ def _day(text: str) -> dt.date:
         return dt.date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date; write it as YYYY-MM-DD") from None
+
+
+def _matters(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING or record.name == "prefect.flow_runs"
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:

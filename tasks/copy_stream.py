@@ -1,8 +1,9 @@
 """`COPY … TO STDOUT` as a stream of Arrow batches: constant memory, whatever the table's size."""
 
+import contextlib
 import os
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 
@@ -76,7 +77,7 @@ def _convert(schema: pa.Schema) -> pacsv.ConvertOptions:
 
 
 def interleave(
-    streams: list[Callable[[], Iterator[pa.RecordBatch]]], workers: int
+    streams: Sequence[Callable[[], Iterator[pa.RecordBatch]]], workers: int
 ) -> Iterator[pa.RecordBatch]:
     """Batches of all streams, `workers` of them open at a time, in no particular order.
 
@@ -110,7 +111,5 @@ def interleave(
 
 
 def _discard(ready: "queue.Queue[pa.RecordBatch | None]") -> None:
-    try:
+    with contextlib.suppress(queue.Empty):
         ready.get(timeout=0.05)
-    except queue.Empty:
-        pass

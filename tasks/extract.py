@@ -1,11 +1,11 @@
 """Extract from PostgreSQL to bronze: contract, window, COPY, one Delta commit per table."""
 
 import datetime as dt
+import itertools
 import math
 from collections.abc import Iterator
 from functools import partial
 
-import psycopg2
 import pyarrow as pa
 import pyarrow.dataset as pads
 from prefect import task
@@ -95,13 +95,13 @@ def window_batches(
     in_window = window_condition(window)
     with connection.cursor() as cursor:
         cursor.execute("select pg_export_snapshot()")
-        snapshot = cursor.fetchone()[0]
+        [(snapshot,)] = cursor.fetchall()
         cursor.execute(
             sql.SQL("select count(*), min({key}), max({key}) from {table} where {window}").format(
                 key=sql.Identifier(table.key), table=sql.Identifier(table.name), window=in_window
             )
         )
-        rows, low, high = cursor.fetchone()
+        [(rows, low, high)] = cursor.fetchall()
     streams = [
         partial(_chunk_batches, snapshot, lake, table, window, chunk) for chunk in key_ranges(rows, low, high)
     ]
@@ -119,7 +119,7 @@ def key_ranges(
         return [(None, None)] if rows else []
     chunks = min(math.ceil(rows / chunk_rows), high - low + 1)
     bounds = [None, *(low + (high - low + 1) * i // chunks for i in range(1, chunks)), None]
-    return list(zip(bounds, bounds[1:], strict=False))
+    return list(itertools.pairwise(bounds))
 
 
 def window_condition(window: Window) -> sql.Composable:
@@ -164,7 +164,8 @@ def _now(connection: Connection) -> dt.datetime:
     """The source's clock at the transaction's start: its own, because it stamped `updated_at`."""
     with connection.cursor() as cursor:
         cursor.execute("select transaction_timestamp()")
-        return cursor.fetchone()[0]
+        [(now,)] = cursor.fetchall()
+        return now
 
 
 def _columns(connection: Connection, table: str) -> dict[str, str]:

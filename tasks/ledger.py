@@ -76,6 +76,7 @@ UNIQUE_BY = {
 # The trailing window of the row-count expectation, and how far off it is still usual.
 TRAILING_RUNS, LEAST_RUNS, USUAL_FACTOR = 7, 3, 5
 
+
 def append_records(table: str, records: Sequence[dict[str, Any]]) -> None:
     """Append records to `ops.<table>` in the lake; `recorded_at` is filled in."""
     if not records:
@@ -95,7 +96,7 @@ def usual_rows(table_name: str, ds: dt.date) -> tuple[int, int] | None:
         return None
     with duckdb.connect() as connection:
         connection.register("table_runs", lake.rows_since("ops.table_runs", None))
-        row = connection.execute(
+        [(median, days)] = connection.execute(
             """
             with days as (
                 select ds, max(rows_in) as rows_in from table_runs
@@ -105,10 +106,10 @@ def usual_rows(table_name: str, ds: dt.date) -> tuple[int, int] | None:
             select median(rows_in), count(*) from days
             """,
             [table_name, ds, TRAILING_RUNS],
-        ).fetchone()
-    if row is None or row[1] < LEAST_RUNS:
+        ).fetchall()
+    if days < LEAST_RUNS:
         return None
-    return int(row[0] / USUAL_FACTOR), int(row[0] * USUAL_FACTOR)
+    return int(median / USUAL_FACTOR), int(median * USUAL_FACTOR)
 
 
 def copy_to_warehouse() -> None:

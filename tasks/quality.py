@@ -85,7 +85,9 @@ def judge_gold(table: str, warehouse: Path, ds: dt.date, run_id: str) -> list[Qu
         if table == "order_totals":
             rows = order_totals(connection, lake)
         else:
-            rows = connection.sql(f"select * from gold.{table} {AUDITED_ROWS.get(table, '')}").to_arrow_reader()
+            rows = connection.sql(
+                f"select * from gold.{table} {AUDITED_ROWS.get(table, '')}"
+            ).to_arrow_reader()
         # Through the lake, so that any Spark engine can read it and no mart has to fit in memory.
         write_deltalake(lake.uri(f"checked.{table}"), rows, mode="overwrite", schema_mode="overwrite")
     return _judge("gold", GOLD_SUITES[table], Norms(Settings().quarantine_threshold), ds, run_id)

@@ -98,7 +98,7 @@ def _record(run: Run) -> None:
         for table in run.tables
     ]
     totals = {
-        name: sum(row[name] for row in counts)
+        name: sum(int(str(row[name])) for row in counts)
         for name in ("rows_in", "rows_out", "rows_duplicate", "rows_quarantined")
     }
     record = {

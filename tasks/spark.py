@@ -3,8 +3,16 @@
 from prefect import task
 
 from blocks.settings import Settings
-from spark_jobs import gold, gold_customer_segments, gold_daily_sales, silver, silver_clickstream
-from spark_jobs import silver_customers, silver_orders, silver_products
+from spark_jobs import (
+    gold,
+    gold_customer_segments,
+    gold_daily_sales,
+    silver,
+    silver_clickstream,
+    silver_customers,
+    silver_orders,
+    silver_products,
+)
 from spark_jobs.lake import Lake
 from spark_jobs.session import spark_session
 
@@ -23,7 +31,9 @@ def check_rows(table: str, full: bool = False) -> silver.Checked:
     """Type and flag the bronze rows that silver has not seen, into `checked.<table>`."""
     settings = Settings()
     session = spark_session(settings.spark_remote)
-    return silver.check(session, Lake(settings.lake_uri), SILVER_JOBS[table], settings.shop_timezone.key, full)
+    return silver.check(
+        session, Lake(settings.lake_uri), SILVER_JOBS[table], settings.shop_timezone.key, full
+    )
 
 
 @task(task_run_name="silver-{checked.table}")

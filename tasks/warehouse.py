@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+from deltalake import DeltaTable
 from filelock import FileLock, Timeout
 from prefect import task
 from pydantic import BaseModel
@@ -46,9 +48,13 @@ def staged_warehouse() -> Iterator[Path]:
         live.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
-        raise TransientFailure(f"another run has held the warehouse {live} for {LOCK_TIMEOUT_SECONDS} s") from None
+        raise TransientFailure(
+            f"another run has held the warehouse {live} for {LOCK_TIMEOUT_SECONDS} s"
+        ) from None
     except OSError as error:
-        raise PermanentFailure(f"cannot write beside the warehouse {live}: {error}; check DUCKDB_PATH") from error
+        raise PermanentFailure(
+            f"cannot write beside the warehouse {live}: {error}; check DUCKDB_PATH"
+        ) from error
     try:
         _remove(staged)
         if live.exists():
@@ -96,7 +102,7 @@ def publish_file(staged: Path) -> Path:
         connection.execute("checkpoint")
     with staged.open("rb") as file:
         os.fsync(file.fileno())
-    os.replace(staged, live)
+    staged.replace(live)
     return live
 
 
@@ -107,39 +113,52 @@ def _remove(staged: Path) -> None:
 
 def _next_load_id(connection: duckdb.DuckDBPyConnection) -> int:
     connection.execute("create sequence if not exists ops.load_ids")
-    return connection.execute("select nextval('ops.load_ids')").fetchone()[0]
+    [(load_id,)] = connection.execute("select nextval('ops.load_ids')").fetchall()
+    return load_id
 
 
 def _load(
     connection: duckdb.DuckDBPyConnection, lake: Lake, name: str, key: str, load_id: int, full: bool
 ) -> int:
     """Insert or replace the rows of a lake table that differ from the warehouse's; returns how many."""
-    table = lake.table(name)
-    if table is None:
+    version = DeltaTable(lake.uri(name)).version()
+    known = dict(connection.execute("select table_name, lake_version from ops.loads").fetchall()).get(name)
+    if known == version and not full:
         return 0
-    known = connection.execute("select lake_version from ops.loads where table_name = ?", [name]).fetchone()
-    if known and known[0] == table.version() and not full:
-        return 0
-    rows = lake.rows_since(name, known[0] if known and not full else None)
-    schema, short_name = name.split(".")
-    columns = ", ".join(c for c in rows.schema.names if c not in LAKE_ONLY.get(short_name, []))
+    schema, table = name.split(".")
+    rows = lake.rows_since(name, None if full else known)
+    columns = [field for field in rows.schema if field.name not in LAKE_ONLY.get(table, [])]
+    names, values = ", ".join(field.name for field in columns), ", ".join(map(_as_value, columns))
     connection.register("lake_rows", rows)
     connection.execute(f"create schema if not exists {schema}")
     connection.execute(
-        f"create table if not exists {name} as select {columns}, 0::bigint as load_id from lake_rows limit 0"
+        f"create table if not exists {name} as select {values}, 0::bigint as load_id from lake_rows limit 0"
     )
-    connection.execute(
-        f"create temp table changed as select {columns} from lake_rows except select {columns} from {name}"
-    )
+    if known is None:
+        connection.execute(f"delete from {name}")
+        connection.execute(f"create temp view changed as select {values} from lake_rows")
+    else:
+        connection.execute(
+            f"create temp table changed as select {values} from lake_rows except select {names} from {name}"
+        )
+        connection.execute(f"delete from {name} where {key} in (select {key} from changed)")
     if full:
         connection.execute(f"delete from {name} where {key} not in (select {key} from lake_rows)")
-    connection.execute(f"delete from {name} where {key} in (select {key} from changed)")
-    connection.execute(f"insert into {name} select {columns}, {load_id} from changed")
-    changed = connection.execute("select count(*) from changed").fetchone()[0]
-    connection.execute("drop table changed")
+    [(changed,)] = connection.execute(f"insert into {name} select *, {load_id} from changed").fetchall()
+    connection.execute(f"drop {'view' if known is None else 'table'} changed")
     connection.unregister("lake_rows")
-    connection.execute("insert or replace into ops.loads values (?, ?)", [name, table.version()])
+    connection.execute("insert or replace into ops.loads values (?, ?)", [name, version])
     return changed
+
+
+def _as_value(column: pa.Field) -> str:
+    """A lake column as the warehouse holds it: times as UTC without a zone.
+
+    DuckDB would show and cast zoned times by the reader's time zone, and dbt's snapshots expect plain ones.
+    """
+    if pa.types.is_timestamp(column.type):
+        return f"make_timestamp(epoch_us({column.name})) as {column.name}"
+    return column.name
 
 
 def _create_open_quarantine(connection: duckdb.DuckDBPyConnection) -> None:

@@ -23,19 +23,19 @@ SILVER = """
 create schema silver;
 create table silver.orders (
     order_id bigint, customer_id bigint, product_id bigint, order_date date, amount decimal(12, 2),
-    quantity integer, status varchar, updated_at timestamptz, load_id bigint
+    quantity integer, status varchar, updated_at timestamp, load_id bigint
 );
 create table silver.customers (
     customer_id bigint, customer_name varchar, customer_segment varchar, region varchar,
-    updated_at timestamptz, load_id bigint
+    updated_at timestamp, load_id bigint
 );
 create table silver.products (
     product_id bigint, product_name varchar, category varchar, unit_cost decimal(12, 2),
-    updated_at timestamptz, load_id bigint
+    updated_at timestamp, load_id bigint
 );
 create table silver.clickstream (
     event_id varchar, user_id varchar, session_id varchar, event_type varchar, page_url varchar,
-    product_id varchar, event_at timestamptz, event_date date, event_hour integer, load_id bigint
+    product_id varchar, event_at timestamp, event_date date, event_hour integer, load_id bigint
 );
 
 insert into silver.customers values

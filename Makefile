@@ -1,0 +1,44 @@
+# One virtual environment, made from the hash-locked requirements; every target sets up what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+# The demo's runs live beside its data, not among your own Prefect runs.
+export PREFECT_HOME ?= $(CURDIR)/data/prefect
+export PREFECT_PROFILE ?= ephemeral
+
+.PHONY: help demo ui test lint bench clean lock
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(READY): requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+demo: $(READY) ## play the synthetic shop (three days at first, then one at a time) and run the pipeline on it
+	$(BIN)/python -m demo
+
+ui: $(READY) ## open the Prefect UI on the runs made here (stop with Ctrl-C)
+	$(BIN)/prefect server start
+
+test: $(READY) ## run every test
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## ruff, mypy, sqlfluff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint dbt --disable-progress-bar
+
+bench: $(READY) ## time the seed lesson's chain, this pipeline and DuckDB by hand on one data set (SCALE=S|M|L)
+	$(BIN)/python -m benchmarks --scale $(or $(SCALE),S)
+
+clean: ## stop the demo's database and delete everything that make made
+	-[ ! -x $(BIN)/python ] || $(BIN)/python -m demo remove
+	rm -rf $(VENV) data dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+lock: ## pin every package with its hashes in requirements.txt (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --group dev --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt

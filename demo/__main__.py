@@ -1,0 +1,135 @@
+"""`make demo`: open the synthetic shop, or let it play its next day, and run the pipeline on it.
+
+python -m demo              three days at first, one more each time after that
+python -m demo start        only start the shop's database, e.g. after a reboot
+python -m demo stop         stop it
+"""
+
+import argparse
+import datetime as dt
+import os
+
+import duckdb
+from rich.console import Console
+from rich.table import Table
+
+from blocks.settings import DATA, Settings
+from demo.postgres import remove, start, stop
+from demo.shop import Shop
+
+FIRST_DAY = dt.date(2024, 1, 13)
+FIRST_DAYS = 3
+POSTGRES = DATA / "postgres"
+ENVIRONMENT = DATA / "demo.env"
+console = Console()
+
+
+def main() -> None:
+    """Carry out the command named on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("command", nargs="?", choices=["play", "start", "stop", "remove"], default="play")
+    match parser.parse_args().command:
+        case "start":
+            open_database()
+            console.print("The shop's database runs.")
+        case "stop":
+            stop(POSTGRES)
+        case "remove":
+            remove(POSTGRES)
+        case "play":
+            play()
+
+
+def open_database() -> str:
+    """Start the shop's PostgreSQL, unless SHOP_DSN names another, where `Settings` finds it; returns its DSN."""
+    if given := os.environ.get("SHOP_DSN"):
+        return given
+    dsn = start(POSTGRES)
+    ENVIRONMENT.touch(mode=0o600)
+    ENVIRONMENT.write_text(f"# Written by the demo: the shop's database on this machine.\nSHOP_DSN={dsn}\n")
+    return dsn
+
+
+def play() -> None:
+    """Play the shop's next days, run the pipeline after each, and show what came of it."""
+    dsn = open_database()
+    # Imported only now: the flows take seconds to import, and read their settings.
+    from flows.daily import daily_ecommerce_pipeline
+    from tasks.command_line import quiet_logs
+
+    quiet_logs()
+    shop = Shop(dsn, DATA / "clickstream")
+    shop.open(FIRST_DAY)
+    for day in next_days(shop):
+        console.rule(f"the shop plays {day:%A, %d %B %Y}")
+        shop.play(day)
+        daily_ecommerce_pipeline(day)
+    show_sales()
+    show_totals()
+    show_where()
+
+
+def next_days(shop: Shop) -> list[dt.date]:
+    """The days to play now: the first three, later one at a time."""
+    last = shop.last_day()
+    if last is None:
+        return [FIRST_DAY + dt.timedelta(days=number) for number in range(FIRST_DAYS)]
+    return [last + dt.timedelta(days=1)]
+
+
+def show_sales(rows: int = 10) -> None:
+    """Print the top of agg_daily_sales."""
+    with duckdb.connect(Settings().duckdb_path, read_only=True) as warehouse:
+        found = warehouse.execute(
+            """
+            select
+                order_date, category, region, customer_segment,
+                total_orders, total_revenue, profit_margin_pct
+            from gold.agg_daily_sales order by order_date desc, total_revenue desc limit ?
+            """,
+            [rows],
+        )
+        console.print(_table("gold.agg_daily_sales, newest day, highest revenue", found))
+
+
+def show_totals(rows: int = 5) -> None:
+    """Print revenue by order date in PostgreSQL and in gold, as the last run's gate compared them."""
+    from spark_jobs.lake import Lake
+
+    with duckdb.connect() as memory:
+        memory.register("order_totals", Lake(Settings().lake_uri).rows_since("checked.order_totals", None))
+        found = memory.execute(
+            """
+            select order_date, source_amount, gold_amount, source_amount - gold_amount as difference,
+                fact_amount - gold_amount as held_back
+            from order_totals order by order_date desc limit ?
+            """,
+            [rows],
+        )
+        console.print(_table("revenue by order date: PostgreSQL against gold", found))
+        [(dates, apart)] = memory.execute(
+            "select count(*), count(*) filter (where source_amount <> gold_amount) from order_totals"
+        ).fetchall()
+    console.print(f"{dates} order dates compared, {apart} differ.\n")
+
+
+def show_where() -> None:
+    """Say how to look at the runs, the warehouse and the lake."""
+    settings = Settings()
+    console.print(f"warehouse  {settings.duckdb_path}", soft_wrap=True)
+    console.print(f"lake       {settings.lake_uri}", soft_wrap=True)
+    console.print("runs       make ui, then open http://127.0.0.1:4200")
+    console.print("next day   make demo")
+
+
+def _table(title: str, found: duckdb.DuckDBPyConnection) -> Table:
+    table = Table(title=title, title_justify="left")
+    for column in found.description:
+        table.add_column(column[0], justify="right" if "NUM" in str(column[1]).upper() else "left")
+    for row in found.fetchall():
+        table.add_row(*map(str, row))
+    return table
+
+
+if __name__ == "__main__":
+    main()
