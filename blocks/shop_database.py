@@ -19,7 +19,7 @@ FINAL_REFUSALS = ("authentication failed", "no password supplied", "does not exi
 
 @contextmanager
 def shop_connection() -> Iterator[Connection]:
-    """A connection to `SHOP_DSN` in UTC, closed at the end.
+    """A connection to `SHOP_DSN`, read-only and in UTC, closed at the end.
 
     Raises PermanentFailure if the DSN is missing or refused, TransientFailure if nobody answers or the
     connection is lost; neither message holds the password.
@@ -32,7 +32,8 @@ def shop_connection() -> Iterator[Connection]:
         connection = psycopg2.connect(
             dsn,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            options=f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s",
+            options=f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s "
+            "-c default_transaction_read_only=on",
             keepalives_idle=30,
             client_encoding="UTF8",
         )
@@ -44,19 +45,38 @@ def shop_connection() -> Iterator[Connection]:
         raise _refusal(where, str(error)) from None
     try:
         yield connection
-    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        raise TransientFailure(f"the shop's database at {where} broke off: {str(error).strip()}") from error
     except psycopg2.errors.InsufficientPrivilege as error:
         raise PermanentFailure(
             f"the shop's database at {where} refuses: {error.diag.message_primary}; grant SELECT to its user"
         ) from None
+    except psycopg2.Error as error:
+        if not _is_break(error):
+            raise
+        raise TransientFailure(f"the shop's database at {where} broke off: {str(error).strip()}") from error
     finally:
         connection.close()
 
 
 def _describe(dsn: str) -> str:
+    """The address in a DSN, to name it in messages. Raises PermanentFailure if it may hold a piece of the password.
+
+    A `/` or `@` in a password that is not percent-encoded moves the rest of it into host, port or dbname.
+    """
     parts = parse_dsn(dsn)
-    return f"{parts.get('host', 'localhost')}:{parts.get('port', '5432')}/{parts.get('dbname', '')}"
+    host, port, name = parts.get("host", "localhost"), parts.get("port", "5432"), parts.get("dbname", "")
+    if "@" in host + name or not port.replace(",", "").isdigit():
+        raise PermanentFailure(
+            "SHOP_DSN cannot be read: its port is no number, or its password has a / or @ that must be "
+            "written as %2F or %40"
+        )
+    return f"{host}:{port}/{name}"
+
+
+def _is_break(error: psycopg2.Error) -> bool:
+    """Whether the connection was lost, rather than a statement refused."""
+    # A COPY that is cut off may come as a bare DatabaseError, without a word from the server.
+    lost_without_a_word = type(error) is psycopg2.DatabaseError and error.pgcode is None
+    return lost_without_a_word or isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError))
 
 
 def _refusal(where: str, message: str) -> PermanentFailure | TransientFailure:

@@ -21,7 +21,8 @@ FIRST_DAY = dt.date(2024, 1, 13)
 FIRST_DAYS = 3
 POSTGRES = DATA / "postgres"
 ENVIRONMENT = DATA / "demo.env"
-console = Console()
+# Wide enough for the sales table, also where the output goes to a file.
+console = Console(width=max(110, Console().width))
 
 
 def main() -> None:
@@ -41,7 +42,7 @@ def main() -> None:
 
 
 def open_database() -> str:
-    """Start the shop's PostgreSQL, unless SHOP_DSN names another, where `Settings` finds it; returns its DSN."""
+    """Start the shop's PostgreSQL, or take SHOP_DSN's, where `Settings` finds it; returns the DSN."""
     if given := os.environ.get("SHOP_DSN"):
         return given
     dsn = start(POSTGRES)
@@ -83,8 +84,8 @@ def show_sales(rows: int = 10) -> None:
         found = warehouse.execute(
             """
             select
-                order_date, category, region, customer_segment,
-                total_orders, total_revenue, profit_margin_pct
+                order_date, category, region, customer_segment, total_orders as orders,
+                total_revenue as revenue, profit_margin_pct as margin_pct
             from gold.agg_daily_sales order by order_date desc, total_revenue desc limit ?
             """,
             [rows],
@@ -100,8 +101,9 @@ def show_totals(rows: int = 5) -> None:
         memory.register("order_totals", Lake(Settings().lake_uri).rows_since("checked.order_totals", None))
         found = memory.execute(
             """
-            select order_date, source_amount, gold_amount, source_amount - gold_amount as difference,
-                fact_amount - gold_amount as held_back
+            select
+                order_date, source_amount as postgresql, gold_amount as gold,
+                source_amount - gold_amount as difference
             from order_totals order by order_date desc limit ?
             """,
             [rows],
@@ -110,7 +112,7 @@ def show_totals(rows: int = 5) -> None:
         [(dates, apart)] = memory.execute(
             "select count(*), count(*) filter (where source_amount <> gold_amount) from order_totals"
         ).fetchall()
-    console.print(f"{dates} order dates compared, {apart} differ.\n")
+    console.print(f"{dates} order dates compared, {apart} differ (orders in open quarantine are left out).\n")
 
 
 def show_where() -> None:

@@ -1,7 +1,7 @@
 """What a suite is: a table's expectations, each with a severity, built for one run.
 
-A critical failure stops everything downstream; a warning is recorded and told. Values are judged here,
-shape in spark_jobs, relations and money identities in dbt.
+A critical failure stops everything downstream; a warning is recorded and told; info is recorded. Values
+are judged here, shape in spark_jobs, relations and money identities in dbt.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import great_expectations.expectations as gxe
 
-CRITICAL, WARNING = "critical", "warning"
+CRITICAL, WARNING, INFO = "critical", "warning", "info"
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Norms:
 
     quarantine_threshold: float
     usual_rows: tuple[int, int] | None = None
-    """Lowest and highest number of rows that would surprise nobody; None while there is too little history."""
+    """Lowest and highest number of rows that would surprise nobody; None while history is short."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ def usual_size(norms: Norms) -> list[gxe.Expectation]:
 
 
 def quarantined(expectation: type[gxe.Expectation], **arguments: object) -> gxe.Expectation:
-    """Warning: a row rule. The rows that break it are in quarantine already; this counts and shows them."""
+    """Info: a row rule. The rows that break it go to quarantine, where they are listed; this counts them."""
     return expectation(
-        severity=WARNING,
+        severity=INFO,
         meta={"consequence": "these rows are in quarantine, not in the figures"},
         **arguments,
     )

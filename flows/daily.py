@@ -13,7 +13,7 @@ from flows.notify import notify
 from flows.quality_bronze import quality_bronze
 from flows.quality_gold import quality_gold
 from flows.transform import transform
-from tasks.business_day import business_day
+from tasks.business_day import business_day, run_name
 from tasks.command_line import run_from_command_line
 from tasks.run import recorded_run
 from tasks.warehouse import publish_warehouse, staged_warehouse
@@ -21,7 +21,7 @@ from tasks.warehouse import publish_warehouse, staged_warehouse
 NAME = "daily-ecommerce-pipeline"
 
 
-@flow(name=NAME)
+@flow(name=NAME, flow_run_name=run_name)
 def daily_ecommerce_pipeline(ds: dt.date | None = None) -> None:
     """Bring the marts up to the end of business day `ds` (default: the day before the scheduled start).
 

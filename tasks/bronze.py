@@ -27,13 +27,20 @@ def unseen(
     if not held.num_rows:
         yield from batches
         return
+    counted = _Counted(batches)
     with duckdb.connect() as connection:
         connection.register("held", held)
-        connection.register("incoming", pa.RecordBatchReader.from_batches(schema, batches))
+        connection.register("incoming", pa.RecordBatchReader.from_batches(schema, counted))
         condition = " and ".join(f"incoming.{column} is not distinct from held.{column}" for column in key)
-        rows = connection.sql(f"select incoming.* from incoming anti join held on {condition}")
-        for batch in rows.to_arrow_reader():
-            yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
+        try:
+            rows = connection.sql(f"select incoming.* from incoming anti join held on {condition}")
+            for batch in rows.to_arrow_reader():
+                yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
+        except Exception:
+            # An error inside the stream comes back from DuckDB as another: raise the one that caused it.
+            if counted.error is not None:
+                raise counted.error from None
+            raise
 
 
 def held_rows(lake: Lake, name: str, columns: list[str], rows: pads.Expression) -> pa.Table:

@@ -9,6 +9,12 @@ from blocks.settings import Settings
 from tasks.windows import previous_business_date
 
 
+def run_name() -> str:
+    """The name of a daily flow run, by its business day."""
+    ds = runtime.flow_run.parameters.get("ds")
+    return f"{runtime.flow_run.flow_name}-{ds or business_day(None)}"
+
+
 def business_day(ds: dt.date | None) -> dt.date:
     """`ds`, or the day before the run's scheduled start in the shop's time zone: a late run does its own day.
 

@@ -6,10 +6,10 @@ again, a changed one adds the lines that bronze does not hold.
 
 import datetime as dt
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from functools import partial
-from typing import IO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -94,8 +94,8 @@ class _Source:
         usable = [file for file in found if file.base_name.endswith(ENDINGS)]
         return sorted(usable, key=_name), sorted(_name(file) for file in found if file not in usable)
 
-    def open(self, file: pafs.FileInfo) -> IO[bytes] | gzip.GzipFile:
-        stream: IO[bytes] = self.filesystem.open_input_stream(file.path, compression=None)
+    def open(self, file: pafs.FileInfo) -> io.BufferedIOBase:
+        stream: io.BufferedIOBase = self.filesystem.open_input_stream(file.path, compression=None)
         return gzip.GzipFile(fileobj=stream) if file.base_name.endswith(".gz") else stream
 
 
@@ -106,7 +106,7 @@ def _unseen_lines(source: _Source, lake: Lake, file: pafs.FileInfo) -> Iterator[
 
 def _file_lines(source: _Source, file: pafs.FileInfo) -> Iterator[pa.RecordBatch]:
     number = 1
-    for lines in _blocks_of_lines(source, file):
+    for lines in _readable(source, file):
         yield pa.record_batch(
             [
                 pa.repeat(pa.scalar(dt.date.fromisoformat(_name(file).split("/")[0])), len(lines)),
@@ -120,23 +120,43 @@ def _file_lines(source: _Source, file: pafs.FileInfo) -> Iterator[pa.RecordBatch
         number += len(lines)
 
 
+def _readable(source: _Source, file: pafs.FileInfo) -> Iterator[list[bytes]]:
+    """`_blocks_of_lines`; TransientFailure if the store gives up, or the file has just been replaced."""
+    try:
+        yield from _blocks_of_lines(source, file)
+    except OSError as error:
+        raise TransientFailure(f"clickstream file {_name(file)} cannot be read: {error}") from error
+
+
 def _blocks_of_lines(source: _Source, file: pafs.FileInfo) -> Iterator[list[bytes]]:
     """The lines of a file without their line ends, in blocks of about BLOCK_BYTES."""
     rest = b""
     with source.open(file) as stream:
         while True:
-            try:
-                block = stream.read(BLOCK_BYTES)
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            block, damage = _read_block(stream)
+            *lines, rest = (rest + block).split(b"\n")
+            yield lines
+            if damage:
                 # What could be read is kept; the rest is one line that the row rules will reject and show.
-                yield [*filter(None, [rest]), f"<unreadable from here on: {error}>".encode()]
+                yield [*filter(None, [rest]), f"<unreadable from here on: {damage}>".encode()]
                 return
             if not block:
                 break
-            *lines, rest = (rest + block).split(b"\n")
-            yield lines
     if rest:
         yield [rest]
+
+
+def _read_block(stream: io.BufferedIOBase) -> tuple[bytes, Exception | None]:
+    """About BLOCK_BYTES of the stream, less only at its end or before damage; and the damage."""
+    pieces, size = [], 0
+    try:
+        # Not `read`: when it meets damage, it takes what it has read so far with it.
+        while size < BLOCK_BYTES and (piece := stream.read1(BLOCK_BYTES)):
+            pieces.append(piece)
+            size += len(piece)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        return b"".join(pieces), error
+    return b"".join(pieces), None
 
 
 def _as_text(lines: list[bytes]) -> pa.Array:

@@ -1,8 +1,10 @@
 """Running a flow by hand: arguments, a check that all is in reach, and errors a person can read."""
 
 import argparse
+import atexit
 import datetime as dt
 import logging
+import os
 import sys
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -37,6 +39,9 @@ def quiet_logs() -> None:
 
     Only the terminal is quieter: Prefect's server gets every line.
     """
+    # DuckDB's bindings print a page of reference-leak warnings after Python's own end whenever prefect-dbt
+    # has run. Registered first, so run last: nothing of ours writes to stderr after it.
+    atexit.register(lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno()))
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_without_traceback)
     for handler in logging.getLogger("prefect").handlers + logging.getLogger().handlers:

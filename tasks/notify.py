@@ -22,7 +22,7 @@ def message(run: Run) -> str:
 @task(task_run_name="tell-console")
 def tell_console(run: Run) -> None:
     """Print the message in the terminal."""
-    Console().print(Markdown(message(run)))
+    Console(width=max(110, Console().width)).print(Markdown(message(run)))
 
 
 @task(task_run_name="publish-artifact")

@@ -1,6 +1,7 @@
 """The gates: run a Great Expectations suite on a lake table, record every result, stop on critical ones."""
 
 import datetime as dt
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from expectations import (
     gold_fct_orders,
     gold_order_totals,
 )
-from expectations.suite import CRITICAL, Norms, Suite
+from expectations.suite import CRITICAL, WARNING, Norms, Suite
 from spark_jobs.lake import Lake
 from spark_jobs.session import spark_session
 from tasks.ledger import append_records, usual_rows
@@ -66,8 +67,8 @@ class QualityResult(BaseModel):
 
     def __str__(self) -> str:
         seen = f"{self.rows_unexpected} of {self.rows_checked} rows" if self.rows_checked else self.observed
-        told = f"{self.layer}.{self.table_name}: {self.expectation} ({self.severity}): {seen}"
-        return told + (f", e.g. {self.samples}" if self.samples else "") + f"; {self.consequence}"
+        samples = f", e.g. {self.samples}" if self.samples else ""
+        return f"{self.table_name}: {self.expectation}: {seen}{samples}: {self.consequence}"
 
 
 @task(task_run_name="gate-bronze-{table}")
@@ -95,12 +96,12 @@ def judge_gold(table: str, warehouse: Path, ds: dt.date, run_id: str) -> list[Qu
 
 @task(task_run_name="verdict")
 def stop_on_critical(results: list[QualityResult]) -> list[QualityResult]:
-    """The gate itself. Raises DataFailure if a critical expectation failed; returns the warnings."""
+    """The gate itself. Raises DataFailure if a critical expectation failed; returns the failed warnings."""
     failed = [result for result in results if not result.is_success]
     critical = [result for result in failed if result.severity == CRITICAL]
     if critical:
         raise DataFailure("; ".join(map(str, critical)) + ". Nothing downstream ran, nothing was published")
-    return failed
+    return [result for result in failed if result.severity == WARNING]
 
 
 def _judge(layer: str, suite: Suite, norms: Norms, ds: dt.date, run_id: str) -> list[QualityResult]:
@@ -157,5 +158,9 @@ def _raise_broken(suite: Suite, outcome: ExpectationValidationResult) -> None:
 
 
 def _describe(kind: str, arguments: dict[str, Any]) -> str:
+    """An expectation in few words: `amount to be between(min_value=0)`."""
     shown = {name: value for name, value in arguments.items() if name not in ("batch_id", "ignore_row_if")}
-    return f"{kind}({', '.join(f'{name}={value}' for name, value in shown.items() if value is not None)})"
+    subject = str(shown.pop("column", None) or "table")
+    words = re.sub("^expect_(column_values_|table_)?", "", kind).replace("_", " ")
+    details = ", ".join(f"{name}={value}" for name, value in shown.items() if value is not None)
+    return f"{subject} {words}" + (f" ({details})" if details else "")

@@ -10,19 +10,8 @@ from dataclasses import dataclass
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
-# No primary keys: the shop may hold rows without one, and the row rules must find them.
-SOURCE = """
-create table orders (
-    order_id bigint, customer_id bigint, product_id bigint, order_date date, amount numeric(12,2),
-    quantity integer, status text, updated_at timestamptz
-);
-create table customers (
-    customer_id bigint, customer_name text, customer_segment text, region text, updated_at timestamptz
-);
-create table products (
-    product_id bigint, product_name text, category text, unit_cost numeric(12,2), updated_at timestamptz
-);
-"""
+# The shop may hold rows without a key, and the row rules must find them.
+WITHOUT_PRIMARY_KEY = "alter table {table} drop constraint {table}_pkey; alter table {table} alter {key} drop not null"
 # A version of a row is judged on its own, whichever run saw it; the first broken rule is its reason.
 REASON = {
     "orders": """case
@@ -180,17 +169,17 @@ class ShopModel:
 
     @classmethod
     def create(cls, dsn: str) -> "ShopModel":
-        """Create the source tables and the views in an empty database."""
+        """Add the model to a database with the shop's empty tables."""
         connection = psycopg2.connect(dsn, options="-c timezone=UTC -c synchronous_commit=off")
         connection.autocommit = True
         model = cls(connection)
-        model.rows(SOURCE)
         model.rows("create schema law; create table law.state (until timestamptz, zone text)")
         model.rows(
             "create table law.events (event_id text, user_id text, session_id text, event_type text,"
             " page_url text, product_id text, event_at timestamptz, event_date date, event_hour int)"
         )
         for table, key in KEY.items():
+            model.rows(WITHOUT_PRIMARY_KEY.format(table=table, key=key))
             model.rows(SILVER.format(table=table, key=key, reason=REASON[table], columns=COLUMNS[table]))
         model.rows(GOLD)
         return model

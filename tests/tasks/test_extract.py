@@ -115,7 +115,7 @@ def test_an_old_day_again_finds_its_late_rows_and_leaves_the_mark(platform: Any)
 def test_a_run_for_today_does_not_mark_the_day_as_covered(platform: Any) -> None:
     today = dt.datetime.now(dt.UTC).date()
     put(platform, "orders", order(1, updated_at=at(today, 0)))
-    before = int(platform.execute("select extract(epoch from now())::bigint")[0][0])
+    before = int(platform.execute("select floor(extract(epoch from now()))")[0][0])
     run(platform, today)
     mark = covered_until(platform.lake, "bronze.orders")
     assert before <= mark <= before + 60
@@ -136,18 +136,23 @@ def keyless_orders(platform: Any, rows: list[dict[str, Any]]) -> None:
         platform.execute(f"insert into orders values ({', '.join(['%s'] * len(row))})", tuple(row.values()))
 
 
+def identity(row: dict[str, Any]) -> tuple[bool, int, dt.datetime]:
+    """What tells the rows of a keyless table apart, in an order that null can take part in."""
+    return row["order_id"] is not None, row["order_id"] or 0, row["updated_at"]
+
+
 @pytest.mark.parametrize("chunk_rows", [1, 3, 1000])
 def test_chunks_bring_what_one_read_brings(
     platform: Any, monkeypatch: pytest.MonkeyPatch, chunk_rows: int
 ) -> None:
-    rows = [order(key, amount=Decimal(key)) for key in (-5, 0, 1, 2, 3, 7, 8, 9, 1000, 2**62)]
+    rows = [order(key, amount=Decimal(key % 1000)) for key in (-5, 0, 1, 2, 3, 7, 8, 9, 1000, 2**62)]
     rows += [order(None, updated_at=at(DAY, hour)) for hour in (1, 2)]
     keyless_orders(platform, rows)
     monkeypatch.setattr(extract.key_ranges, "__defaults__", (chunk_rows,))
     assert run(platform) == 12
     assert run(platform) == 0
     found = platform.lake.table("bronze.orders").to_pyarrow_table().to_pylist()
-    assert sorted(map(repr, found)) == sorted(map(repr, rows))
+    assert sorted(found, key=identity) == sorted(rows, key=identity)
 
 
 def test_all_chunks_read_one_snapshot(platform: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +180,7 @@ def test_a_connection_lost_in_mid_read_is_transient_and_writes_nothing(
     run(platform)
     before = versions(platform)
     platform.execute(
-        "insert into orders select i, 1, 1, %s, 10, 1, repeat('x', 2000), %s from generate_series(10, 8000) i",
+        "insert into orders select i, 1, 1, %s, 10, 1, repeat('x', 20000), %s from generate_series(10, 6000) i",
         (DAY, at(DAY)),
     )
     # The reader is slower than the server, so that the cut comes while rows are still to be sent.
@@ -210,7 +215,7 @@ def test_a_value_that_cannot_be_read_is_a_data_failure(platform: Any, rows_befor
 @pytest.mark.parametrize("updated_at", ["-infinity", "0044-03-15 BC"])
 def test_a_time_that_no_engine_holds_is_a_data_failure(platform: Any, updated_at: str) -> None:
     put(platform, "orders", order(1, updated_at=updated_at))
-    with pytest.raises(DataFailure, match=f"orders holds a value that cannot be read.*{updated_at}"):
+    with pytest.raises(DataFailure, match="orders holds a value that cannot be read.*timestamp"):
         run(platform)
 
 
