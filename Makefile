@@ -7,7 +7,7 @@ READY := $(VENV)/.installed
 export PREFECT_HOME ?= $(CURDIR)/data/prefect
 export PREFECT_PROFILE ?= ephemeral
 
-.PHONY: help demo ui test lint bench clean lock
+.PHONY: help demo ui test slow lint bench clean lock
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -23,8 +23,11 @@ demo: $(READY) ## play the synthetic shop (three days at first, then one at a ti
 ui: $(READY) ## open the Prefect UI on the runs made here (stop with Ctrl-C)
 	$(BIN)/prefect server start
 
-test: $(READY) ## run every test
-	$(BIN)/python -m pytest
+test: $(READY) ## run the tests, on real services (under 20 minutes)
+	$(BIN)/python -m pytest -m "not slow"
+
+slow: $(READY) ## run the tests that take minutes each: the law through dbt, kill tests
+	$(BIN)/python -m pytest -m slow
 
 lint: $(READY) ## ruff, mypy, sqlfluff
 	$(BIN)/ruff check .

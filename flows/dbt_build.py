@@ -10,8 +10,8 @@ from tasks.warehouse import Loaded, load_warehouse
 
 
 @flow(name="dbt-build", flow_run_name="dbt-build-{ds}")
-def dbt_build(ds: dt.date, warehouse: Path) -> Loaded:
+def dbt_build(ds: dt.date, warehouse: Path, full: bool = False) -> Loaded:
     """Bring the staged warehouse and its marts up to silver; raises DataFailure on a failed test."""
-    loaded = load_warehouse(warehouse)
-    build_marts(warehouse, ds.isoformat())
+    loaded = load_warehouse(warehouse, full)
+    build_marts(warehouse, ds.isoformat(), full_refresh=full)
     return loaded

@@ -1,9 +1,9 @@
 """The warehouse: what a load changes, what readers see of a publish, and who may write."""
 
 import datetime as dt
-import multiprocessing
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -326,41 +326,41 @@ def test_what_a_killed_run_left_behind_does_not_matter(platform: Any) -> None:
 # --- one writer -------------------------------------------------------------------------------------------------
 
 
-def hold(path: str, held: Any, release: Any) -> None:
-    """In a process of its own: hold the warehouse until told to let go."""
-    import os
-
-    os.environ["DUCKDB_PATH"] = path
-    with warehouse.staged_warehouse() as staged:
-        held.set()
-        release.wait(30)
-        make_live(staged, 5)
-        warehouse.publish_file(staged)
+HOLDER = """
+import sys, duckdb
+from tasks.warehouse import publish_file, staged_warehouse
+with staged_warehouse() as staged:
+    print("held", flush=True)
+    sys.stdin.readline()
+    with duckdb.connect(staged) as connection:
+        connection.execute("create table t as select 5 as value")
+    publish_file(staged)
+"""
 
 
 @pytest.fixture
-def holder(platform: Any) -> Iterator[Any]:
-    """Another process that holds the warehouse; setting the event makes it publish and go."""
-    context = multiprocessing.get_context("fork")
-    held, release = context.Event(), context.Event()
-    process = context.Process(target=hold, args=(str(platform.warehouse), held, release))
-    process.start()
-    assert held.wait(30)
-    yield release
-    release.set()
-    process.join(30)
+def holder(platform: Any) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the warehouse; a line on its stdin makes it publish and go."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER], cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.communicate("\n", timeout=30)
 
 
-def test_a_second_writer_waits_and_sees_the_firsts_work(holder: Any, platform: Any) -> None:
-    import threading
+def test_a_second_writer_waits_and_sees_the_firsts_work(holder: subprocess.Popen[str]) -> None:
+    def let_go() -> None:
+        holder.stdin.write("\n")
+        holder.stdin.flush()
 
-    threading.Timer(0.3, holder.set).start()
+    threading.Timer(0.3, let_go).start()
     with warehouse.staged_warehouse() as staged:
         assert query(staged, "select value from t") == [(5,)]
 
 
 def test_a_second_writer_gives_up_after_the_timeout(
-    holder: Any, platform: Any, monkeypatch: pytest.MonkeyPatch
+    holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(warehouse, "LOCK_TIMEOUT_SECONDS", 0.2)
     with pytest.raises(TransientFailure, match="another run has held the warehouse .* for 0.2 s"):

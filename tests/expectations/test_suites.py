@@ -1,0 +1,114 @@
+"""Every suite: rows that pass it, rows that fail each expectation, and what all expectations must carry."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from blocks.settings import REPOSITORY
+from expectations.contracts import SOURCE_TABLES
+from expectations.suite import CRITICAL, WARNING, Norms, Suite
+from samples import BRONZE, GOLD, Case
+from spark_jobs.silver import AUDIT_COLUMNS
+from tasks.quality import BRONZE_SUITES, GOLD_SUITES, QualityResult
+from tasks.spark import SILVER_JOBS
+
+SUITES = BRONZE_SUITES | GOLD_SUITES
+SAMPLES = BRONZE | GOLD
+CASES = [pytest.param(name, case, id=f"{name}: {what}") for name in SAMPLES for what, case in SAMPLES[name].cases.items()]
+ALL_ON = Norms(0.05, usual_rows=(10, 30))
+
+
+def failed(results: list[QualityResult]) -> list[str]:
+    return [result.expectation for result in results if not result.is_success]
+
+
+def test_every_suite_has_samples() -> None:
+    assert sorted(SAMPLES) == sorted(SUITES)
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_good_rows_pass(judge: Any, name: str) -> None:
+    sample = SAMPLES[name]
+    results = judge(SUITES[name], sample.rows(), sample.schema, ALL_ON)
+    assert (len(results), failed(results)) == (len(SUITES[name].expectations(ALL_ON)), [])
+
+
+@pytest.mark.parametrize(("name", "case"), CASES)
+def test_a_fault_fails_its_expectation_and_no_other(judge: Any, name: str, case: Case) -> None:
+    sample = SAMPLES[name]
+    rows = sample.rows()
+    case.change(rows)
+    found = failed(judge(SUITES[name], rows, sample.schema, case.norms))
+    assert len(found) == len(case.fails), found
+    assert all(any(part in expectation for expectation in found) for part in case.fails), found
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_every_expectation_has_a_case_that_fails_it(name: str) -> None:
+    """By the printed form, the only place where two expectations on one column differ."""
+    from tasks.quality import _describe
+
+    printed = [
+        _describe(each.configuration.type, each.configuration.kwargs) for each in SUITES[name].expectations(ALL_ON)
+    ]
+    parts = [part for case in SAMPLES[name].cases.values() for part in case.fails]
+    assert printed and [text for text in printed if not any(part in text for part in parts)] == []
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_every_expectation_carries_severity_and_consequence(name: str) -> None:
+    for each in SUITES[name].expectations(ALL_ON):
+        assert each.severity in (CRITICAL, WARNING)
+        assert len(each.meta["consequence"]) > 10
+    assert SUITES[name].name == name and SUITES[name].key
+
+
+def columns_of(suite: Suite) -> set[str]:
+    """Every column that a suite's expectations name, and its key."""
+    names = set(suite.key)
+    for each in suite.expectations(ALL_ON):
+        arguments = each.configuration.kwargs
+        names |= {arguments[name] for name in ("column", "column_A", "column_B") if name in arguments}
+        names |= set(arguments.get("column_list", []))
+    return names
+
+
+@pytest.mark.parametrize("name", BRONZE_SUITES)
+def test_a_bronze_suite_names_columns_of_its_job(name: str) -> None:
+    assert columns_of(BRONZE_SUITES[name]) <= {*SILVER_JOBS[name].silver.fieldNames(), *AUDIT_COLUMNS}
+
+
+@pytest.mark.parametrize("name", set(GOLD_SUITES) - {"order_totals"})
+def test_a_gold_suite_names_columns_of_its_mart(name: str) -> None:
+    described = yaml.safe_load((REPOSITORY / f"dbt/models/marts/{name}.yml").read_text())["models"]
+    columns = {column["name"] for model in described if model["name"] == name for column in model["columns"]}
+    assert columns_of(GOLD_SUITES[name]) <= columns
+
+
+def test_there_is_a_suite_for_every_table_that_is_extracted() -> None:
+    assert set(BRONZE_SUITES) == {*SOURCE_TABLES, "clickstream"} == set(SILVER_JOBS)
+
+
+@pytest.mark.parametrize(
+    ("rows", "rejected", "passes"),
+    [
+        pytest.param(100, 4, True, id="below"),
+        pytest.param(100, 5, True, id="at the threshold"),
+        pytest.param(100, 6, False, id="above"),
+        pytest.param(10_000, 500, True, id="at the threshold, many rows"),
+        pytest.param(10_000, 501, False, id="one row above, many rows"),
+        pytest.param(1, 1, False, id="the only row"),
+    ],
+)
+def test_the_quarantine_threshold_is_five_percent(judge: Any, rows: int, rejected: int, passes: bool) -> None:
+    sample = BRONZE["clickstream"]
+    row = sample.rows()[0]
+    table = [row | {"reject_reason": "line_is_event" if number < rejected else None} for number in range(rows)]
+    (accepted, *_) = judge(BRONZE_SUITES["clickstream"], table, sample.schema, Norms(0.05))
+    assert (accepted.severity, accepted.is_success, accepted.rows_unexpected) == (CRITICAL, passes, rejected)
+
+
+def test_without_history_nothing_is_said_about_the_number_of_rows() -> None:
+    for suite in BRONZE_SUITES.values():
+        assert len(suite.expectations(Norms(0.05))) == len(suite.expectations(ALL_ON)) - 1
