@@ -14,7 +14,7 @@ help: ## show this list
 
 $(READY): requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	@touch $@
 
 demo: $(READY) ## play the synthetic shop (three days at first, then one at a time) and run the pipeline on it
@@ -44,4 +44,4 @@ clean: ## stop the demo's database and delete everything that make made
 
 lock: ## pin every package with its hashes in requirements.txt (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --group dev --generate-hashes \
-		--no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt
+		--no-header --no-annotate --no-strip-extras --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt

@@ -31,6 +31,7 @@ CONF = {
     "spark.ui.enabled": "false",
 }
 START_SECONDS = 120
+OR_ELSE = "or leave SPARK_REMOTE empty to run on the embedded engine"
 # Runs the server and ends it when standard input closes: we alone hold the other end, so however we end.
 RUN_UNTIL_INPUT_CLOSES = 'exec 3<&0; "$@" & server=$!; { read -r _ <&3; kill $server; } & wait $server'
 
@@ -111,7 +112,7 @@ def _require_java() -> None:
     if not (shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")):
         raise SparkUnavailable(
             "Apache Spark needs Java 17 or later: install it (and set JAVA_HOME if it is not on PATH), "
-            "or leave SPARK_REMOTE empty to run on the embedded engine"
+            f"{OR_ELSE}"
         )
 
 
@@ -119,7 +120,7 @@ def _why(log: str) -> str:
     if "unresolved dependency" in log or "download failed" in log:
         return (
             f"Apache Spark cannot download {DELTA}: fetch it into the local Maven repository with "
-            f"`mvn dependency:get -Dartifact={DELTA}`, or leave SPARK_REMOTE empty to run on the embedded engine"
+            f"`mvn dependency:get -Dartifact={DELTA}`, {OR_ELSE}"
         )
     return f"Apache Spark did not start within {START_SECONDS} s: {log[-2000:]}"
 

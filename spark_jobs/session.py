@@ -3,6 +3,7 @@
 All are reached over Spark Connect, so the jobs see one API. Jobs never call this: they get a session.
 """
 
+import atexit
 import os
 from functools import cache
 from threading import Lock
@@ -32,6 +33,8 @@ def spark_session(remote: str) -> SparkSession:
 def _session(remote: str) -> SparkSession:
     session = SparkSession.builder.remote(_address(remote)).create()
     session.conf.set("spark.sql.session.timeZone", "UTC")
+    # Left to the interpreter's last collection, gRPC's channel waits for a thread that no longer runs.
+    atexit.register(session.stop)
     return session
 
 
@@ -43,7 +46,7 @@ def _address(remote: str) -> str:
         _servers.append(spark)
         return spark.url
     if remote:
-        raise ValueError(f"SPARK_REMOTE is '{remote}': it must be empty, local[N], local[*] or sc://host:port")
+        raise ValueError(f"SPARK_REMOTE is '{remote}', not empty, local[N], local[*] or sc://host:port")
     return _start_sail()
 
 

@@ -1,8 +1,8 @@
 """From bronze to silver, the same way for every table: check, then publish.
 
 *check* types each bronze row that silver has not seen and gives it a reject reason or none; the result,
-`checked.<table>`, is what the bronze gate judges. *publish* upserts the valid rows and quarantines the
-others. Neither decides whether the run may go on, and both may be repeated at any time.
+`checked.<table>`, is what the bronze gate judges, and the rejected rows go to quarantine, where a person can
+see them whatever the gate says. *publish* upserts the valid rows into silver. Neither decides whether the run may go on, and both may be repeated at any time.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import DateType, StringType, StructField, StructType, TimestampType
+from pyspark.sql.types import DateType, DecimalType, StringType, StructField, StructType, TimestampType
 
 from spark_jobs.lake import Lake
 from spark_jobs.rows import REJECT_REASON, first_per_key, require_schema, surplus
@@ -95,18 +95,22 @@ class Published:
 
 
 def check(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, full: bool = False) -> Checked:
-    """Write `checked.<table>`: the bronze rows that silver has not taken in yet (`full`: all of them)."""
+    """Write `checked.<table>`, the bronze rows that silver has not taken in yet, and quarantine the rejected.
+
+    `full` takes all of bronze, and replaces the quarantine.
+    """
     since = None if full else lake.progress(f"silver.{job.table}", "bronze")
     files, version = lake.files_since(f"bronze.{job.table}", since)
     bronze = spark.read.schema(job.bronze).parquet(*files) if files else spark.createDataFrame([], job.bronze)
     rows_in = overwrite(job.check(bronze, timezone), lake, f"checked.{job.table}")
-    reasons = (
-        lake.read(spark, f"checked.{job.table}")
-        .where(F.col(REJECT_REASON).isNotNull())
-        .groupBy(REJECT_REASON)
-        .count()
-        .orderBy(REJECT_REASON)
-    )
+    checked = lake.read(spark, f"checked.{job.table}")
+    rejected = checked.where(F.col(REJECT_REASON).isNotNull())
+    reasons = rejected.groupBy(REJECT_REASON).count().orderBy(REJECT_REASON)
+    quarantine = f"quarantine.{job.table}"
+    if full:
+        overwrite(job.rejected(checked), lake, quarantine)
+    elif rows_in or lake.table(quarantine) is None:
+        upsert(spark, job.rejected(checked), lake, quarantine, "quarantine_id", [], "false")
     return Checked(
         table=job.table,
         bronze_version=version or 0,
@@ -116,22 +120,20 @@ def check(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, full: 
 
 
 def publish(spark: SparkSession, lake: Lake, job: SilverJob, checked: Checked, full: bool = False) -> Published:
-    """Bring `checked.<table>` into silver and quarantine, then mark how far silver has come.
+    """Bring the valid rows of `checked.<table>` into silver, then mark how far silver has come.
 
-    `full` replaces both tables instead. Raises CountMismatch if rows got lost or were counted twice.
+    `full` replaces silver instead. Raises CountMismatch if rows got lost or were counted twice.
     """
-    name, quarantine = f"silver.{job.table}", f"quarantine.{job.table}"
-    if not checked.rows_in and not full and lake.table(name) and lake.table(quarantine):
+    name = f"silver.{job.table}"
+    if not checked.rows_in and not full and lake.table(name):
         lake.mark_progress(name, "bronze", checked.bronze_version)
         return Published(job.table, rows_in=0, rows_out=0, duplicates=0, quarantined=0)
 
     rows = lake.read(spark, f"checked.{job.table}")
     quarantined = sum(checked.rejected.values())
     if full:
-        overwrite(job.rejected(rows), lake, quarantine)
         upserted = Upserted(written=overwrite(job.transform(rows), lake, name), stale=0)
     else:
-        upsert(spark, job.rejected(rows), lake, quarantine, "quarantine_id", [], "false")
         upserted = upsert(spark, job.transform(rows), lake, name, job.key, job.wins_by, job.wins)
     repeated = surplus(rows.where(F.col(REJECT_REASON).isNull()), job.key) if checked.rows_in else 0
     published = Published(
@@ -167,7 +169,7 @@ def change_log_job(
 
 def audit_change_log(flagged: DataFrame, table: str, key: str, timezone: str) -> DataFrame:
     """Add AUDIT_COLUMNS to the flagged rows of a change log; `raw` is the row as JSON, rejected rows only."""
-    source_columns = [name for name in flagged.columns if name != REJECT_REASON]
+    source_columns = [_exact(field) for field in flagged.schema.fields if field.name != REJECT_REASON]
     return flagged.withColumns(
         {
             "ds": business_date(timezone),
@@ -177,6 +179,13 @@ def audit_change_log(flagged: DataFrame, table: str, key: str, timezone: str) ->
             "raw": F.when(F.col(REJECT_REASON).isNotNull(), F.to_json(F.struct(*source_columns))),
         }
     )
+
+
+def _exact(field: StructField) -> Column:
+    # As JSON values, Apache Spark cuts times to milliseconds and Sail spells 0.10 as 0.1: text is exact.
+    column = F.col(field.name)
+    as_text = isinstance(field.dataType, DecimalType | TimestampType)
+    return column.cast("string").alias(field.name) if as_text else column
 
 
 def business_date(timezone: str) -> Column:

@@ -8,10 +8,10 @@ time zone.
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
+    ArrayType,
     DateType,
     IntegerType,
     LongType,
-    MapType,
     StringType,
     StructField,
     StructType,
@@ -38,7 +38,7 @@ EVENT = StructType(
         StructField("page_url", StringType()),
         # Read as text: a timestamp that cannot be read is one bad field, not a bad line.
         StructField("timestamp", StringType()),
-        StructField("properties", MapType(StringType(), StringType())),
+        StructField("properties", StructType([StructField("product_id", StringType())])),
     ]
 )
 SCHEMA = StructType(
@@ -56,24 +56,37 @@ SCHEMA = StructType(
         StructField("line_number", LongType()),
     ]
 )
+# A line with none of these is no event, whatever else it holds.
+IDENTIFYING = ["event_id", "user_id", "session_id", "event_type", "timestamp"]
 POSITION = ["event_at", "source_file", "line_number"]
 # Years that every warehouse and client can hold.
-EARLIEST, LATEST = "1970-01-01", "9999-01-01"
+YEARS = ("1970-01-01", "9999-01-01")
+# A date, a time of day, and at most an offset from UTC. Spark would also take "10:00", as of the day on
+# which it is read, and the names of zones, from a list that each engine brings along.
+ISO_8601 = (
+    r"\A *[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?"
+    r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)? *\z"
+)
+# What Apache Spark reads beyond JSON, if not told otherwise.
+STRICT_JSON = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
+# A half of a surrogate pair is no character: Apache Spark makes it "?", so that distinct ids become one.
+ESCAPED_BACKSLASH_OR_PAIR = r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+HALF_PAIR = r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 
 
 def check(bronze: DataFrame, timezone: str) -> DataFrame:
     """Parse each line and flag those that are no usable event. Grain: one row per bronze line."""
     events = (
-        bronze.withColumn("event", F.from_json("raw", EVENT))
+        parse(bronze)
         .select("ds", "source_file", "line_number", "raw", "event.*")
-        .withColumn("event_at", F.try_to_timestamp("timestamp"))
-        .withColumn("product_id", F.col("properties")["product_id"])
+        .withColumn("event_at", F.when(F.col("timestamp").rlike(ISO_8601), F.try_to_timestamp("timestamp")))
+        .withColumn("product_id", F.col("properties.product_id"))
     )
     rules = {
-        "line_is_event": F.coalesce("event_id", "user_id", "session_id", "event_type", "timestamp").isNotNull(),
+        "line_is_event": F.coalesce(*IDENTIFYING).isNotNull(),
         "event_id_not_null": F.trim("event_id") != "",
         "user_id_not_null": F.trim("user_id") != "",
-        "timestamp_readable": F.col("event_at").between(F.lit(EARLIEST).cast("timestamp"), F.lit(LATEST).cast("timestamp")),
+        "timestamp_readable": F.col("event_at").between(*(F.lit(day).cast("timestamp") for day in YEARS)),
     }
     local = F.from_utc_timestamp("event_at", timezone)
     return flag(events, rules).select(
@@ -94,6 +107,21 @@ def check(bronze: DataFrame, timezone: str) -> DataFrame:
         F.concat_ws(":", "source_file", "line_number").alias("origin"),
         F.when(F.col(REJECT_REASON).isNotNull(), F.col("raw")).alias("raw"),
         REJECT_REASON,
+    )
+
+
+def parse(bronze: DataFrame) -> DataFrame:
+    """Add `event`: the line as an EVENT, or null if it is not exactly one JSON object."""
+    # Apache Spark reads the first object of a line and forgets what follows. As the only element of an array
+    # it must be all there is, and it must itself end the line: "{..}]" would end the array early.
+    as_array = F.concat(F.lit("["), "raw", F.lit("]"))
+    ends_in_object = F.col("raw").rlike(r"\}\s*\z")
+    without_pairs = F.regexp_replace("raw", ESCAPED_BACKSLASH_OR_PAIR, "")
+    has_half_pair = F.col("raw").contains(r"\u") & without_pairs.rlike(HALF_PAIR)
+    is_one_object = (F.size("objects") == 1) & ends_in_object & ~has_half_pair
+    # A column of its own, since both uses of an expression inside a `when` would parse.
+    return bronze.withColumn("objects", F.from_json(as_array, ArrayType(EVENT), STRICT_JSON)).withColumn(
+        "event", F.when(is_one_object, F.col("objects")[0])
     )
 
 

@@ -53,7 +53,7 @@ def upsert(
         changed = compared.where(is_new | F.expr(wins)).select("new.*")
         before = row_count(table)
         if winners:
-            _merge(spark, changed, lake.uri(name), key)
+            _merge(spark, changed, lake, name, key)
         else:
             changed.write.format("delta").mode("append").save(lake.uri(name))
         grown = row_count(DeltaTable(lake.uri(name))) - before
@@ -67,9 +67,11 @@ def row_count(table: DeltaTable) -> int:
     return sum(pa_count or 0 for pa_count in table.get_add_actions(flatten=True)["num_records"].to_pylist())
 
 
-def _merge(spark: SparkSession, changed: DataFrame, uri: str, key: str) -> None:
-    changed.createOrReplaceTempView("changed_rows")
+def _merge(spark: SparkSession, changed: DataFrame, lake: Lake, name: str, key: str) -> None:
+    # A view of its own per table: threads that merge into several tables share the session.
+    view = f"changed_{name.replace('.', '_')}"
+    changed.createOrReplaceTempView(view)
     spark.sql(
-        f"merge into delta.`{uri}` as old using changed_rows as new on old.{key} = new.{key} "
+        f"merge into delta.`{lake.uri(name)}` as old using {view} as new on old.{key} = new.{key} "
         "when matched then update set * when not matched then insert *"
     ).collect()

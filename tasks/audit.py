@@ -10,7 +10,7 @@ from psycopg2.extensions import connection as Connection
 
 from blocks.failures import PermanentFailure
 from spark_jobs.lake import Lake
-from tasks.copy_stream import copy_batches
+from tasks.copy_stream import REPRESENTABLE, copy_batches
 from tasks.windows import Window
 
 TOTALS = pa.schema([("order_date", pa.date32()), ("orders", pa.int64()), ("amount", pa.decimal128(38, 2))])
@@ -26,10 +26,11 @@ def record_source_totals(connection: Connection, lake: Lake, window: Window) -> 
     end = sql.Literal(window.end)
     # `is not true`: an order without updated_at can never be extracted, and must make the totals disagree.
     totals = sql.SQL(
-        "copy (select order_date, count(*) as orders, sum(nullif(amount, 'NaN'))::numeric(38,2) as amount "
-        "from orders where (updated_at >= {}) is not true and order_id is not null group by order_date) "
+        "copy (select {date} as order_date, count(*) as orders, "
+        "sum(nullif(amount, 'NaN'))::numeric(38,2) as amount "
+        "from orders where (updated_at >= {end}) is not true and order_id is not null group by {date}) "
         "to stdout (format csv, header)"
-    ).format(end)
+    ).format(date=sql.SQL(REPRESENTABLE["date"]).format(column=sql.Identifier("order_date")), end=end)
     later = sql.SQL(
         "copy (select order_id from orders where updated_at >= {} and order_id is not null) "
         "to stdout (format csv, header)"

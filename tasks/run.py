@@ -63,7 +63,7 @@ class Run(BaseModel):
 def recorded_run(flow: str, ds: dt.date, tell: Callable[[Run], object]) -> Iterator[Run]:
     """Record a run in the ledger as running, then as completed or failed, whatever ends it; then `tell` it.
 
-    A ledger that cannot be written is logged and never hides why the run failed.
+    A ledger that cannot be written, or a message that cannot be sent, is logged and never hides how the run ended.
     """
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
@@ -80,7 +80,7 @@ def recorded_run(flow: str, ds: dt.date, tell: Callable[[Run], object]) -> Itera
     finally:
         run.duration_seconds = time.monotonic() - begun
         _record(run)
-        tell(run)
+        _try_to_tell(run, tell)
 
 
 def _record(run: Run) -> None:
@@ -114,3 +114,10 @@ def _record(run: Run) -> None:
             copy_to_warehouse()
     except Exception as error:
         get_logger("ledger").warning("run %s could not be recorded as %s: %s", run.run_id, run.status, error)
+
+
+def _try_to_tell(run: Run, tell: Callable[[Run], object]) -> None:
+    try:
+        tell(run)
+    except Exception as error:
+        get_logger("ledger").warning("run %s has %s, but nobody could be told: %s", run.run_id, run.status, error)

@@ -1,6 +1,7 @@
 """Judging hand-made rows with the pipeline's own gate, on Sail."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -9,20 +10,24 @@ from deltalake import write_deltalake
 
 from expectations.suite import Norms, Suite
 from hand_made import DAY
+from spark_jobs.lake import Lake
 from tasks import quality
 
 Judge = Callable[..., list[quality.QualityResult]]
 
 
 @pytest.fixture
-def judge(platform: Any) -> Judge:
+def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
     """judge(suite, rows, schema, norms=…): write `checked.<suite>` and run the suite on it."""
+    lake = Lake(tmp_path.as_uri())
+    monkeypatch.setenv("LAKE_URI", lake.root)
+    monkeypatch.setenv("SPARK_REMOTE", "")
 
     def judged(
         suite: Suite, rows: list[dict[str, Any]], schema: pa.Schema, norms: Norms = Norms(0.05)
     ) -> list[quality.QualityResult]:
         table = pa.Table.from_pylist(rows, schema=schema)
-        write_deltalake(platform.lake.uri(f"checked.{suite.name}"), table, mode="overwrite")
+        write_deltalake(lake.uri(f"checked.{suite.name}"), table, mode="overwrite")
         return quality._judge("bronze", suite, norms, DAY, "run")
 
     return judged

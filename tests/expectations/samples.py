@@ -65,13 +65,10 @@ def fewer(rows: Rows) -> None:
 
 
 KNOWS_SIZE = Norms(0.05, usual_rows=(10, 30))
-SIZE = "expect_table_row_count_to_be_between(min_value=10, max_value=30)"
-ACCEPTED = "expect_column_values_to_be_null(column=reject_reason"
-NOT_NULL = "expect_column_values_to_not_be_null(column="
-BETWEEN = "expect_column_values_to_be_between(column="
-IN_SET = "expect_column_values_to_be_in_set(column="
-UNIQUE = "expect_column_values_to_be_unique(column="
-COMPOUND = "expect_compound_columns_to_be_unique"
+SIZE = "table row count to be between (min_value=10, max_value=30)"
+ACCEPTED = "reject_reason to be null"
+NOT_NULL, BETWEEN, IN_SET, UNIQUE = "to not be null", "to be between", "to be in set", "to be unique"
+COMPOUND = "table compound columns to be unique"
 COMMON = {
     "too many rejected": Case(rejecting(2), [ACCEPTED]),
     "fewer rows than usual": Case(fewer, [SIZE], KNOWS_SIZE),
@@ -105,17 +102,17 @@ BRONZE = {
         common("order_id")
         | {
             "one version twice": Case(repeated, [COMPOUND]),
-            "no order_id": Case(setting("order_id", None), [NOT_NULL + "order_id"]),
-            "no customer_id": Case(setting("customer_id", None), [NOT_NULL + "customer_id"]),
-            "no product_id": Case(setting("product_id", None), [NOT_NULL + "product_id"]),
-            "no amount": Case(setting("amount", None), [NOT_NULL + "amount"]),
-            "amount of nothing": Case(setting("amount", Decimal("0.00")), [BETWEEN + "amount"]),
-            "amount beyond a million": Case(setting("amount", Decimal("1000000.01")), [BETWEEN + "amount"]),
+            "no order_id": Case(setting("order_id", None), [f"order_id {NOT_NULL}"]),
+            "no customer_id": Case(setting("customer_id", None), [f"customer_id {NOT_NULL}"]),
+            "no product_id": Case(setting("product_id", None), [f"product_id {NOT_NULL}"]),
+            "no amount": Case(setting("amount", None), [f"amount {NOT_NULL}"]),
+            "amount of nothing": Case(setting("amount", Decimal("0.00")), [f"amount {BETWEEN}"]),
+            "amount beyond a million": Case(setting("amount", Decimal("1000000.01")), [f"amount {BETWEEN}"]),
             "amounts at the bounds": Case(setting("amount", Decimal("0.01"), Decimal("1000000.00")), []),
-            "quantity of nothing": Case(setting("quantity", 0), [BETWEEN + "quantity"]),
-            "quantity beyond a hundred": Case(setting("quantity", 101), [BETWEEN + "quantity"]),
+            "quantity of nothing": Case(setting("quantity", 0), [f"quantity {BETWEEN}"]),
+            "quantity beyond a hundred": Case(setting("quantity", 101), [f"quantity {BETWEEN}"]),
             "quantities at the bounds": Case(setting("quantity", 1, 100), []),
-            "unknown status": Case(setting("status", "lost"), [IN_SET + "status"]),
+            "unknown status": Case(setting("status", "lost"), [f"status {IN_SET}"]),
         },
     ),
     "customers": Sample(
@@ -131,9 +128,9 @@ BRONZE = {
         common("customer_id")
         | {
             "one version twice": Case(repeated, [COMPOUND]),
-            "no customer_id": Case(setting("customer_id", None), [NOT_NULL + "customer_id"]),
-            "no segment": Case(setting("customer_segment", None), [NOT_NULL + "customer_segment"]),
-            "no region": Case(setting("region", None), [NOT_NULL + "region"]),
+            "no customer_id": Case(setting("customer_id", None), [f"customer_id {NOT_NULL}"]),
+            "no segment": Case(setting("customer_segment", None), [f"customer_segment {NOT_NULL}"]),
+            "no region": Case(setting("region", None), [f"region {NOT_NULL}"]),
         },
     ),
     "products": Sample(
@@ -149,9 +146,9 @@ BRONZE = {
         common("product_id")
         | {
             "one version twice": Case(repeated, [COMPOUND]),
-            "no product_id": Case(setting("product_id", None), [NOT_NULL + "product_id"]),
-            "no unit cost": Case(setting("unit_cost", None), [NOT_NULL + "unit_cost"]),
-            "negative unit cost": Case(setting("unit_cost", Decimal("-0.01")), [BETWEEN + "unit_cost"]),
+            "no product_id": Case(setting("product_id", None), [f"product_id {NOT_NULL}"]),
+            "no unit cost": Case(setting("unit_cost", None), [f"unit_cost {NOT_NULL}"]),
+            "negative unit cost": Case(setting("unit_cost", Decimal("-0.01")), [f"unit_cost {BETWEEN}"]),
             "free": Case(setting("unit_cost", Decimal("0.00")), []),
         },
     ),
@@ -177,10 +174,10 @@ BRONZE = {
         ],
         COMMON
         | {
-            "no event_id": Case(setting("event_id", None), [NOT_NULL + "event_id"]),
-            "no user_id": Case(setting("user_id", None), [NOT_NULL + "user_id"]),
-            "no time": Case(setting("event_at", None), [NOT_NULL + "event_at"]),
-            "unknown type": Case(setting("event_type", "hover"), [IN_SET + "event_type"]),
+            "no event_id": Case(setting("event_id", None), [f"event_id {NOT_NULL}"]),
+            "no user_id": Case(setting("user_id", None), [f"user_id {NOT_NULL}"]),
+            "no time": Case(setting("event_at", None), [f"event_at {NOT_NULL}"]),
+            "unknown type": Case(setting("event_type", "hover"), [f"event_type {IN_SET}"]),
         },
     ),
 }
@@ -202,11 +199,11 @@ def _facts() -> Rows:
 
 
 def _mostly(column: str) -> str:
-    return f"{IN_SET}{column}, mostly"
+    return f"{column} {IN_SET} (mostly"
 
 
 def _all(column: str) -> str:
-    return f"{IN_SET}{column}, value_set"
+    return f"{column} {IN_SET} (value_set"
 
 
 GOLD = {
@@ -222,13 +219,13 @@ GOLD = {
         ),
         _facts,
         {
-            "no order_id": Case(setting("order_id", None), [NOT_NULL + "order_id"]),
-            "order twice": Case(setting("order_id", 5), [UNIQUE + "order_id"]),
-            "no customer_id": Case(setting("customer_id", None), [NOT_NULL + "customer_id"]),
-            "no amount": Case(setting("order_amount", None), [NOT_NULL + "order_amount"]),
-            "negative amount": Case(setting("order_amount", Decimal("-1.00")), [BETWEEN + "order_amount"]),
-            "quantity of nothing": Case(setting("quantity", 0), [BETWEEN + "quantity"]),
-            "unknown status": Case(setting("status", "lost"), [IN_SET + "status"]),
+            "no order_id": Case(setting("order_id", None), [f"order_id {NOT_NULL}"]),
+            "order twice": Case(setting("order_id", 5), [f"order_id {UNIQUE}"]),
+            "no customer_id": Case(setting("customer_id", None), [f"customer_id {NOT_NULL}"]),
+            "no amount": Case(setting("order_amount", None), [f"order_amount {NOT_NULL}"]),
+            "negative amount": Case(setting("order_amount", Decimal("-1.00")), [f"order_amount {BETWEEN}"]),
+            "quantity of nothing": Case(setting("quantity", 0), [f"quantity {BETWEEN}"]),
+            "unknown status": Case(setting("status", "lost"), [f"status {IN_SET}"]),
             "a few unknown customers": Case(
                 setting("is_unknown_customer", True, True), [_all("is_unknown_customer")]
             ),
@@ -249,11 +246,11 @@ GOLD = {
             {"customer_id": number, "lifetime_amount": Decimal("0.00"), "is_unknown": False} for number in range(COUNT)
         ],
         {
-            "no customer_id": Case(setting("customer_id", None), [NOT_NULL + "customer_id"]),
-            "customer twice": Case(setting("customer_id", 5), [UNIQUE + "customer_id"]),
-            "negative total": Case(setting("lifetime_amount", Decimal("-0.01")), [BETWEEN + "lifetime_amount"]),
+            "no customer_id": Case(setting("customer_id", None), [f"customer_id {NOT_NULL}"]),
+            "customer twice": Case(setting("customer_id", 5), [f"customer_id {UNIQUE}"]),
+            "negative total": Case(setting("lifetime_amount", Decimal("-0.01")), [f"lifetime_amount {BETWEEN}"]),
             "one unknown in twenty": Case(setting("is_unknown", True), []),
-            "two unknown in twenty": Case(setting("is_unknown", True, True), [IN_SET + "is_unknown"]),
+            "two unknown in twenty": Case(setting("is_unknown", True, True), [f"is_unknown {IN_SET}"]),
         },
     ),
     "agg_daily_sales": Sample(
@@ -280,11 +277,11 @@ GOLD = {
         ],
         {
             "group twice": Case(repeated, [COMPOUND]),
-            "no date": Case(setting("order_date", None), [NOT_NULL + "order_date"]),
-            "no orders": Case(setting("total_orders", 0), [BETWEEN + "total_orders"]),
-            "no revenue": Case(setting("total_revenue", Decimal("0.00")), [BETWEEN + "total_revenue"]),
+            "no date": Case(setting("order_date", None), [f"order_date {NOT_NULL}"]),
+            "no orders": Case(setting("total_orders", 0), [f"total_orders {BETWEEN}"]),
+            "no revenue": Case(setting("total_revenue", Decimal("0.00")), [f"total_revenue {BETWEEN}"]),
             "loss beyond the price": Case(
-                setting("profit_margin_pct", Decimal("-100.01")), [BETWEEN + "profit_margin_pct"]
+                setting("profit_margin_pct", Decimal("-100.01")), [f"profit_margin_pct {BETWEEN}"]
             ),
             "margins that can be": Case(setting("profit_margin_pct", Decimal("-100.00"), None), []),
         },
@@ -295,11 +292,11 @@ GOLD = {
             {"customer_id": number, "r_score": 1, "f_score": 3, "m_score": 5} for number in range(COUNT)
         ],
         {
-            "no customer_id": Case(setting("customer_id", None), [NOT_NULL + "customer_id"]),
-            "customer twice": Case(setting("customer_id", 5), [UNIQUE + "customer_id"]),
-            "recency of six": Case(setting("r_score", 6), [BETWEEN + "r_score"]),
-            "frequency of nothing": Case(setting("f_score", 0), [BETWEEN + "f_score"]),
-            "money of six": Case(setting("m_score", 6), [BETWEEN + "m_score"]),
+            "no customer_id": Case(setting("customer_id", None), [f"customer_id {NOT_NULL}"]),
+            "customer twice": Case(setting("customer_id", 5), [f"customer_id {UNIQUE}"]),
+            "recency of six": Case(setting("r_score", 6), [f"r_score {BETWEEN}"]),
+            "frequency of nothing": Case(setting("f_score", 0), [f"f_score {BETWEEN}"]),
+            "money of six": Case(setting("m_score", 6), [f"m_score {BETWEEN}"]),
         },
     ),
     "order_totals": Sample(

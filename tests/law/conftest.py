@@ -1,8 +1,10 @@
 """How many histories are tried, and the parts that all of them share.
 
-The default profile is derandomised: a red build is then due to the change at hand, and the same histories fail
-on any machine. `--hypothesis-profile=thorough` tries ten times as many, new ones each time; a failure prints
-the line (`@reproduce_failure`) that repeats it.
+The default profile is derandomised: a red build is then due to the change at hand, and the same histories
+fail on any machine. `--hypothesis-profile=thorough` tries ten times as many, new ones each time; a failure
+prints the line (`@reproduce_failure`) that repeats it. `unshrunk` is for work on a bug: it stops at the first
+failing history, instead of spending five minutes on a smaller one. Name tests/law on the command line when
+you name a profile: pytest must have read this file by then.
 """
 
 import shutil
@@ -11,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.conftest import Platform
 from tests.law.model import ShopModel
@@ -21,6 +23,7 @@ COMMON = settings(
 )
 settings.register_profile("ci", COMMON, max_examples=100, derandomize=True)
 settings.register_profile("thorough", COMMON, max_examples=1000)
+settings.register_profile("unshrunk", COMMON, max_examples=100, derandomize=True, phases=[Phase.generate])
 # A profile named on the command line is loaded by Hypothesis' own plugin, after this file.
 settings.load_profile("ci")
 

@@ -1,7 +1,10 @@
-"""Stopping a run at a chosen place: before or after one of its writes, or in the middle of a stream."""
+"""Stopping a run at a chosen place: before or after one of its writes, or in the middle of a stream.
+
+Stopping is raising Crashed, or whatever else a test wants to happen there (test_kill.py kills the process).
+"""
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -58,9 +61,14 @@ def crashes(seams: list[Seam]) -> list[Crash]:
     ]
 
 
+def raise_crashed(crash: Crash) -> None:
+    """The ordinary way to stop."""
+    raise Crashed(crash)
+
+
 @contextmanager
-def crashing(crash: Crash | None) -> Iterator[None]:
-    """Within this context the run stops at `crash` with Crashed, if it comes that far."""
+def crashing(crash: Crash | None, stop: Callable[[Crash], None] = raise_crashed) -> Iterator[None]:
+    """Within this context the run stops at `crash`, if it comes that far."""
     if crash is None:
         yield
         return
@@ -72,7 +80,7 @@ def crashing(crash: Crash | None) -> Iterator[None]:
 
     def stream(*arguments: Any) -> Iterator[Any]:
         yield from real(*arguments)
-        raise Crashed(crash)
+        stop(crash)
 
     def stopping(*arguments: Any, **named: Any) -> Any:
         nonlocal calls
@@ -81,9 +89,13 @@ def crashing(crash: Crash | None) -> Iterator[None]:
             return real(*arguments, **named)
         if crash.moment == "inside":
             return stream(*arguments)
-        if crash.moment == "after":
-            real(*arguments, **named)
-        raise Crashed(crash)
+        if crash.moment == "before":
+            stop(crash)
+        result = real(*arguments, **named)
+        stop(crash)
+        return result
 
+    # A step is known by its name, in the run's record.
+    stopping.name = getattr(real, "name", name)  # type: ignore[attr-defined]
     with patch.object(owner, name, stopping):
         yield

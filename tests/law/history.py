@@ -44,8 +44,15 @@ class History(RuleBasedStateMachine):
     # What a level adds.
 
     def run_day(self, day: int) -> list[Published]:
-        """Do a run; returns what it did to silver."""
+        """Do a run, telling `saw` what it extracted; returns what it did to silver."""
         raise NotImplementedError
+
+    def saw(self, day: int, name: str) -> None:
+        """A run for `day` has brought what it could see of a source into bronze."""
+        if name == "clickstream":
+            self.shop.saw_clicks(day)
+        else:
+            self.shop.saw_table(name, day)
 
     def check_always(self) -> None:
         """Assert what must hold at any time, after a crash too."""
@@ -76,7 +83,7 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: self.last >= 0)
     @rule(changes=SOME_CHANGES)
     def commit_late(self, changes: list[Change]) -> None:
-        """Long transactions of the last day commit now, after its run: the next run sees them in its overlap."""
+        """Long transactions of the last day commit after its run: the next one sees them in its overlap."""
         written = [self.shop.commit_late(change, self.last) for change in changes]
         self.is_overlap_owed |= any(written)
 
@@ -85,12 +92,13 @@ class History(RuleBasedStateMachine):
     def find_forgotten_rows(self, changes: list[Change], days_back: int) -> None:
         """Rows of a past day turn up later than any overlap: that day must be backfilled."""
         day = max(self.last - days_back, 0)
-        if any([self.shop.change(change, day) for change in changes]):
+        written = [self.shop.change(change, day) for change in changes]
+        if any(written):
             self.owed.add(day)
 
     @rule(clicks=SOME_CLICKS, file=FILES, days_back=st.sampled_from([0, 0, -1, 1, 2]), cut=st.booleans())
     def log_clicks(self, clicks: list[Click], file: str, days_back: int, cut: bool) -> None:
-        """A click file appears or grows: of the day that runs next, of a later one, or late for an old one."""
+        """A click file appears or grows: of the next day or the one after, or late for an old one."""
         day = max(self.last + 1 - days_back, 0)
         self.shop.click(file, clicks, day, cut)
         if day <= self.last:

@@ -11,7 +11,9 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 # The shop may hold rows without a key, and the row rules must find them.
-WITHOUT_PRIMARY_KEY = "alter table {table} drop constraint {table}_pkey; alter table {table} alter {key} drop not null"
+WITHOUT_PRIMARY_KEY = (
+    "alter table {table} drop constraint {table}_pkey; alter table {table} alter {key} drop not null"
+)
 # A version of a row is judged on its own, whichever run saw it; the first broken rule is its reason.
 REASON = {
     "orders": """case
@@ -21,7 +23,8 @@ REASON = {
         when amount is null or amount = 'NaN' or amount <= 0 or amount > 1000000 then 'amount_in_range'
         when quantity is null or quantity < 1 or quantity > 100 then 'quantity_in_range'
         when status is null
-            or status not in ('pending', 'processing', 'shipped', 'delivered', 'cancelled') then 'status_known'
+            or status not in ('pending', 'processing', 'shipped', 'delivered', 'cancelled')
+            then 'status_known'
         when order_date is null or order_date not between '0001-01-01' and '9999-12-31'
             or order_date > (updated_at at time zone (select zone from law.state))::date
             then 'order_date_not_in_future'
@@ -81,7 +84,9 @@ create view law.funnel as
         count(*) filter (where 'purchase' = any(steps)) as purchases
     from law.sessions as s group by event_date;
 """
-EVENT_COLUMNS = "event_id, user_id, session_id, event_type, page_url, product_id, event_at, event_date, event_hour"
+EVENT_COLUMNS = (
+    "event_id, user_id, session_id, event_type, page_url, product_id, event_at, event_date, event_hour"
+)
 
 LAKE_GOLD = {
     "daily_sales": """
@@ -94,9 +99,9 @@ LAKE_GOLD = {
 # Mart -> (the columns that are compared, what they should hold).
 MARTS = {
     "fct_orders": (
-        "order_id, order_date, customer_id, customer_name, customer_segment, region, product_id, product_name,"
-        " category, quantity, order_amount, cost_amount, profit_amount, status, is_unknown_customer,"
-        " is_unknown_product, updated_at",
+        "order_id, order_date, customer_id, customer_name, customer_segment, region, product_id,"
+        " product_name, category, quantity, order_amount, cost_amount, profit_amount, status,"
+        " is_unknown_customer, is_unknown_product, updated_at",
         """select order_id, order_date, customer_id, customer_name, customer_segment, region, product_id,
             product_name, category, quantity, amount, cost_amount, profit_amount, status, is_unknown_customer,
             is_unknown_product, updated_at

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import date
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -80,15 +81,14 @@ def build_marts(warehouse: Path, ds: date) -> None:
 
     Without dbt's own tests: they would speak first, and the law is to be judged by the law alone.
     """
-    os.environ["DUCKDB_PATH"] = str(warehouse)
-    try:
-        outcome = dbtRunner(manifest=_manifest()).invoke(
-            ["build", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"]
-            + ["--vars", f"{{as_of: '{ds}'}}", *_PROJECT]
-        )
-    finally:
-        DuckDBConnectionManager.close_all_connections()
-        os.environ["DUCKDB_PATH"] = str(warehouse.with_name(warehouse.name.removeprefix(".").removesuffix(".staged")))
+    command = ["build", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"]
+    with patch.dict(os.environ, DUCKDB_PATH=str(warehouse)):
+        try:
+            outcome = dbtRunner(manifest=_manifest()).invoke(
+                [*command, "--vars", f"{{as_of: '{ds}'}}", *_PROJECT]
+            )
+        finally:
+            DuckDBConnectionManager.close_all_connections()
     if not outcome.success:
         results = getattr(outcome.result, "results", [])
         raise AssertionError(outcome.exception or [r.message for r in results if r.status == "error"])

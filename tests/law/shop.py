@@ -47,7 +47,7 @@ class Shop:
         return FIRST_DAY + dt.timedelta(days=day)
 
     def begin(self, day: int) -> dt.datetime:
-        """When business day `day` begins, in UTC (arithmetic on local times would ignore the clock change)."""
+        """When business day `day` begins, in UTC: arithmetic on local times ignores clock changes."""
         return dt.datetime.combine(self.date(day), dt.time(), self.zone).astimezone(dt.UTC)
 
     def change(self, change: Change, day: int) -> bool:
@@ -89,7 +89,7 @@ class Shop:
         return True
 
     def click(self, file: str, clicks: list[Click], day: int, cut: bool) -> None:
-        """Append lines to a click file of `day`; `cut`: the writer has only come to the middle of the last."""
+        """Append lines to a click file of `day`; `cut`: only half of the last is written yet."""
         name = f"{self.date(day)}/{file}"
         lines = [_line(click, self.date(day)) for click in clicks]
         whole = self.files.get(name, "") + "".join(line + "\n" for line in lines)
@@ -131,9 +131,11 @@ class Shop:
         """Set the model's views to what a shop covered up to and including `day` should show."""
         self.model.rows("update law.state set until = %s", (self.begin(day + 1),))
         self.model.rows("delete from law.events")
-        events = [event for each in range(day + 1) for line in self.lines(each) if (event := self._event(line))]
+        events = [
+            event for each in range(day + 1) for line in self.lines(each) if (event := self._event(line))
+        ]
         first: dict[str, tuple] = {}
-        for position, event in sorted(events, key=lambda each: each[0]):
+        for _, event in sorted(events, key=lambda each: each[0]):
             first.setdefault(event[0], event)
         for event in first.values():
             marks = ", ".join(["%s"] * len(event))

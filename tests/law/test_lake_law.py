@@ -33,20 +33,16 @@ REPRESENTED = {
 class LakeHistory(History):
     """Histories of the lake alone: PostgreSQL, files, Delta and Spark; no engine, no warehouse, no dbt."""
 
-    places = crashes(LAKE_SEAMS)
-
     def start(self, zone: str) -> None:
         shutil.rmtree(self.platform.folder / "lake", ignore_errors=True)
         os.environ["SHOP_TIMEZONE"] = zone
 
-    def run_day(self, day: int) -> list[Published]:
-        def extracted(name: str) -> None:
-            if name == "clickstream":
-                self.shop.saw_clicks(day)
-            else:
-                self.shop.saw_table(name, day)
+    @property
+    def places(self) -> list[Crash]:
+        return crashes(LAKE_SEAMS)
 
-        published = lake_run(self.shop.date(day), extracted)
+    def run_day(self, day: int) -> list[Published]:
+        published = lake_run(self.shop.date(day), partial(self.saw, day))
         for each in published:
             assert each.rows_in == each.rows_out + each.duplicates + each.quarantined, each
         return published
@@ -83,7 +79,8 @@ class LakeHistory(History):
         for table, key in KEY.items():
             local_day = "(updated_at at time zone (select zone from law.state))::date"
             expected = self.model.rows(
-                f"select '{table}', {local_day}, {REASON[table]}, {key}::text, updated_at from law.rejected_{table}"
+                f"select '{table}', {local_day}, {REASON[table]}, {key}::text, updated_at"
+                f" from law.rejected_{table}"
             )
             columns = "source, ds, reason, key, occurred_at"
             actual = lake_rows(self.platform.lake, f"quarantine.{table}", columns)

@@ -1,0 +1,127 @@
+"""Settings: where they come from, in which order, and what they refuse."""
+
+import datetime as dt
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from pydantic import ValidationError
+
+from blocks.settings import DATA, REPOSITORY, RetrySettings, Settings
+
+VARIABLES = [name.upper() for name in {**Settings.model_fields, **RetrySettings.model_fields}]
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """(demo.env, .env) of this test only, and an environment without our variables."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    demo, own = tmp_path / "demo.env", tmp_path / ".env"
+    for settings in (Settings, RetrySettings):
+        monkeypatch.setitem(settings.model_config, "env_file", (demo, own))
+    return demo, own
+
+
+def test_the_files_are_the_demos_then_ones_own() -> None:
+    assert Settings.model_config["env_file"] == (DATA / "demo.env", REPOSITORY / ".env")
+
+
+@pytest.mark.parametrize(
+    ("demo", "own", "environment", "expected"),
+    [
+        pytest.param(None, None, None, "UTC", id="nothing: the default"),
+        pytest.param("Europe/Berlin", None, None, "Europe/Berlin", id="the demo's"),
+        pytest.param("Europe/Berlin", "Asia/Tokyo", None, "Asia/Tokyo", id=".env before the demo's"),
+        pytest.param("Europe/Berlin", "Asia/Tokyo", "America/New_York", "America/New_York", id="the environment first"),
+        pytest.param("Europe/Berlin", None, "", "Europe/Berlin", id="empty is not set"),
+    ],
+)
+def test_precedence(
+    files: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    demo: str | None,
+    own: str | None,
+    environment: str | None,
+    expected: str,
+) -> None:
+    for path, value in zip(files, (demo, own), strict=True):
+        if value is not None:
+            path.write_text(f"SHOP_TIMEZONE={value}\nSOMETHING_ELSE=1\n")
+    if environment is not None:
+        monkeypatch.setenv("SHOP_TIMEZONE", environment)
+    assert Settings().shop_timezone == ZoneInfo(expected)
+
+
+def test_the_laptop_default(files: tuple[Path, Path]) -> None:
+    settings = Settings()
+    assert settings.shop_dsn.get_secret_value() == ""
+    assert settings.lake_uri == (DATA / "lake").as_uri()
+    assert settings.clickstream_uri == (DATA / "clickstream").as_uri()
+    assert settings.duckdb_path == DATA / "warehouse.duckdb"
+    assert (settings.spark_remote, settings.warehouse) == ("", "duckdb")
+    assert (settings.extract_overlap, settings.quarantine_threshold) == (dt.timedelta(hours=1), 0.05)
+    assert RetrySettings().retry_delay_seconds == 300
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param("s3://bucket/lake", "s3://bucket/lake", id="a URI stays"),
+        pytest.param("file:///srv/lake", "file:///srv/lake", id="a file URI stays"),
+        pytest.param("/srv/lake", "file:///srv/lake", id="a path"),
+        pytest.param("/srv/my lake", "file:///srv/my%20lake", id="a path with a blank"),
+        pytest.param("lake", (Path.cwd() / "lake").as_uri(), id="a relative path"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["LAKE_URI", "CLICKSTREAM_URI"])
+def test_plain_paths_become_uris(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, variable: str, given: str, expected: str
+) -> None:
+    monkeypatch.setenv(variable, given)
+    assert getattr(Settings(), variable.lower()) == expected
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SHOP_TIMEZONE", "Berlin"),
+        ("WAREHOUSE", "oracle"),
+        ("QUARANTINE_THRESHOLD", "1.5"),
+        ("QUARANTINE_THRESHOLD", "-0.1"),
+        ("EXTRACT_OVERLAP", "an hour"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_by_name(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert [error["loc"] for error in refused.value.errors()] == [(variable.lower(),)]
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("0", 0), ("2.5", 2.5)])
+def test_the_retry_delay(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, value: str, seconds: float
+) -> None:
+    monkeypatch.setenv("RETRY_DELAY_SECONDS", value)
+    assert RetrySettings().retry_delay_seconds == seconds
+
+
+def test_a_negative_retry_delay_is_refused(files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETRY_DELAY_SECONDS", "-1")
+    with pytest.raises(ValidationError):
+        RetrySettings()
+
+
+def test_the_overlap_is_a_duration_or_a_clock(files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("PT90M", "01:30:00"):
+        monkeypatch.setenv("EXTRACT_OVERLAP", value)
+        assert Settings().extract_overlap == dt.timedelta(minutes=90)
+
+
+def test_printing_the_settings_shows_no_password(files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_DSN", "postgresql://shop:hunter2secret@localhost/shop")
+    settings = Settings()
+    assert "hunter2secret" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"

@@ -1,0 +1,203 @@
+"""The daily run on a hand-made shop, in a real Prefect: what readers of the warehouse see, run after run.
+
+The expected sums come from PostgreSQL, where the rows that break a rule are told apart in SQL of its own.
+"""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import pytest
+from prefect.artifacts import Artifact
+
+from blocks.failures import DataFailure, PermanentFailure, PipelineFailure
+from flows.daily import daily_ecommerce_pipeline
+from hand_made import DAY, NEXT_DAY, at, click, customer, order, product, put, write_clicks
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+THIRD_DAY = NEXT_DAY + dt.timedelta(days=1)
+PUBLISHED = ("silver", "quarantine", "gold")
+
+
+def open_shop(platform: Any) -> None:
+    """DAY: 3 customers, 2 products, 24 good orders and one of no amount (4 %), 4 clicks and one broken line."""
+    put(platform, "customers", *(customer(number, region=f"region {number}") for number in (1, 2, 3)))
+    put(platform, "products", product(1), product(2, category="home", unit_cost=Decimal("1.25")))
+    for number in range(1, 25):
+        put(
+            platform,
+            "orders",
+            order(
+                number,
+                customer_id=1 + number % 3,
+                product_id=1 + number % 2,
+                amount=Decimal("10.00") + Decimal(number) / 100,
+                order_date=DAY - dt.timedelta(days=number % 4),
+                updated_at=at(DAY, number % 24, 59, 59, 999_999),
+            ),
+        )
+    put(platform, "orders", order(25, amount=Decimal("0.00")))
+    write_clicks(platform.clickstream, DAY, [*(click(f"e{number}") for number in range(40)), "not an event"])
+
+
+def live_next_day(platform: Any) -> None:
+    """NEXT_DAY: new orders, a changed amount, a late row of long ago, a customer who moves, a new product."""
+    put(platform, "orders", order(26, order_date=NEXT_DAY, amount=Decimal("99.99"), product_id=3))
+    put(platform, "orders", order(1, amount=Decimal("3.33"), status="cancelled", updated_at=at(NEXT_DAY, 0)))
+    put(platform, "orders", order(27, order_date=DAY - dt.timedelta(days=30), updated_at=at(NEXT_DAY, 23, 59, 59)))
+    put(platform, "orders", order(28, order_date=NEXT_DAY, customer_id=77, updated_at=at(NEXT_DAY)))
+    put(platform, "customers", customer(2, region="region 3", updated_at=at(NEXT_DAY)))
+    put(platform, "products", product(3, category="garden", updated_at=at(NEXT_DAY)))
+    write_clicks(platform.clickstream, NEXT_DAY, [click("n1", timestamp=at(NEXT_DAY).isoformat())])
+
+
+def shop_sums(platform: Any) -> dict[dt.date, Decimal]:
+    """The source's own sums by order_date, of the orders that break no rule."""
+    return dict(
+        platform.execute(
+            "select order_date, sum(amount) from orders where amount > 0 and amount <= 1000000 "
+            "and quantity between 1 and 100 group by order_date"
+        )
+    )
+
+
+def query(platform: Any, statement: str) -> list[tuple]:
+    with duckdb.connect(platform.warehouse, read_only=True) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def sums(platform: Any, table: str, amount: str) -> dict[dt.date, Decimal]:
+    return dict(query(platform, f"select order_date, sum({amount}) from gold.{table} group by order_date"))
+
+
+def lake_sums(platform: Any, table: str, amount: str) -> dict[dt.date, Decimal]:
+    rows = platform.lake.table(f"gold.{table}").to_pyarrow_table()
+    grouped = rows.group_by("order_date").aggregate([(amount, "sum")])
+    return dict(zip(grouped["order_date"].to_pylist(), grouped[f"{amount}_sum"].to_pylist(), strict=True))
+
+
+def assert_gold_is_the_source(platform: Any) -> None:
+    expected = shop_sums(platform)
+    assert expected
+    assert sums(platform, "fct_orders", "order_amount") == expected
+    assert sums(platform, "agg_daily_sales", "total_revenue") == expected
+    assert lake_sums(platform, "daily_sales", "total_revenue") == expected
+    assert lake_sums(platform, "customer_segments", "revenue") == expected
+
+
+def contents(platform: Any) -> dict[str, list[tuple]]:
+    """Every row of every published table."""
+    tables = query(
+        platform,
+        f"select table_schema || '.' || table_name from information_schema.tables where table_schema in {PUBLISHED}",
+    )
+    return {name: sorted(query(platform, f"select * from {name}"), key=repr) for (name,) in tables}
+
+
+def versions(platform: Any, *layers: str) -> dict[str, int]:
+    """The Delta version of every lake table in these layers."""
+    names = [f"{layer}.{path.name}" for layer in layers for path in (platform.folder / "lake" / layer).iterdir()]
+    return {name: platform.lake.table(name).version() for name in names}
+
+
+def last_runs(platform: Any) -> list[tuple]:
+    return query(
+        platform, "select ds, status, failed_step, rows_in, rows_quarantined from ops.pipeline_runs order by started_at"
+    )
+
+
+def test_two_days_then_the_same_day_again_then_an_empty_day(platform: Any) -> None:
+    open_shop(platform)
+    daily_ecommerce_pipeline(DAY)
+
+    assert_gold_is_the_source(platform)
+    assert sum(shop_sums(platform).values()) == Decimal("243.00")
+    assert query(platform, "select count(*), count(distinct region) from gold.fct_orders") == [(24, 3)]
+    assert sorted(query(platform, "select source, key, reason from quarantine.open_rows"), key=str) == [
+        ("clickstream", None, "line_is_event"),
+        ("orders", "25", "amount_in_range"),
+    ]
+    artifact = Artifact.get("daily-ecommerce-pipeline").data
+    assert f"daily-ecommerce-pipeline {DAY}: completed" in artifact
+    assert "| orders | 25 | 24 | 0 | 1 | 24 |" in artifact
+    assert "| clickstream | 41 | 40 | 0 | 1 | 40 |" in artifact
+    assert "| orders | amount_in_range | 1 |" in artifact and "| clickstream | line_is_event | 1 |" in artifact
+
+    live_next_day(platform)
+    daily_ecommerce_pipeline(NEXT_DAY)
+
+    assert_gold_is_the_source(platform)
+    assert query(platform, "select order_amount, status from gold.fct_orders where order_id = 1") == [
+        (Decimal("3.33"), "cancelled")
+    ]
+    assert query(platform, "select distinct region from gold.fct_orders order by 1") == [
+        ("region 1",),
+        ("region 3",),
+        ("unknown",),
+    ]
+    assert "| orders | 4 | 4 | 0 | 0 | 4 |" in Artifact.get("daily-ecommerce-pipeline").data
+    assert query(platform, "select order_date, total_profit from gold.agg_daily_sales where category = 'garden'") == [
+        (NEXT_DAY, Decimal("95.99"))
+    ]
+
+    before = contents(platform), versions(platform, "bronze", "silver", "gold", "quarantine")
+    daily_ecommerce_pipeline(NEXT_DAY)
+    assert (contents(platform), versions(platform, "bronze", "silver", "gold", "quarantine")) == before
+
+    daily_ecommerce_pipeline(THIRD_DAY)
+    assert contents(platform) == before[0]
+    assert f"clickstream has no folder for {THIRD_DAY}" in Artifact.get("daily-ecommerce-pipeline").data
+    # 3 customers, 2 products, 25 orders and 41 lines; then 4 orders, a customer, a product and a line.
+    assert last_runs(platform) == [
+        (DAY, "completed", None, 71, 2),
+        (NEXT_DAY, "completed", None, 7, 0),
+        (NEXT_DAY, "completed", None, 0, 0),
+        (THIRD_DAY, "completed", None, 0, 0),
+    ]
+
+
+def fails(day: dt.date) -> PipelineFailure:
+    with pytest.raises(PipelineFailure) as failure:
+        daily_ecommerce_pipeline(day)
+    return failure.value
+
+
+def test_a_failed_gate_publishes_nothing_and_the_next_run_makes_up_for_it(platform: Any) -> None:
+    open_shop(platform)
+    daily_ecommerce_pipeline(DAY)
+    live = contents(platform)
+
+    # The bronze gate: half of the new orders have no quantity.
+    put(platform, "orders", order(30, order_date=NEXT_DAY), order(31, order_date=NEXT_DAY, quantity=0))
+    failure = fails(NEXT_DAY)
+    assert isinstance(failure, DataFailure)
+    assert "orders: reject_reason to be null (mostly=0.95): 1 of 2 rows, e.g. 31" in str(failure)
+    assert contents(platform) == live
+    assert last_runs(platform)[-1][:3] == (NEXT_DAY, "failed", "quality-bronze")
+    assert "Failed in quality-bronze" in Artifact.get("daily-ecommerce-pipeline").data
+
+    # A dbt test: a negative unit cost is only a warning in bronze, and makes profit exceed the price.
+    put(platform, "orders", order(31, order_date=NEXT_DAY, quantity=2, updated_at=at(NEXT_DAY, 13)))
+    put(platform, "products", product(1, unit_cost=Decimal("-4.00"), updated_at=at(NEXT_DAY, 13)))
+    monday = [order(100 + number, order_date=NEXT_DAY) for number in range(30)]
+    put(platform, "orders", *monday)
+    failure = fails(NEXT_DAY)
+    assert isinstance(failure, DataFailure)
+    assert "dbt" in str(failure) and "profit_amount" in str(failure)
+    assert contents(platform) == live
+    assert last_runs(platform)[-1][:3] == (NEXT_DAY, "failed", "dbt-build")
+
+    # Corrected at the source: one more run, and gold is the source again.
+    put(platform, "products", product(1, updated_at=at(NEXT_DAY, 14)))
+    daily_ecommerce_pipeline(NEXT_DAY)
+    assert_gold_is_the_source(platform)
+    assert query(platform, "select key from quarantine.open_rows where source = 'orders'") == [("25",)]
+
+
+def test_a_day_that_has_not_begun_is_refused(platform: Any) -> None:
+    tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
+    with pytest.raises(PermanentFailure, match=f"ds {tomorrow} lies in the future"):
+        daily_ecommerce_pipeline(tomorrow)
+    assert not (platform.folder / "lake").exists() and not platform.warehouse.exists()

@@ -1,0 +1,253 @@
+"""A run that is killed at any place changes nothing that a second run does not put right.
+
+Each case starts from the same platform, on which the first day has been run, and the same source, which
+has gone on for another day. A child process runs that day and is killed; then the day is run normally.
+"""
+
+import datetime as dt
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import psycopg2
+import pytest
+from filelock import FileLock
+from prefect.settings import PREFECT_API_URL
+from psycopg2 import sql
+
+from blocks.failures import TransientFailure
+from blocks.settings import REPOSITORY
+from expectations.contracts import SOURCE_TABLES
+from flows.daily import daily_ecommerce_pipeline
+from spark_jobs.lake import Lake
+from tasks import warehouse
+from tests.conftest import Platform
+from tests.hand_made import DAY, NEXT_DAY, at, click, customer, order, product, put, write_clicks
+from tests.law.compare import assert_same, lake_rows, warehouse_rows
+from tests.law.crash import Crash
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200), pytest.mark.usefixtures("prefect_server")]
+
+TABLES = ["orders", "customers", "products", "clickstream"]
+LAKE = [f"{layer}.{table}" for layer in ("silver", "quarantine") for table in TABLES]
+LAKE += ["gold.daily_sales", "gold.customer_segments"]
+# Columns that number loads, and may skip a number.
+LOADS = "* exclude (load_id)"
+STEPS = ["extract", "quality_bronze", "transform", "dbt_build", "quality_gold", "publish_warehouse"]
+KILLS = [
+    *(Crash("flows.daily", step, 1, "after") for step in STEPS),
+    # Inside a write, or between two that belong together.
+    Crash("tasks.extract", "unseen", 1, "inside"),
+    Crash("tasks.bronze", "write_deltalake", 2, "after"),
+    Crash("spark_jobs.silver", "upsert", 1, "after"),
+    Crash("spark_jobs.silver", "upsert", 2, "after"),
+    Crash("spark_jobs.gold", "overwrite", 1, "after"),
+    Crash("tasks.warehouse", "_load", 3, "before"),
+    Crash("os", "replace", 1, "before"),
+    # The ledger and the message: the marts are out already.
+    Crash("tasks.run", "copy_to_warehouse", 1, "before"),
+]
+# From here on the run was complete but for telling so.
+TOLD = Crash("tasks.notify", "message", 1, "before")
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A platform on which DAY has been run, kept to be copied, and what NEXT_DAY makes of it undisturbed."""
+
+    dsn: str
+    folder: Path
+    before: dict[str, list[tuple]]
+    after: dict[str, list[tuple]]
+    lake_after: dict[str, list[tuple]]
+
+
+def platform_at(folder: Path, dsn: str) -> Platform:
+    """Point the environment at a platform in `folder`."""
+    made = Platform(dsn=dsn, folder=folder)
+    os.environ.update(
+        SHOP_DSN=dsn,
+        CLICKSTREAM_URI=made.clickstream.as_uri(),
+        LAKE_URI=made.lake.root,
+        DUCKDB_PATH=str(made.warehouse),
+        SHOP_TIMEZONE="UTC",
+        SPARK_REMOTE="",
+        QUARANTINE_THRESHOLD="0.5",
+    )
+    return made
+
+
+def marts(path: Path) -> dict[str, list[tuple]]:
+    """Every row of every table of the warehouse's silver, quarantine and gold."""
+    with duckdb.connect(path, read_only=True) as connection:
+        names = connection.execute(
+            "select table_schema || '.' || table_name, list_contains(list(column_name), 'load_id')"
+            " from information_schema.columns"
+            " where table_schema in ('silver', 'quarantine', 'gold') group by table_schema, table_name"
+        ).fetchall()
+        return {
+            name: warehouse_rows(connection, f"select {LOADS if numbered else '*'} from {name}")
+            for name, numbered in names
+        }
+
+
+def lake_tables(lake: Lake) -> dict[str, list[tuple]]:
+    """Every row of the lake's silver, quarantine and gold."""
+    return {name: lake_rows(lake, name) for name in LAKE}
+
+
+def last_statuses(rows: list[tuple[str, str, dt.datetime]]) -> dict[str, str]:
+    """The last status of each run of the ledger."""
+    return {run_id: status for run_id, status, _ in sorted(rows, key=lambda row: row[2])}
+
+
+@pytest.fixture(scope="module")
+def begun(postgres: str, prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begun]:
+    """The common start of all cases, and the undisturbed outcome."""
+    kept_environment = dict(os.environ)
+    admin = psycopg2.connect(postgres)
+    admin.autocommit = True
+    with admin.cursor() as cursor:
+        cursor.execute("create database killed")
+    dsn = postgres.rsplit("/", 1)[0] + "/killed"
+    folder = tmp_path_factory.mktemp("begun")
+    made = platform_at(folder, dsn)
+    make_source(made)
+    daily_ecommerce_pipeline(DAY)
+    before = marts(made.warehouse)
+    undisturbed = platform_at(tmp_path_factory.mktemp("undisturbed") / "platform", dsn)
+    shutil.copytree(folder, undisturbed.folder)
+    go_on(made)
+    shutil.copytree(made.clickstream, undisturbed.clickstream, dirs_exist_ok=True)
+    daily_ecommerce_pipeline(NEXT_DAY)
+    after = marts(undisturbed.warehouse)
+    assert before != after
+    yield Begun(dsn, folder, before, after, lake_tables(undisturbed.lake))
+    os.environ.clear()
+    os.environ.update(kept_environment)
+    with admin.cursor() as cursor:
+        cursor.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier("killed")))
+    admin.close()
+
+
+def make_source(platform: Platform) -> None:
+    """The shop's tables with the rows of DAY."""
+    for table in SOURCE_TABLES.values():
+        columns = ", ".join(f"{column} {type_name}" for column, type_name in table.columns.items())
+        platform.execute(f"create table {table.name} ({columns}, primary key ({table.key}))")
+    for number in range(1, 4):
+        put(platform, "customers", customer(number))
+        put(platform, "products", product(number))
+    for number in range(1, 13):
+        put(platform, "orders", order(number, customer_id=number % 3 + 1, product_id=number % 2 + 1))
+    put(platform, "orders", order(99, amount=Decimal(0)))
+    write_clicks(platform.clickstream, DAY, [click(f"e{n}") for n in range(8)])
+
+
+def go_on(platform: Platform) -> None:
+    """The rows of NEXT_DAY: new orders, changed ones, a repaired one, a broken one, a customer who moved."""
+    for number in range(20, 26):
+        put(platform, "orders", order(number, order_date=NEXT_DAY, amount=Decimal("33.33")))
+    put(platform, "orders", order(1, status="shipped", amount=Decimal("12.50"), updated_at=at(NEXT_DAY)))
+    put(platform, "orders", order(99, updated_at=at(NEXT_DAY, 13)))
+    put(platform, "orders", order(2, quantity=0, updated_at=at(NEXT_DAY, 14)))
+    put(platform, "customers", customer(1, region="south", updated_at=at(NEXT_DAY)))
+    put(platform, "products", product(2, unit_cost=Decimal("5.00"), updated_at=at(NEXT_DAY)))
+    lines = [click(f"e{n}", timestamp=at(NEXT_DAY).isoformat()) for n in range(6, 14)]
+    write_clicks(platform.clickstream, NEXT_DAY, [*lines, "broken"])
+
+
+@pytest.fixture
+def copied(begun: Begun, tmp_path: Path) -> Platform:
+    """A platform of this test's own, as after the run of DAY."""
+    made = platform_at(tmp_path / "platform", begun.dsn)
+    shutil.copytree(begun.folder, made.folder)
+    return made
+
+
+def run_and_die(crash: Crash) -> None:
+    """Run NEXT_DAY in a child process that kills itself at `crash`."""
+    child = subprocess.run(
+        [sys.executable, "-m", "tests.law.kill_child", NEXT_DAY.isoformat(), *map(str, crash)],
+        cwd=REPOSITORY,
+        env={**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value(), "PREFECT_LOGGING_LEVEL": "ERROR"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert child.returncode == -signal.SIGKILL, f"it was not killed: {child.stdout}{child.stderr}"
+
+
+def assert_undisturbed(platform: Platform, begun: Begun) -> None:
+    """Every table is what the run would have left that nobody killed, and nothing is left over."""
+    for what, actual, expected in (
+        ("warehouse", marts(platform.warehouse), begun.after),
+        ("lake", lake_tables(platform.lake), begun.lake_after),
+    ):
+        assert actual.keys() == expected.keys()
+        for name, rows in expected.items():
+            assert_same(f"{what}: {name}", actual[name], rows)
+    assert not list(platform.folder.glob(".*staged*"))
+
+
+@pytest.mark.parametrize(
+    "crash", [*KILLS, TOLD], ids=lambda crash: f"{crash.moment}-{crash.name}-{crash.call}"
+)
+def test_killed_run_is_put_right_by_the_next(crash: Crash, copied: Platform, begun: Begun) -> None:
+    run_and_die(crash)
+
+    live = marts(copied.warehouse)
+    assert live in (begun.before, begun.after), "the live warehouse is torn"
+    ledger = last_statuses(lake_rows(copied.lake, "ops.pipeline_runs", "run_id, status, recorded_at"))
+    assert sorted(ledger.values()) == sorted(["completed", "completed" if crash == TOLD else "running"])
+
+    daily_ecommerce_pipeline(NEXT_DAY)
+    assert_undisturbed(copied, begun)
+    killed = next(run_id for run_id in reversed(ledger))
+    with duckdb.connect(copied.warehouse, read_only=True) as connection:
+        told = dict(connection.execute("select run_id, status from ops.pipeline_runs").fetchall())
+    assert len(told) == 3
+    assert told[killed] == ledger[killed]
+
+
+def test_second_run_waits_for_the_first(copied: Platform, begun: Begun) -> None:
+    """Two runs of the same day at once: one after the other, and the outcome is that of one."""
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            daily_ecommerce_pipeline(NEXT_DAY)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert_undisturbed(copied, begun)
+
+
+def test_run_gives_up_on_a_warehouse_that_stays_held(
+    copied: Platform, begun: Begun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that waits too long fails as transient before it has touched anything."""
+    monkeypatch.setattr(warehouse, "LOCK_TIMEOUT_SECONDS", 1)
+    bronze = copied.lake.table("bronze.orders").version()
+    with (
+        FileLock(copied.warehouse.with_name(f".{copied.warehouse.name}.lock")),
+        pytest.raises(TransientFailure, match="another run has held the warehouse"),
+    ):
+        daily_ecommerce_pipeline(NEXT_DAY)
+    assert copied.lake.table("bronze.orders").version() == bronze
+    assert marts(copied.warehouse) == begun.before

@@ -1,0 +1,116 @@
+"""The run ledger: what it keeps, and what it says is a usual number of rows."""
+
+import datetime as dt
+from typing import Any
+
+import duckdb
+import pytest
+
+from hand_made import DAY, at
+from tasks import ledger
+from tasks.ledger import append_records, copy_to_warehouse, usual_rows
+from tasks.quality import judge_bronze
+
+
+def run_record(run_id: str, status: str, **values: Any) -> dict[str, Any]:
+    return {"run_id": run_id, "flow": "daily", "ds": DAY, "status": status, "started_at": at(DAY)} | values
+
+
+def counted(rows_in: int, days_ago: int, table: str = "orders", run_id: str | None = None) -> dict[str, Any]:
+    """A table's record in a run of some days before DAY."""
+    day = DAY - dt.timedelta(days=days_ago)
+    return {
+        "run_id": run_id or f"run of {day}",
+        "ds": day,
+        "table_name": table,
+        "rows_in": rows_in,
+        "rows_out": rows_in,
+        "rows_duplicate": 0,
+        "rows_quarantined": 0,
+    }
+
+
+def days(*rows_in: int) -> list[dict[str, Any]]:
+    """One record a day, the last for the day before DAY."""
+    return [counted(rows, len(rows_in) - number) for number, rows in enumerate(rows_in)]
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        pytest.param([], None, id="no run at all"),
+        pytest.param(days(100, 100), None, id="two days are too few"),
+        pytest.param(days(100, 200, 300), (40, 1000), id="three days: a fifth to five times the median"),
+        pytest.param(days(1, 1, 1, *[100] * 7), (20, 500), id="only the last seven days count"),
+        pytest.param(days(100, 0, 100, 0), None, id="days without rows are no days"),
+        pytest.param(
+            [*days(100, 100, 100), *(counted(7, days_ago, table="customers") for days_ago in (1, 2, 3))],
+            (20, 500),
+            id="each table for itself",
+        ),
+        pytest.param(
+            [*days(100, 100, 100), counted(2, 1, run_id="again"), counted(1, 2, run_id="again")],
+            (20, 500),
+            id="a day that ran again counts once, by its fullest run",
+        ),
+        pytest.param(
+            [*days(100, 100, 100), counted(9_000, 0), counted(9_000, -1)],
+            (20, 500),
+            id="the day itself and later ones do not count",
+        ),
+    ],
+)
+def test_usual_rows(platform: Any, records: list[dict[str, Any]], expected: tuple[int, int] | None) -> None:
+    append_records("table_runs", records)
+    assert usual_rows("orders", DAY) == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "warned"),
+    [
+        pytest.param(20, False, id="a fifth of the median"),
+        pytest.param(19, True, id="less"),
+        pytest.param(500, False, id="five times the median"),
+        pytest.param(501, True, id="more"),
+    ],
+)
+def test_an_unusual_number_of_rows_is_a_warning(platform: Any, rows: int, warned: bool) -> None:
+    from test_quality import checked
+
+    append_records("table_runs", days(100, 100, 100))
+    checked(platform, rejected=0, valid=rows)
+    failed = [result for result in judge_bronze.fn("orders", DAY, "run") if not result.is_success]
+    assert [(each.severity, each.observed) for each in failed] == ([("warning", str(rows))] if warned else [])
+
+
+def query(platform: Any, statement: str) -> list[tuple]:
+    with duckdb.connect(platform.warehouse, read_only=True) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def test_the_warehouse_has_the_last_record_of_each_run(platform: Any) -> None:
+    append_records("pipeline_runs", [run_record("a", "running")])
+    append_records("pipeline_runs", [run_record("b", "running")])
+    append_records("pipeline_runs", [run_record("a", "failed", error="why", failed_step="extract")])
+    append_records("table_runs", [counted(5, 1, run_id="a"), counted(6, 1, table="customers", run_id="a")])
+    copy_to_warehouse()
+    copy_to_warehouse()
+    assert query(platform, "select run_id, status, failed_step, error from ops.pipeline_runs order by 1") == [
+        ("a", "failed", "extract", "why"),
+        ("b", "running", None, None),
+    ]
+    assert query(platform, "select table_name, rows_in from ops.table_runs order by 1") == [("customers", 6), ("orders", 5)]
+
+
+def test_the_copy_leaves_the_rest_of_the_warehouse_alone(platform: Any) -> None:
+    with duckdb.connect(platform.warehouse) as connection:
+        connection.execute("create table precious as select 42 as value")
+    append_records("pipeline_runs", [run_record("a", "completed")])
+    copy_to_warehouse()
+    assert query(platform, "select value from precious") == [(42,)]
+
+
+def test_every_ledger_table_is_copied() -> None:
+    assert set(ledger.TABLES) == set(ledger.UNIQUE_BY)
+    for table, unique_by in ledger.UNIQUE_BY.items():
+        assert {name.strip() for name in unique_by.split(",")} <= set(ledger.TABLES[table].names)
