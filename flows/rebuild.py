@@ -1,6 +1,6 @@
 """Rebuild: silver, quarantine, gold and the marts again from all of bronze, e.g. after a row rule has changed.
 
-    python -m flows.rebuild
+python -m flows.rebuild
 """
 
 import datetime as dt

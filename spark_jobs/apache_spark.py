@@ -77,7 +77,7 @@ class LocalSpark:
             "spark.local.dir": self._folder.name,
         }
         with self._log.open("wb") as log:
-            return subprocess.Popen(
+            return subprocess.Popen(  # noqa: S603 - every word is ours
                 ["sh", "-c", RUN_UNTIL_INPUT_CLOSES, "sh", str(spark_home / "bin" / "spark-submit")]
                 + ["--master", master, "--packages", DELTA, "--exclude-packages", COMES_WITH_SPARK]
                 + ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]

@@ -48,7 +48,7 @@ def first_per_key(rows: DataFrame, key: str, order: list[Column]) -> DataFrame:
 def surplus(rows: DataFrame, key: str) -> int:
     """How many rows `first_per_key` would drop."""
     repeated = rows.groupBy(key).count().where("count > 1")
-    return repeated.agg(F.sum(F.col("count") - 1)).first()[0] or 0
+    return repeated.agg(F.sum(F.col("count") - 1)).collect()[0][0] or 0
 
 
 def require_schema(rows: DataFrame, schema: StructType) -> DataFrame:
@@ -61,6 +61,8 @@ def require_schema(rows: DataFrame, schema: StructType) -> DataFrame:
     if actual != declared:
         missing = sorted(set(declared) - set(actual))
         unexpected = sorted(set(actual) - set(declared))
+        if not missing and not unexpected:
+            raise SchemaMismatch(f"produced in another order: {rows.columns}; declared: {schema.fieldNames()}")
         raise SchemaMismatch(f"declared but not produced: {missing}; produced but not declared: {unexpected}")
     return rows
 

@@ -19,8 +19,12 @@ SCHEMA = StructType(
 
 
 def check(bronze: DataFrame, timezone: str) -> DataFrame:
-    """Flag customers without a key. Grain: one row per bronze row."""
-    rules = {"customer_id_not_null": F.col("customer_id").isNotNull()}
+    """Flag customers without a key or a version. Grain: one row per bronze row."""
+    rules = {
+        "customer_id_not_null": F.col("customer_id").isNotNull(),
+        # A version without a time would never make way for a newer one.
+        "updated_at_not_null": F.col("updated_at").isNotNull(),
+    }
     return audit_change_log(flag(bronze, rules), "customers", "customer_id", timezone)
 
 

@@ -42,6 +42,7 @@ def check(bronze: DataFrame, timezone: str) -> DataFrame:
         "amount_in_range": (F.col("amount") > 0) & (F.col("amount") <= MAX_AMOUNT),
         "quantity_in_range": F.col("quantity").between(1, MAX_QUANTITY),
         "status_known": F.col("status").isin(STATUSES),
+        "updated_at_not_null": F.col("updated_at").isNotNull(),
         # Against the day the row was written, not the run's: the verdict must not depend on which run saw it.
         "order_date_not_in_future": F.col("order_date") <= business_date(timezone),
     }

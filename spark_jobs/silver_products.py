@@ -19,8 +19,12 @@ SCHEMA = StructType(
 
 
 def check(bronze: DataFrame, timezone: str) -> DataFrame:
-    """Flag products without a key. Grain: one row per bronze row."""
-    rules = {"product_id_not_null": F.col("product_id").isNotNull()}
+    """Flag products without a key or a version. Grain: one row per bronze row."""
+    rules = {
+        "product_id_not_null": F.col("product_id").isNotNull(),
+        # A version without a time would never make way for a newer one.
+        "updated_at_not_null": F.col("updated_at").isNotNull(),
+    }
     return audit_change_log(flag(bronze, rules), "products", "product_id", timezone)
 
 

@@ -48,7 +48,7 @@ def upsert(
         F.coalesce(F.sum(is_new.cast("long")), F.lit(0)),
         F.coalesce(F.sum((~is_new & F.expr(wins)).cast("long")), F.lit(0)),
         F.count("*"),
-    ).first()
+    ).collect()[0]
     if fresh + winners:
         changed = compared.where(is_new | F.expr(wins)).select("new.*")
         before = row_count(table)

@@ -39,14 +39,21 @@ def quiet_logs() -> None:
 
     Only the terminal is quieter: Prefect's server gets every line.
     """
-    # DuckDB's bindings print a page of reference-leak warnings after Python's own end whenever prefect-dbt
-    # has run. Registered first, so run last: nothing of ours writes to stderr after it.
-    atexit.register(lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno()))
+    silence_teardown()
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_without_traceback)
     for handler in logging.getLogger("prefect").handlers + logging.getLogger().handlers:
         if isinstance(handler, PrefectConsoleHandler):
             handler.addFilter(_matters)
+
+
+def silence_teardown() -> None:
+    """Close stderr after Python's own end, when nothing of ours writes to it any more.
+
+    DuckDB's bindings print a page of reference-leak warnings there whenever prefect-dbt has run.
+    """
+    # Handlers run in reverse order: call this before anything registers one that may speak.
+    atexit.register(lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), 2))
 
 
 def check_reach() -> None:

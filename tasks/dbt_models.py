@@ -1,19 +1,24 @@
 """dbt: build and test the marts in the staged warehouse, through prefect-dbt, which shows each node."""
 
+import hashlib
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt_common.events.base_types import EventLevel
+from prefect.logging import get_run_logger
 from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
 
 from blocks.failures import DataFailure, PermanentFailure
 from blocks.settings import DATA, REPOSITORY
 
 PROJECT = REPOSITORY / "dbt"
+SOURCE_FOLDERS = ("models", "macros", "snapshots", "tests")
 
 
 class ModelsAsTasks(PrefectDbtRunner):
@@ -32,9 +37,14 @@ class ModelsAsTasks(PrefectDbtRunner):
 def build_marts(warehouse: Path, ds: str, full_refresh: bool = False) -> dict[str, int]:
     """Run `dbt build` on the staged warehouse; returns the number of nodes by status.
 
-    Not a task: the runner makes dbt's models tasks of the calling flow. Raises DataFailure if a test
-    fails, PermanentFailure if a model cannot be built.
+    Does nothing if the marts were built from the same loads, for the same day, by the same project. Not a
+    task: the runner makes dbt's models tasks of the calling flow. Raises DataFailure if a test fails,
+    PermanentFailure if a model cannot be built.
     """
+    inputs = _fingerprint(warehouse, ds)
+    if not full_refresh and inputs == _last_build(warehouse):
+        get_run_logger().info("the marts are up to date: nothing to build")
+        return {}
     # Unit tests check the code, not the data: `make test` runs them.
     command = ["build", "--exclude-resource-type", "unit_test", "--vars", f"{{as_of: '{ds}'}}"]
     if full_refresh:
@@ -53,7 +63,30 @@ def build_marts(warehouse: Path, ds: str, full_refresh: bool = False) -> dict[st
             DuckDBConnectionManager.close_all_connections()
     if outcome.exception:
         raise PermanentFailure(f"dbt could not run: {outcome.exception}")
-    return _counted(outcome.result.results)
+    counts = _counted(outcome.result.results)
+    with duckdb.connect(warehouse) as connection:
+        connection.execute("create or replace table ops.last_build as select ? as fingerprint", [inputs])
+    return counts
+
+
+def _fingerprint(warehouse: Path, ds: str) -> str:
+    """A hash of everything that a build depends on: the loads, the day, the project's files."""
+    with duckdb.connect(warehouse) as connection:
+        loads = connection.execute("select * from ops.loads order by table_name").fetchall()
+    digest = hashlib.sha256(repr((loads, ds)).encode())
+    sources = (PROJECT.glob("*.yml"), *(PROJECT.glob(f"{folder}/**/*.*") for folder in SOURCE_FOLDERS))
+    for file in sorted(itertools.chain(*sources)):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _last_build(warehouse: Path) -> str | None:
+    with duckdb.connect(warehouse) as connection:
+        try:
+            [(fingerprint,)] = connection.execute("select fingerprint from ops.last_build").fetchall()
+        except duckdb.CatalogException:
+            return None
+    return fingerprint
 
 
 def _counted(results: list) -> dict[str, int]:

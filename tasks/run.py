@@ -63,7 +63,8 @@ class Run(BaseModel):
 def recorded_run(flow: str, ds: dt.date, tell: Callable[[Run], object]) -> Iterator[Run]:
     """Record a run in the ledger as running, then as completed or failed, whatever ends it; then `tell` it.
 
-    A ledger that cannot be written, or a message that cannot be sent, is logged and never hides how the run ended.
+    A ledger that cannot be written, or a message that cannot be sent, is logged, and never hides how the run
+    ended.
     """
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
@@ -120,4 +121,6 @@ def _try_to_tell(run: Run, tell: Callable[[Run], object]) -> None:
     try:
         tell(run)
     except Exception as error:
-        get_logger("ledger").warning("run %s has %s, but nobody could be told: %s", run.run_id, run.status, error)
+        get_logger("ledger").warning(
+            "run %s has %s, but nobody could be told: %s", run.run_id, run.status, error
+        )

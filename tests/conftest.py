@@ -21,6 +21,9 @@ from blocks.settings import Settings
 from demo.postgres import start, stop
 from expectations.contracts import SOURCE_TABLES
 from spark_jobs.lake import Lake
+from tasks.command_line import silence_teardown
+
+silence_teardown()
 
 
 @dataclass(frozen=True)

@@ -37,16 +37,24 @@ def attempts(failures: list[Exception | None], submit: bool) -> tuple[int, Excep
 @pytest.mark.parametrize(
     ("failures", "calls", "end"),
     [
-        pytest.param([TransientFailure("no answer")], 3, TransientFailure, id="transient: two retries, then fails"),
+        pytest.param(
+            [TransientFailure("no answer")], 3, TransientFailure, id="transient: two retries, then fails"
+        ),
         pytest.param([TransientFailure("no answer"), None], 2, None, id="transient, then well"),
-        pytest.param([TransientFailure("no answer"), TransientFailure("no answer"), None], 3, None, id="well at last"),
+        pytest.param(
+            [TransientFailure("no answer"), TransientFailure("no answer"), None], 3, None, id="well at last"
+        ),
         pytest.param([PermanentFailure("bad password")], 1, PermanentFailure, id="permanent: at once"),
         pytest.param([DataFailure("wrong totals")], 1, DataFailure, id="data: at once"),
         pytest.param([ValueError("a bug")], 1, ValueError, id="anything else: at once"),
-        pytest.param([TransientFailure("no answer"), DataFailure("wrong")], 2, DataFailure, id="data on the retry"),
+        pytest.param(
+            [TransientFailure("no answer"), DataFailure("wrong")], 2, DataFailure, id="data on the retry"
+        ),
     ],
 )
-def test_attempts(failures: list[Exception | None], calls: int, end: type[Exception] | None, submit: bool) -> None:
+def test_attempts(
+    failures: list[Exception | None], calls: int, end: type[Exception] | None, submit: bool
+) -> None:
     made, error = attempts(failures, submit)
     assert made == calls
     assert error is None if end is None else type(error) is end

@@ -33,7 +33,9 @@ def test_the_files_are_the_demos_then_ones_own() -> None:
         pytest.param(None, None, None, "UTC", id="nothing: the default"),
         pytest.param("Europe/Berlin", None, None, "Europe/Berlin", id="the demo's"),
         pytest.param("Europe/Berlin", "Asia/Tokyo", None, "Asia/Tokyo", id=".env before the demo's"),
-        pytest.param("Europe/Berlin", "Asia/Tokyo", "America/New_York", "America/New_York", id="the environment first"),
+        pytest.param(
+            "Europe/Berlin", "Asia/Tokyo", "America/New_York", "America/New_York", id="the environment first"
+        ),
         pytest.param("Europe/Berlin", None, "", "Europe/Berlin", id="empty is not set"),
     ],
 )
@@ -115,13 +117,19 @@ def test_a_negative_retry_delay_is_refused(files: tuple[Path, Path], monkeypatch
         RetrySettings()
 
 
-def test_the_overlap_is_a_duration_or_a_clock(files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_overlap_is_a_duration_or_a_clock(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for value in ("PT90M", "01:30:00"):
         monkeypatch.setenv("EXTRACT_OVERLAP", value)
         assert Settings().extract_overlap == dt.timedelta(minutes=90)
 
 
-def test_printing_the_settings_shows_no_password(files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_printing_the_settings_shows_no_password(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SHOP_DSN", "postgresql://shop:hunter2secret@localhost/shop")
     settings = Settings()
-    assert "hunter2secret" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    assert (
+        "hunter2secret" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    )

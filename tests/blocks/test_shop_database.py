@@ -8,13 +8,13 @@ from typing import Any
 
 import psycopg2
 import pytest
+from hand_made import order, put
 from psycopg2 import sql
 from psycopg2.extensions import parse_dsn
 
 from blocks import settings
 from blocks.failures import PermanentFailure, PipelineFailure, TransientFailure
 from blocks.shop_database import shop_connection
-from hand_made import order, put
 
 SECRET = "hunter2secret"
 
@@ -50,7 +50,8 @@ def test_a_connection_works_in_utc_and_ends(platform: Any) -> None:
 def test_a_wrong_password_is_permanent(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = failure(monkeypatch, replaced(database, password=SECRET))
     assert isinstance(failed, PermanentFailure)
-    assert "authentication failed" in str(failed) and "correct SHOP_DSN" in str(failed)
+    assert "authentication failed" in str(failed)
+    assert "correct SHOP_DSN" in str(failed)
 
 
 def test_an_unknown_database_is_permanent(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +63,8 @@ def test_an_unknown_database_is_permanent(database: str, monkeypatch: pytest.Mon
 def test_nobody_listening_is_transient(monkeypatch: pytest.MonkeyPatch, unused_port: int) -> None:
     failed = failure(monkeypatch, f"postgresql://shop:{SECRET}@127.0.0.1:{unused_port}/shop")
     assert isinstance(failed, TransientFailure)
-    assert f"127.0.0.1:{unused_port}/shop cannot be reached" in str(failed) and "start it" in str(failed)
+    assert f"127.0.0.1:{unused_port}/shop cannot be reached" in str(failed)
+    assert "start it" in str(failed)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,9 @@ def test_nobody_listening_is_transient(monkeypatch: pytest.MonkeyPatch, unused_p
         pytest.param(f"postgresql://shop:abc/{SECRET}@127.0.0.1/shop", id="a slash in the password"),
         pytest.param(f"postgresql://shop:{SECRET}/abc@127.0.0.1/shop", id="the password where the port is"),
         pytest.param(f"postgresql://shop:abc@{SECRET}@127.0.0.1/shop", id="an at sign in the password"),
-        pytest.param(f"postgresql://shop:12/{SECRET}@127.0.0.1/shop", id="digits and a slash in the password"),
+        pytest.param(
+            f"postgresql://shop:12/{SECRET}@127.0.0.1/shop", id="digits and a slash in the password"
+        ),
     ],
 )
 def test_a_malformed_dsn_is_permanent(monkeypatch: pytest.MonkeyPatch, dsn: str) -> None:
@@ -90,16 +94,21 @@ def test_no_dsn_says_where_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(settings.Settings.model_config, "env_file", None)
     failed = failure(monkeypatch, "")
     assert isinstance(failed, PermanentFailure)
-    assert "SHOP_DSN is not set" in str(failed) and "make demo" in str(failed)
+    assert "SHOP_DSN is not set" in str(failed)
+    assert "make demo" in str(failed)
 
 
-@pytest.mark.parametrize("change", [{"password": SECRET}, {"dbname": "elsewhere"}, {"port": "1"}, {"user": "nobody"}])
+@pytest.mark.parametrize(
+    "change", [{"password": SECRET}, {"dbname": "elsewhere"}, {"port": "1"}, {"user": "nobody"}]
+)
 def test_no_message_and_no_log_holds_the_password(
     database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, change: dict[str, str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
     real = parse_dsn(database)["password"]
-    told = "".join(traceback.format_exception(failure(monkeypatch, replaced(database, **change)))) + caplog.text
+    told = (
+        "".join(traceback.format_exception(failure(monkeypatch, replaced(database, **change)))) + caplog.text
+    )
     assert change.get("password", real) not in told
 
 
@@ -112,7 +121,9 @@ def test_a_lost_connection_is_transient(platform: Any) -> None:
 @pytest.mark.parametrize(
     ("error", "transient"),
     [
-        pytest.param(psycopg2.OperationalError("server closed the connection unexpectedly"), True, id="closed"),
+        pytest.param(
+            psycopg2.OperationalError("server closed the connection unexpectedly"), True, id="closed"
+        ),
         pytest.param(psycopg2.InterfaceError("connection already closed"), True, id="used when closed"),
         # What a COPY said, now and then, when its backend was terminated.
         pytest.param(

@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
+from hand_made import DAY
 
 from expectations.suite import Norms, Suite
-from hand_made import DAY
 from spark_jobs.lake import Lake
 from tasks import quality
 

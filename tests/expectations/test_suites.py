@@ -4,18 +4,24 @@ from typing import Any
 
 import pytest
 import yaml
+from bronze_samples import BRONZE
+from gold_samples import GOLD
+from samples import Case
 
 from blocks.settings import REPOSITORY
 from expectations.contracts import SOURCE_TABLES
 from expectations.suite import CRITICAL, INFO, WARNING, Norms, Suite
-from samples import BRONZE, GOLD, Case
 from spark_jobs.silver import AUDIT_COLUMNS
 from tasks.quality import BRONZE_SUITES, GOLD_SUITES, QualityResult, _describe
 from tasks.spark import SILVER_JOBS
 
 SUITES = BRONZE_SUITES | GOLD_SUITES
 SAMPLES = BRONZE | GOLD
-CASES = [pytest.param(name, case, id=f"{name}: {what}") for name in SAMPLES for what, case in SAMPLES[name].cases.items()]
+CASES = [
+    pytest.param(name, case, id=f"{name}: {what}")
+    for name in SAMPLES
+    for what, case in SAMPLES[name].cases.items()
+]
 ALL_ON = Norms(0.05, usual_rows=(10, 30))
 
 
@@ -48,10 +54,12 @@ def test_a_fault_fails_its_expectation_and_no_other(judge: Any, name: str, case:
 def test_every_expectation_has_a_case_that_fails_it(name: str) -> None:
     """By the printed form, the only place where two expectations on one column differ."""
     printed = [
-        _describe(each.configuration.type, each.configuration.kwargs) for each in SUITES[name].expectations(ALL_ON)
+        _describe(each.configuration.type, each.configuration.kwargs)
+        for each in SUITES[name].expectations(ALL_ON)
     ]
     parts = [part for case in SAMPLES[name].cases.values() for part in case.fails]
-    assert printed and [text for text in printed if not any(part in text for part in parts)] == []
+    assert printed
+    assert [text for text in printed if not any(part in text for part in parts)] == []
 
 
 @pytest.mark.parametrize("name", SUITES)
@@ -59,7 +67,8 @@ def test_every_expectation_carries_severity_and_consequence(name: str) -> None:
     for each in SUITES[name].expectations(ALL_ON):
         assert each.severity in (CRITICAL, WARNING, INFO)
         assert len(each.meta["consequence"]) > 10
-    assert SUITES[name].name == name and SUITES[name].key
+    assert SUITES[name].name == name
+    assert SUITES[name].key
 
 
 def columns_of(suite: Suite) -> set[str]:
@@ -102,7 +111,9 @@ def test_there_is_a_suite_for_every_table_that_is_extracted() -> None:
 def test_the_quarantine_threshold_is_five_percent(judge: Any, rows: int, rejected: int, passes: bool) -> None:
     sample = BRONZE["clickstream"]
     row = sample.rows()[0]
-    table = [row | {"reject_reason": "line_is_event" if number < rejected else None} for number in range(rows)]
+    table = [
+        row | {"reject_reason": "line_is_event" if number < rejected else None} for number in range(rows)
+    ]
     (accepted, *_) = judge(BRONZE_SUITES["clickstream"], table, sample.schema, Norms(0.05))
     assert (accepted.severity, accepted.is_success, accepted.rows_unexpected) == (CRITICAL, passes, rejected)
 

@@ -24,7 +24,7 @@ def arrow_rows(table: pa.Table, columns: str) -> list[tuple]:
 
 
 def warehouse_rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple]:
-    """Rows of a query on the warehouse, by way of Arrow, so that all times are in UTC."""
+    """Rows of a query on the warehouse."""
     return arrow_rows(connection.sql(query).to_arrow_table(), "*")
 
 

@@ -28,7 +28,7 @@ LAKE_SEAMS = [
     Seam("tasks.extract", "append", 3),
     Seam("tasks.clickstream", "append", 1),
     Seam("spark_jobs.silver", "overwrite", 4),
-    # Quarantine and silver of each table, in turn.
+    # The quarantine of each table, then the silver of each.
     Seam("spark_jobs.silver", "upsert", 8),
     Seam("spark_jobs.lake", "Lake.mark_progress", 10),
     Seam("spark_jobs.gold", "overwrite", 2),

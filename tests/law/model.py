@@ -96,7 +96,7 @@ LAKE_GOLD = {
     "customer_segments": """
         select order_date, customer_segment, count(*), sum(amount) from law.items group by 1, 2""",
 }
-# Mart -> (the columns that are compared, what they should hold).
+# Mart -> (the columns that are compared, what they should hold); times are in UTC without a zone.
 MARTS = {
     "fct_orders": (
         "order_id, order_date, customer_id, customer_name, customer_segment, region, product_id,"
@@ -104,7 +104,7 @@ MARTS = {
         " is_unknown_customer, is_unknown_product, updated_at",
         """select order_id, order_date, customer_id, customer_name, customer_segment, region, product_id,
             product_name, category, quantity, amount, cost_amount, profit_amount, status, is_unknown_customer,
-            is_unknown_product, updated_at
+            is_unknown_product, updated_at at time zone 'UTC'
         from law.items""",
     ),
     "dim_customers": (
@@ -113,7 +113,7 @@ MARTS = {
         """select coalesce(c.customer_id, o.customer_id), coalesce(max(c.customer_name), 'unknown'),
             coalesce(max(c.customer_segment), 'unknown'), coalesce(max(c.region), 'unknown'),
             c.customer_id is null, min(order_date), max(order_date), count(order_id),
-            coalesce(sum(amount), 0), max(c.updated_at)
+            coalesce(sum(amount), 0), max(c.updated_at at time zone 'UTC')
         from law.customers as c full join law.orders as o using (customer_id)
         group by c.customer_id, o.customer_id""",
     ),
@@ -123,7 +123,7 @@ MARTS = {
         """select coalesce(p.product_id, o.product_id), coalesce(max(p.product_name), 'unknown'),
             coalesce(max(p.category), 'unknown'), max(p.unit_cost), p.product_id is null, min(order_date),
             max(order_date), count(order_id), coalesce(sum(quantity), 0), coalesce(sum(amount), 0),
-            max(p.updated_at)
+            max(p.updated_at at time zone 'UTC')
         from law.products as p full join law.orders as o using (product_id)
         group by p.product_id, o.product_id""",
     ),
@@ -157,7 +157,7 @@ MARTS = {
 }
 # A rejected row is open while its key has no valid version that is as new.
 OPEN_QUARANTINE = " union all ".join(
-    f"""select '{table}', {key}::text, reason, updated_at from (
+    f"""select '{table}', {key}::text, reason, updated_at at time zone 'UTC' from (
         select distinct on ({key}, case when {key} is null then updated_at end) *
         from law.rejected_{table} order by {key}, case when {key} is null then updated_at end, updated_at desc
     ) as r where not exists (

@@ -3,17 +3,21 @@
 from typing import Any
 
 import pytest
+from hand_made import order, put
 
 from blocks.failures import DataFailure, PermanentFailure
-from hand_made import order, put
 from tasks.extract import check_contracts
 
 
 @pytest.mark.parametrize(
     ("change", "warning"),
     [
-        pytest.param("alter table orders add column coupon text", "orders.coupon (text) is new", id="a new column"),
-        pytest.param("alter table products alter column product_name type varchar(80)", None, id="varchar is text"),
+        pytest.param(
+            "alter table orders add column coupon text", "orders.coupon (text) is new", id="a new column"
+        ),
+        pytest.param(
+            "alter table products alter column product_name type varchar(80)", None, id="varchar is text"
+        ),
         pytest.param("alter table orders alter column amount set default 1", None, id="a default"),
         pytest.param("select 1", None, id="no change"),
     ],
@@ -28,18 +32,36 @@ def test_a_harmless_change_goes_on(platform: Any, change: str, warning: str | No
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        pytest.param("alter table orders drop column status", "orders.status is gone (the contract promises text)",
-                     id="dropped"),
-        pytest.param("alter table orders rename column quantity to pieces", "orders.quantity is gone", id="renamed"),
-        pytest.param("alter table orders alter column amount type numeric(14,4)",
-                     "orders.amount is numeric(14,4) (the contract promises numeric(12,2))", id="wider amount"),
-        pytest.param("alter table orders alter column quantity type bigint", "orders.quantity is bigint", id="wider int"),
-        pytest.param("alter table customers alter column updated_at type timestamp",
-                     "customers.updated_at is timestamp without time zone", id="no time zone"),
-        pytest.param("alter table products alter column unit_cost type double precision",
-                     "products.unit_cost is double precision", id="money as a float"),
+        pytest.param(
+            "alter table orders drop column status",
+            "orders.status is gone (the contract promises text)",
+            id="dropped",
+        ),
+        pytest.param(
+            "alter table orders rename column quantity to pieces", "orders.quantity is gone", id="renamed"
+        ),
+        pytest.param(
+            "alter table orders alter column amount type numeric(14,4)",
+            "orders.amount is numeric(14,4) (the contract promises numeric(12,2))",
+            id="wider amount",
+        ),
+        pytest.param(
+            "alter table orders alter column quantity type bigint",
+            "orders.quantity is bigint",
+            id="wider int",
+        ),
+        pytest.param(
+            "alter table customers alter column updated_at type timestamp",
+            "customers.updated_at is timestamp without time zone",
+            id="no time zone",
+        ),
+        pytest.param(
+            "alter table products alter column unit_cost type double precision",
+            "products.unit_cost is double precision",
+            id="money as a float",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_break_stops_everything_before_anything_is_written(platform: Any, change: str, told: str) -> None:
     put(platform, "orders", order(1))
     platform.execute(change)

@@ -12,12 +12,12 @@ from typing import Any
 import psycopg2
 import pyarrow as pa
 import pytest
+from hand_made import DAY, at, order, put
 from psycopg2 import sql
 
 from blocks.failures import TransientFailure
 from blocks.settings import REPOSITORY
 from blocks.shop_database import shop_connection
-from hand_made import DAY, at, order, put
 from tasks.copy_stream import arrow_schema, copy_batches, copy_query
 
 TYPES = {
@@ -42,9 +42,14 @@ def read(dsn: str, query: sql.Composable, schema: pa.Schema = SCHEMA) -> pa.Tabl
 
 def round_trip(platform: Any, column: str, literal: str) -> Any:
     """What the SQL `literal` is after the journey from a table through COPY and Arrow."""
-    platform.execute("create table every_type (i bigint, n int, t text, d date, m numeric(12,2), z timestamptz)")
-    platform.execute(f"insert into every_type (i, {column}) values (1, {literal})" if column != "i" else
-                     f"insert into every_type (i) values ({literal})")
+    platform.execute(
+        "create table every_type (i bigint, n int, t text, d date, m numeric(12,2), z timestamptz)"
+    )
+    platform.execute(
+        f"insert into every_type (i, {column}) values (1, {literal})"
+        if column != "i"
+        else f"insert into every_type (i) values ({literal})"
+    )
     return read(platform.dsn, copy_query("every_type", TYPES, EVERYTHING)).column(column).to_pylist()
 
 
@@ -81,21 +86,21 @@ def round_trip(platform: Any, column: str, literal: str) -> Any:
         pytest.param("d", "'10000-01-01'", None, id="beyond year 9999"),
         pytest.param("d", "'0001-01-01'", dt.date(1, 1, 1), id="first date"),
         pytest.param("d", "'9999-12-31'", dt.date(9999, 12, 31), id="last date"),
-        pytest.param(
-            "z", "'2024-03-04 12:00:00.000001+00'", at(DAY, microsecond=1), id="one microsecond"
-        ),
+        pytest.param("z", "'2024-03-04 12:00:00.000001+00'", at(DAY, microsecond=1), id="one microsecond"),
         pytest.param(
             "z", "'2024-03-04 12:00:00.999999+05:30'", at(DAY, 6, 30, 0, 999_999), id="another zone's offset"
         ),
         pytest.param("z", "'1900-01-01 00:00:00+00'", at(dt.date(1900, 1, 1), 0), id="before the epoch"),
     ],
-)  # fmt: skip
+)
 def test_a_value_comes_back_as_it_was(platform: Any, column: str, literal: str, expected: Any) -> None:
     assert round_trip(platform, column, literal) == [expected]
 
 
 def test_an_empty_result_has_no_rows_and_the_schema(platform: Any) -> None:
-    platform.execute("create table every_type (i bigint, n int, t text, d date, m numeric(12,2), z timestamptz)")
+    platform.execute(
+        "create table every_type (i bigint, n int, t text, d date, m numeric(12,2), z timestamptz)"
+    )
     table = read(platform.dsn, copy_query("every_type", TYPES, EVERYTHING))
     assert (table.num_rows, table.schema) == (0, SCHEMA)
 
@@ -110,15 +115,18 @@ def test_the_condition_selects(platform: Any) -> None:
 @pytest.mark.parametrize(
     ("query", "error"),
     [
-        pytest.param("copy (select * from nowhere) to stdout (format csv, header)", psycopg2.errors.UndefinedTable,
-                     id="an error before the first row"),
+        pytest.param(
+            "copy (select * from nowhere) to stdout (format csv, header)",
+            psycopg2.errors.UndefinedTable,
+            id="an error before the first row",
+        ),
         pytest.param(
             "copy (select 1 / (200000 - i) as i from generate_series(1, 300000) i) to stdout (format csv, header)",
             psycopg2.errors.DivisionByZero,
             id="an error after many rows",
         ),
     ],
-)  # fmt: skip
+)
 def test_the_error_of_the_query_is_raised_as_it_is(database: str, query: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         read(database, sql.SQL(query), pa.schema([("i", pa.int64())]))
@@ -132,7 +140,9 @@ def test_a_value_that_does_not_fit_is_an_arrow_error_and_does_not_hang(database:
 
 
 def test_a_reader_that_stops_early_leaves_nothing_behind(database: str) -> None:
-    query = sql.SQL("copy (select repeat('x', 1000) as t from generate_series(1, 200000)) to stdout (format csv, header)")
+    query = sql.SQL(
+        "copy (select repeat('x', 1000) as t from generate_series(1, 200000)) to stdout (format csv, header)"
+    )
     connection = psycopg2.connect(database)
     before = threading.active_count()
     batches = copy_batches(connection, query, pa.schema([("t", pa.string())]))
@@ -204,6 +214,10 @@ print(peak() - small)
 def test_memory_does_not_grow_with_the_table(database: str) -> None:
     """Ten times the rows (120 MB more) may cost a few batches more of the allocator's slack, not the rows."""
     probe = subprocess.run(
-        [sys.executable, "-c", MEMORY_PROBE, database], cwd=REPOSITORY, capture_output=True, text=True, check=True
+        [sys.executable, "-c", MEMORY_PROBE, database],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert float(probe.stdout) < 40

@@ -5,10 +5,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hand_made import DAY, NEXT_DAY, at, customer, order, put
 
 from blocks.failures import DataFailure, PermanentFailure, TransientFailure
 from expectations.contracts import SOURCE_TABLES
-from hand_made import DAY, NEXT_DAY, at, customer, order, put
 from tasks import extract
 from tasks.bronze import covered_until
 
@@ -70,7 +70,9 @@ def test_bronze_keeps_every_version_that_was_seen(platform: Any) -> None:
         pytest.param(at(DAY, 23) - MICROSECOND, False, id="just before the overlap"),
         pytest.param(at(DAY, 23), True, id="the first moment of the overlap"),
         pytest.param(at(NEXT_DAY, 0), True, id="the first moment of the day"),
-        pytest.param(at(NEXT_DAY + dt.timedelta(days=1), 0) - MICROSECOND, True, id="the last moment of the day"),
+        pytest.param(
+            at(NEXT_DAY + dt.timedelta(days=1), 0) - MICROSECOND, True, id="the last moment of the day"
+        ),
         pytest.param(at(NEXT_DAY + dt.timedelta(days=1), 0), False, id="the first moment after it"),
     ],
 )
@@ -97,7 +99,12 @@ def test_the_first_run_reaches_back_to_the_first_row(platform: Any) -> None:
 def test_a_run_makes_up_for_days_that_were_skipped(platform: Any) -> None:
     put(platform, "orders", order(1))
     run(platform)
-    put(platform, "orders", order(2, updated_at=at(NEXT_DAY)), order(3, updated_at=at(DAY + dt.timedelta(days=3))))
+    put(
+        platform,
+        "orders",
+        order(2, updated_at=at(NEXT_DAY)),
+        order(3, updated_at=at(DAY + dt.timedelta(days=3))),
+    )
     assert run(platform, DAY + dt.timedelta(days=3)) == 2
 
 
@@ -109,7 +116,11 @@ def test_an_old_day_again_finds_its_late_rows_and_leaves_the_mark(platform: Any)
     put(platform, "orders", order(2, updated_at=at(DAY, 5)))
     assert run(platform, NEXT_DAY) == 0
     assert run(platform, DAY) == 1
-    assert covered_until(platform.lake, "bronze.orders") == mark == at(NEXT_DAY + dt.timedelta(days=1), 0).timestamp()
+    assert (
+        covered_until(platform.lake, "bronze.orders")
+        == mark
+        == at(NEXT_DAY + dt.timedelta(days=1), 0).timestamp()
+    )
 
 
 def test_a_run_for_today_does_not_mark_the_day_as_covered(platform: Any) -> None:
@@ -163,7 +174,11 @@ def test_all_chunks_read_one_snapshot(platform: Any, monkeypatch: pytest.MonkeyP
     def source_moves_on(*arguments: Any) -> Any:
         if not moved:
             moved.append(True)
-            put(platform, "orders", *(order(key, amount=Decimal("99.00"), updated_at=at(DAY, 13)) for key in range(1, 10)))
+            put(
+                platform,
+                "orders",
+                *(order(key, amount=Decimal("99.00"), updated_at=at(DAY, 13)) for key in range(1, 10)),
+            )
         return real(*arguments)
 
     monkeypatch.setattr(extract, "copy_query", source_moves_on)
@@ -172,7 +187,9 @@ def test_all_chunks_read_one_snapshot(platform: Any, monkeypatch: pytest.MonkeyP
     assert run(platform) == 9
 
 
-@pytest.mark.parametrize("rows_before", [pytest.param(0, id="first run"), pytest.param(1, id="beside held rows")])
+@pytest.mark.parametrize(
+    "rows_before", [pytest.param(0, id="first run"), pytest.param(1, id="beside held rows")]
+)
 def test_a_connection_lost_in_mid_read_is_transient_and_writes_nothing(
     platform: Any, monkeypatch: pytest.MonkeyPatch, rows_before: int
 ) -> None:
@@ -201,7 +218,9 @@ def test_a_connection_lost_in_mid_read_is_transient_and_writes_nothing(
     assert versions(platform) == before
 
 
-@pytest.mark.parametrize("rows_before", [pytest.param(0, id="first run"), pytest.param(1, id="beside held rows")])
+@pytest.mark.parametrize(
+    "rows_before", [pytest.param(0, id="first run"), pytest.param(1, id="beside held rows")]
+)
 def test_a_value_that_cannot_be_read_is_a_data_failure(platform: Any, rows_before: int) -> None:
     put(platform, "orders", *(order(key) for key in range(rows_before)))
     run(platform)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hand_made import DAY, NEXT_DAY, click, write_clicks
 
 from blocks.failures import PermanentFailure, TransientFailure
-from hand_made import DAY, NEXT_DAY, click, write_clicks
 from tasks import clickstream
 from tasks.clickstream import ingest_clickstream
 
@@ -150,7 +150,8 @@ def test_a_truncated_gz_keeps_what_can_be_read_and_marks_the_rest(platform: Any)
 
 
 @pytest.mark.parametrize(
-    "content", [pytest.param(b"no gzip at all", id="no gzip"), pytest.param(b"\x1f\x8b\x08", id="only a header")]
+    "content",
+    [pytest.param(b"no gzip at all", id="no gzip"), pytest.param(b"\x1f\x8b\x08", id="only a header")],
 )
 def test_a_gz_that_cannot_be_read_at_all_is_one_line(platform: Any, content: bytes) -> None:
     put_bytes(platform, content, "f.json.gz")

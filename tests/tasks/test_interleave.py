@@ -71,7 +71,9 @@ def test_no_more_streams_are_open_than_workers() -> None:
 @pytest.mark.parametrize("taken", [0, 1, 5])
 def test_closing_early_ends_the_threads(taken: int) -> None:
     before = threading.active_count()
-    batches = interleave([partial(numbers, 0, 10_000), partial(numbers, 0, 10_000), partial(numbers, 0, 9)], 2)
+    batches = interleave(
+        [partial(numbers, 0, 10_000), partial(numbers, 0, 10_000), partial(numbers, 0, 9)], 2
+    )
     for _ in range(taken):
         next(batches)
     batches.close()

@@ -19,7 +19,11 @@ BIGINT = st.integers(min_value=-(2**63), max_value=2**63 - 1)
 def test_every_key_lies_in_exactly_one_range(keys: set[int], rows_without_key: int, chunk_rows: int) -> None:
     ranges = key_ranges(len(keys) + rows_without_key, min(keys), max(keys), chunk_rows)
     for key in keys:
-        homes = [(low, high) for low, high in ranges if (low is None or low <= key) and (high is None or key < high)]
+        homes = [
+            (low, high)
+            for low, high in ranges
+            if (low is None or low <= key) and (high is None or key < high)
+        ]
         assert len(homes) == 1
     # Rows without a key belong to the range without a lower bound: there is one, and it is the first.
     assert [low is None for low, _ in ranges] == [True] + [False] * (len(ranges) - 1)

@@ -5,8 +5,8 @@ from typing import Any
 
 import duckdb
 import pytest
-
 from hand_made import DAY, at
+
 from tasks import ledger
 from tasks.ledger import append_records, copy_to_warehouse, usual_rows
 from tasks.quality import judge_bronze
@@ -99,7 +99,10 @@ def test_the_warehouse_has_the_last_record_of_each_run(platform: Any) -> None:
         ("a", "failed", "extract", "why"),
         ("b", "running", None, None),
     ]
-    assert query(platform, "select table_name, rows_in from ops.table_runs order by 1") == [("customers", 6), ("orders", 5)]
+    assert query(platform, "select table_name, rows_in from ops.table_runs order by 1") == [
+        ("customers", 6),
+        ("orders", 5),
+    ]
 
 
 def test_the_copy_leaves_the_rest_of_the_warehouse_alone(platform: Any) -> None:

@@ -6,13 +6,13 @@ import great_expectations.expectations as gxe
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
+from hand_made import DAY, order
 
 from blocks.failures import DataFailure
+from expectations.contracts import ORDERS
 from expectations.suite import CRITICAL, INFO, WARNING, Suite
-from hand_made import DAY, order
 from tasks import quality
 from tasks.copy_stream import arrow_schema
-from expectations.contracts import ORDERS
 from tasks.quality import QualityResult, judge_bronze, stop_on_critical
 
 SCHEMA = arrow_schema(ORDERS.columns).append(pa.field("reject_reason", pa.string()))
@@ -38,8 +38,10 @@ def test_a_failing_gate_names_table_rule_count_and_three_keys(platform: Any) -> 
     told = str(failure.value)
     assert "orders: reject_reason to be null (mostly=0.95): 7 of 20 rows" in told
     keys = told.split("e.g. ")[1].split(":")[0].split(", ")
-    assert len(keys) == 3 and {int(key) for key in keys} <= set(range(1, 8))
-    assert "the day's figures would mislead" in told and "nothing was published" in told
+    assert len(keys) == 3
+    assert {int(key) for key in keys} <= set(range(1, 8))
+    assert "the day's figures would mislead" in told
+    assert "nothing was published" in told
 
 
 def test_a_passing_gate_returns_the_warnings_only(platform: Any) -> None:
@@ -60,7 +62,9 @@ def result(severity: str, is_success: bool) -> QualityResult:
         pytest.param([(CRITICAL, True), (WARNING, False)], False, 1, id="a warning"),
         pytest.param([(INFO, False)], False, 0, id="a row rule: it is in quarantine already"),
         pytest.param([(CRITICAL, False)], True, 0, id="critical"),
-        pytest.param([(WARNING, False), (CRITICAL, False), (CRITICAL, True)], True, 0, id="critical among others"),
+        pytest.param(
+            [(WARNING, False), (CRITICAL, False), (CRITICAL, True)], True, 0, id="critical among others"
+        ),
         pytest.param([], False, 0, id="nothing was judged"),
     ],
 )
@@ -91,14 +95,18 @@ def test_every_result_is_recorded_passed_or_not(platform: Any) -> None:
     "expectation",
     [
         pytest.param(
-            gxe.ExpectColumnValuesToNotBeNull(column="no_such_column", severity=CRITICAL), id="a column that is not there"
+            gxe.ExpectColumnValuesToNotBeNull(column="no_such_column", severity=CRITICAL),
+            id="a column that is not there",
         ),
         pytest.param(
-            gxe.ExpectColumnValuesToBeBetween(column="status", min_value=0, severity=WARNING), id="text held against a number"
+            gxe.ExpectColumnValuesToBeBetween(column="status", min_value=0, severity=WARNING),
+            id="text held against a number",
         ),
     ],
 )
-def test_an_expectation_that_cannot_be_computed_is_an_error(platform: Any, expectation: gxe.Expectation) -> None:
+def test_an_expectation_that_cannot_be_computed_is_an_error(
+    platform: Any, expectation: gxe.Expectation
+) -> None:
     checked(platform, rejected=0, valid=2)
     suite = Suite(name="orders", key=["order_id"], expectations=lambda norms: [expectation])
     with pytest.raises(RuntimeError, match="suite orders could not be computed"):

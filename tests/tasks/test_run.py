@@ -4,10 +4,10 @@ from typing import Any
 
 import duckdb
 import pytest
+from hand_made import DAY
 from prefect import flow
 
 from blocks.failures import DataFailure, PermanentFailure
-from hand_made import DAY
 from spark_jobs.silver import Published
 from tasks.extract import Extracted
 from tasks.notify import message
@@ -41,7 +41,9 @@ def pipeline(*steps: Any, tell: Any = lambda run: None) -> Any:
 def ledger(platform: Any) -> list[tuple]:
     columns = "status, failed_step, error, rows_in, rows_out, rows_duplicate, rows_quarantined, duration_seconds > 0"
     with duckdb.connect(platform.warehouse, read_only=True) as connection:
-        return connection.execute(f"select {columns} from ops.pipeline_runs where ended_at is not null").fetchall()
+        return connection.execute(
+            f"select {columns} from ops.pipeline_runs where ended_at is not null"
+        ).fetchall()
 
 
 def test_a_completed_run(platform: Any) -> None:
@@ -68,7 +70,9 @@ def test_a_run_is_recorded_as_running_before_its_first_step(platform: Any) -> No
     assert seen == [("running", None)]
 
 
-@pytest.mark.parametrize("steps", [pytest.param([works], id="completed"), pytest.param([works, fails], id="failed")])
+@pytest.mark.parametrize(
+    "steps", [pytest.param([works], id="completed"), pytest.param([works, fails], id="failed")]
+)
 def test_a_ledger_that_cannot_be_written_never_hides_the_runs_own_end(
     platform: Any, monkeypatch: pytest.MonkeyPatch, steps: list[Any]
 ) -> None:
@@ -83,7 +87,9 @@ def test_a_ledger_that_cannot_be_written_never_hides_the_runs_own_end(
     assert [run.status for run in told] == ["failed" if fails in steps else "completed"]
 
 
-@pytest.mark.parametrize("steps", [pytest.param([works], id="completed"), pytest.param([works, fails], id="failed")])
+@pytest.mark.parametrize(
+    "steps", [pytest.param([works], id="completed"), pytest.param([works, fails], id="failed")]
+)
 def test_a_message_that_cannot_be_sent_never_hides_the_runs_own_end(platform: Any, steps: list[Any]) -> None:
     def unreachable(run: Run) -> None:
         raise ConnectionError("nobody is listening")
@@ -130,7 +136,9 @@ def test_the_message_of_a_failed_run_says_where_and_why(platform: Any) -> None:
     assert "- orders.coupon (text) is new" in text
 
 
-def test_the_password_reaches_neither_ledger_nor_message(platform: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_password_reaches_neither_ledger_nor_message(
+    platform: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The whole way: a wrong DSN, through the task that meets it, into ledger and message."""
     from tasks.extract import check_contracts
 
@@ -141,5 +149,6 @@ def test_the_password_reaches_neither_ledger_nor_message(platform: Any, monkeypa
     with pytest.raises(PermanentFailure, match="refuses the connection"):
         pipeline(check_contracts, tell=told.append)()
     (row,) = ledger(platform)
-    assert row[:2] == ("failed", "check_contracts") and "PermanentFailure" in row[2]
+    assert row[:2] == ("failed", "check_contracts")
+    assert "PermanentFailure" in row[2]
     assert "hunter2secret" not in row[2] + message(told[0])

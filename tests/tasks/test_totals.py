@@ -10,9 +10,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
+from hand_made import DAY, NEXT_DAY, at, order, put
 
 from blocks.failures import DataFailure
-from hand_made import DAY, NEXT_DAY, at, order, put
 from tasks.extract import extract_table
 from tasks.quality import judge_gold, stop_on_critical
 
@@ -40,7 +40,9 @@ class Books:
             "create table quarantine.open_rows (source varchar, key varchar, raw json)",
         )
         for row in ORDERS:
-            self.execute(f"insert into gold.fct_orders values ({row['order_id']}, '{row['order_date']}', {row['amount']})")
+            self.execute(
+                f"insert into gold.fct_orders values ({row['order_id']}, '{row['order_date']}', {row['amount']})"
+            )
 
     def execute(self, *statements: str) -> None:
         with duckdb.connect(self.platform.warehouse) as connection:
@@ -62,7 +64,9 @@ class Books:
         schema = pa.schema([("order_date", pa.date32()), (column, MONEY)])
         rows = [{"order_date": date, column: amount} for date, amount in amounts.items()]
         write_deltalake(
-            self.platform.lake.uri(f"gold.{table}"), pa.Table.from_pylist(rows, schema=schema), mode="overwrite"
+            self.platform.lake.uri(f"gold.{table}"),
+            pa.Table.from_pylist(rows, schema=schema),
+            mode="overwrite",
         )
 
     def open_row(self, order_id: int, amount: str | None, date: dt.date = DAY) -> None:
@@ -82,7 +86,12 @@ def books(platform: Any) -> Books:
     return Books(platform)
 
 
-SOURCE, BOARD, LAKE_SALES, LAKE_SEGMENTS = "B=gold_amount", "B=sales_amount", "B=lake_sales_amount", "B=lake_segments"
+SOURCE, BOARD, LAKE_SALES, LAKE_SEGMENTS = (
+    "B=gold_amount",
+    "B=sales_amount",
+    "B=lake_sales_amount",
+    "B=lake_segments",
+)
 
 Fault = Callable[[Books], object]
 HARMLESS: dict[str, Fault] = {
@@ -123,12 +132,25 @@ HARMLESS: dict[str, Fault] = {
 HARMFUL: dict[str, Fault] = {
     "an order lost": lambda books: books.execute("delete from gold.fct_orders where order_id = 1"),
     "all orders of a day lost": lambda books: books.execute("delete from gold.fct_orders where order_id = 3"),
-    "an order doubled": lambda books: books.execute("insert into gold.fct_orders from gold.fct_orders where order_id = 2"),
-    "a cent changed": lambda books: books.execute("update gold.fct_orders set order_amount = 10.11 where order_id = 1"),
-    "moved to another day": lambda books: books.execute(f"update gold.fct_orders set order_date = '{FIRST}' where order_id = 1"),
-    "an order of nowhere": lambda books: books.execute("insert into gold.fct_orders values (77, '2001-01-01', 1.00)"),
-    "an order without an updated_at": lambda books: put(books.platform, "orders", order(9, amount=Decimal("5.00"), updated_at=None)),
-    "quarantined, but another amount than the source's": lambda books: (put(books.platform, "orders", order(9, amount=Decimal("-5.00"))), books.open_row(9, "-6.00")),
+    "an order doubled": lambda books: books.execute(
+        "insert into gold.fct_orders from gold.fct_orders where order_id = 2"
+    ),
+    "a cent changed": lambda books: books.execute(
+        "update gold.fct_orders set order_amount = 10.11 where order_id = 1"
+    ),
+    "moved to another day": lambda books: books.execute(
+        f"update gold.fct_orders set order_date = '{FIRST}' where order_id = 1"
+    ),
+    "an order of nowhere": lambda books: books.execute(
+        "insert into gold.fct_orders values (77, '2001-01-01', 1.00)"
+    ),
+    "an order without an updated_at": lambda books: put(
+        books.platform, "orders", order(9, amount=Decimal("5.00"), updated_at=None)
+    ),
+    "quarantined, but another amount than the source's": lambda books: (
+        put(books.platform, "orders", order(9, amount=Decimal("-5.00"))),
+        books.open_row(9, "-6.00"),
+    ),
 }
 
 
@@ -144,23 +166,32 @@ def test_the_gate_fires_when_gold_is_not_the_source(books: Books, what: str) -> 
     HARMFUL[what](books)
     books.aggregate()
     failed = books.judge()
-    assert len(failed) == 1 and SOURCE in failed[0]
+    assert len(failed) == 1
+    assert SOURCE in failed[0]
 
 
 @pytest.mark.parametrize(
     ("fault", "fails"),
     [
         pytest.param(
-            lambda b: b.execute("update gold.agg_daily_sales set total_revenue = total_revenue + 0.01"), BOARD, id="board"
+            lambda b: b.execute("update gold.agg_daily_sales set total_revenue = total_revenue + 0.01"),
+            BOARD,
+            id="board",
         ),
         pytest.param(
-            lambda b: b.execute("delete from gold.agg_daily_sales where total_revenue = 7.00"), BOARD, id="board lost a day"
+            lambda b: b.execute("delete from gold.agg_daily_sales where total_revenue = 7.00"),
+            BOARD,
+            id="board lost a day",
         ),
         pytest.param(
-            lambda b: b.lake_gold("daily_sales", "total_revenue", {DAY: Decimal("10.15")}), LAKE_SALES, id="lake sales"
+            lambda b: b.lake_gold("daily_sales", "total_revenue", {DAY: Decimal("10.15")}),
+            LAKE_SALES,
+            id="lake sales",
         ),
         pytest.param(
-            lambda b: b.lake_gold("customer_segments", "revenue", {DAY: Decimal("10.14"), FIRST: Decimal("7.00")}),
+            lambda b: b.lake_gold(
+                "customer_segments", "revenue", {DAY: Decimal("10.14"), FIRST: Decimal("7.00")}
+            ),
             LAKE_SEGMENTS,
             id="lake segments",
         ),
@@ -170,7 +201,8 @@ def test_the_gate_fires_when_an_aggregate_is_not_the_facts(books: Books, fault: 
     books.aggregate()
     fault(books)
     failed = books.judge()
-    assert len(failed) == 1 and fails in failed[0]
+    assert len(failed) == 1
+    assert fails in failed[0]
 
 
 def test_an_old_day_again_is_compared_as_of_that_day(books: Books) -> None:
@@ -191,5 +223,7 @@ def test_the_gate_names_date_and_consequence_and_stops_the_run(books: Books) -> 
     with pytest.raises(DataFailure) as failure:
         stop_on_critical.fn(results)
     told = str(failure.value)
-    assert "order_totals" in told and "1 of 2 rows" in told and str(FIRST) in told
+    assert "order_totals" in told
+    assert "1 of 2 rows" in told
+    assert str(FIRST) in told
     assert "gold has lost, doubled or missed orders of these dates" in told

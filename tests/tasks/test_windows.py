@@ -1,6 +1,7 @@
 """Windows and spans of days: each case carries the window it must give."""
 
 import datetime as dt
+import itertools
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -29,9 +30,17 @@ def day(text: str) -> dt.date:
 @pytest.mark.parametrize(
     ("ds", "covered_until", "timezone", "overlap", "start", "end"),
     [
-        pytest.param("2024-01-15", None, UTC, HOUR, None, "2024-01-16 00:00", id="first run: from the first row"),
         pytest.param(
-            "2024-01-15", "2024-01-15 00:00", UTC, HOUR, "2024-01-14 23:00", "2024-01-16 00:00", id="the next day"
+            "2024-01-15", None, UTC, HOUR, None, "2024-01-16 00:00", id="first run: from the first row"
+        ),
+        pytest.param(
+            "2024-01-15",
+            "2024-01-15 00:00",
+            UTC,
+            HOUR,
+            "2024-01-14 23:00",
+            "2024-01-16 00:00",
+            id="the next day",
         ),
         pytest.param(
             "2024-01-15",
@@ -61,7 +70,13 @@ def day(text: str) -> dt.date:
             id="covered in the middle of the day: the whole day again",
         ),
         pytest.param(
-            "2024-01-15", "2024-01-15 00:00", UTC, 0 * HOUR, "2024-01-15 00:00", "2024-01-16 00:00", id="no overlap"
+            "2024-01-15",
+            "2024-01-15 00:00",
+            UTC,
+            0 * HOUR,
+            "2024-01-15 00:00",
+            "2024-01-16 00:00",
+            id="no overlap",
         ),
         pytest.param(
             "2024-01-15",
@@ -126,7 +141,7 @@ def test_the_windows_of_a_year_touch_without_gap_or_overlap(timezone: ZoneInfo) 
     windows = [extraction_window(d, day_start(d, timezone), timezone, 0 * HOUR) for d in days]
     assert all(
         before.end.astimezone(dt.UTC) == after.start.astimezone(dt.UTC)
-        for before, after in zip(windows, windows[1:], strict=False)
+        for before, after in itertools.pairwise(windows)
     )
     lengths = [(w.end.astimezone(dt.UTC) - w.start.astimezone(dt.UTC)) / HOUR for w in windows]
     assert sorted(set(lengths)) == ([24] if timezone is UTC else [23, 24, 25])

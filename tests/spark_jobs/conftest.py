@@ -1,0 +1,40 @@
+"""Every test of a job runs on both engines: what a job answers must not depend on who computes it."""
+
+import os
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from spark_jobs.apache_spark import SparkUnavailable
+from spark_jobs.lake import Lake
+from spark_jobs.session import spark_session
+
+
+@pytest.fixture(scope="session")
+def sail() -> SparkSession:
+    """The embedded default engine."""
+    return spark_session("")
+
+
+@pytest.fixture(scope="session")
+def apache() -> SparkSession:
+    """An Apache Spark of this test run. Where it cannot start, its tests skip, except on CI."""
+    try:
+        return spark_session("local[2]")
+    except SparkUnavailable as reason:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(reason))
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session", params=["sail", pytest.param("apache", marks=pytest.mark.apache_spark)])
+def spark(request: pytest.FixtureRequest) -> SparkSession:
+    """Each engine in turn."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """An empty lake."""
+    return Lake(tmp_path.as_uri())

@@ -1,0 +1,61 @@
+"""spark_jobs.lake: addresses, what is new, and progress marks."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+from pyspark.sql import SparkSession
+
+from spark_jobs.lake import Lake
+from tests.spark_jobs.tables import table
+
+
+def append(lake: Lake, *numbers: int) -> None:
+    write_deltalake(lake.uri("bronze.numbers"), pa.table({"n": pa.array(numbers, pa.int64())}), mode="append")
+
+
+@pytest.mark.parametrize("root", ["s3://shop/lake", "s3://shop/lake/"])
+def test_a_tables_address_is_layer_and_name_below_the_root(root: str) -> None:
+    assert Lake(root).uri("silver.orders") == "s3://shop/lake/silver/orders"
+
+
+def test_a_table_that_does_not_exist_is_none_and_has_nothing_new(lake: Lake) -> None:
+    assert lake.table("bronze.numbers") is None
+    assert lake.files_since("bronze.numbers", None) == ([], None)
+    assert lake.progress("bronze.numbers", "elsewhere") is None
+
+
+def test_files_since_hold_exactly_the_rows_appended_since(lake: Lake, spark: SparkSession) -> None:
+    append(lake, 1)
+    append(lake, 2, 3)
+    for version, expected in [(None, [1, 2, 3]), (0, [2, 3])]:
+        files, present = lake.files_since("bronze.numbers", version)
+        assert present == 1
+        assert sorted(row.n for row in spark.read.parquet(*files).collect()) == expected
+    assert lake.files_since("bronze.numbers", 1) == ([], 1)
+
+
+def test_a_root_with_a_space_is_one_place_to_both_libraries(tmp_path: Path, spark: SparkSession) -> None:
+    lake = Lake((tmp_path / "my lake").as_uri())
+    append(lake, 1)
+    files, _ = lake.files_since("bronze.numbers", None)
+    assert [row.n for row in spark.read.parquet(*files).collect()] == [1]
+    assert table(spark, lake, "bronze.numbers") == [(1,)]
+
+
+def test_progress_is_remembered_and_adds_no_rows(lake: Lake, spark: SparkSession) -> None:
+    append(lake, 1)
+    lake.mark_progress("bronze.numbers", "source", 7)
+    assert lake.progress("bronze.numbers", "source") == 7
+    assert lake.progress("bronze.numbers", "another") is None
+    assert table(spark, lake, "bronze.numbers") == [(1,)]
+
+
+def test_marking_the_same_progress_again_makes_no_commit(lake: Lake) -> None:
+    append(lake, 1)
+    lake.mark_progress("bronze.numbers", "source", 7)
+    lake.mark_progress("bronze.numbers", "source", 7)
+    present = lake.table("bronze.numbers")
+    assert present is not None
+    assert present.version() == 1

@@ -1,0 +1,73 @@
+"""dbt in the staged warehouse: built once per state of its inputs, and failures that name their node."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+from prefect import flow
+
+from blocks.failures import DataFailure, PermanentFailure
+from tasks.dbt_models import build_marts
+
+SILVER = """
+create schema silver; create schema ops;
+create table ops.loads (table_name varchar primary key, lake_version bigint);
+insert into ops.loads values ('silver.orders', 0);
+create table silver.orders as select
+    1::bigint as order_id, 1::bigint as customer_id, 1::bigint as product_id, date '2024-01-13' as order_date,
+    10.50::decimal(12, 2) as amount, 1::integer as quantity, 'pending' as status,
+    timestamp '2024-01-13 08:00' as updated_at, 1::bigint as load_id;
+create table silver.customers as select
+    1::bigint as customer_id, 'Ann' as customer_name, 'VIP' as customer_segment, 'Europe' as region,
+    timestamp '2024-01-13 08:00' as updated_at, 1::bigint as load_id;
+create table silver.products as select
+    1::bigint as product_id, 'Mug' as product_name, 'Home' as category, 3.50::decimal(12, 2) as unit_cost,
+    timestamp '2024-01-13 08:00' as updated_at, 1::bigint as load_id;
+create table silver.clickstream as select
+    'e1' as event_id, '1' as user_id, 's1' as session_id, 'page_view' as event_type, '/' as page_url,
+    null::varchar as product_id, timestamp '2024-01-13 08:00' as event_at, date '2024-01-13' as event_date,
+    8::integer as event_hour, 1::bigint as load_id;
+"""
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, prefect_server: None) -> Path:
+    path = tmp_path / "warehouse.duckdb"
+    change(path, SILVER)
+    return path
+
+
+def change(warehouse: Path, *statements: str) -> None:
+    with duckdb.connect(warehouse) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+# dbt's models become tasks of the flow that calls it.
+@flow
+def build(warehouse: Path, ds: str) -> dict[str, int]:
+    return build_marts(warehouse, ds)
+
+
+def test_builds_once_per_state_of_loads_and_day(warehouse: Path) -> None:
+    first = build(warehouse, "2024-01-13")
+    assert first["success"] == 16
+    assert first["pass"] > 50
+    assert build(warehouse, "2024-01-13") == {}
+    change(warehouse, "update ops.loads set lake_version = 1")
+    assert build(warehouse, "2024-01-13") == first
+
+
+def test_a_failed_test_is_a_data_failure_that_names_it_and_is_not_taken_for_built(warehouse: Path) -> None:
+    change(warehouse, "update silver.orders set status = 'lost'")
+    for _ in range(2):
+        with pytest.raises(
+            DataFailure, match=r"accepted_values_stg_orders_status.*\(1 rows\).*Nothing was published"
+        ):
+            build(warehouse, "2024-01-13")
+
+
+def test_a_model_that_cannot_be_built_is_permanent(warehouse: Path) -> None:
+    change(warehouse, "alter table silver.orders drop column quantity")
+    with pytest.raises(PermanentFailure, match="dbt could not build: stg_orders"):
+        build(warehouse, "2024-01-13")
