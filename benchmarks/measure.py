@@ -1,5 +1,6 @@
 """Run a command and measure it: wall and CPU seconds, peak memory of the whole process tree, steps."""
 
+import contextlib
 import os
 import re
 import signal
@@ -137,7 +138,5 @@ def _watch(process: subprocess.Popen[bytes], sampler: TreeSampler) -> None:
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process.send_signal(number)
-    except psutil.NoSuchProcess:
-        pass

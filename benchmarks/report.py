@@ -19,7 +19,7 @@ from benchmarks.measure import Measurement
 from benchmarks.suite import YARDSTICK, FirstLoad, History, median_run
 
 _ENGINES = ("pyspark", "pysail", "delta-spark", "deltalake", "duckdb", "prefect")
-MISSING = "–"
+MISSING = "-"
 
 Grid = tuple[str, list[str], list[list[str]]]
 

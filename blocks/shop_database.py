@@ -60,7 +60,8 @@ def shop_connection() -> Iterator[Connection]:
 def _describe(dsn: str) -> str:
     """The address in a DSN, to name it in messages.
 
-    Raises PermanentFailure if it may hold a piece of the password: a `/` or `@` in a password that is not percent-encoded moves the rest of it into host, port or dbname.
+    Raises PermanentFailure if it may hold a piece of the password: a `/` or `@` in a password that is not
+    percent-encoded moves the rest of it into host, port or dbname.
     """
     parts = parse_dsn(dsn)
     host, port, name = parts.get("host", "localhost"), parts.get("port", "5432"), parts.get("dbname", "")

@@ -1,4 +1,4 @@
-"""Rebuild: silver, quarantine, gold and the marts again from all of bronze, e.g. after a row rule has changed.
+"""Rebuild: silver, quarantine, gold and marts again from all of bronze, e.g. after a row rule has changed.
 
 python -m flows.rebuild
 """

@@ -20,6 +20,8 @@ DELTA = "io.delta:delta-spark_4.2_2.13:4.4.0"
 # Everything that Delta depends on besides its own jars comes with Spark, in the versions that Spark wants.
 COMES_WITH_SPARK = "org.*:*,com.*:*,javax.*:*,jakarta.*:*,commons-*:*,io.airlift:*"
 CONF = {
+    # Delta reads a table's log in 50 tasks otherwise.
+    "spark.databricks.delta.snapshotPartitions": "2",
     "spark.connect.grpc.binding.address": "127.0.0.1",
     "spark.driver.memory": "2g",
     "spark.sql.adaptive.enabled": "true",

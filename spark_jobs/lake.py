@@ -4,6 +4,7 @@ A table's address is built from its name (`silver.orders`) here and nowhere else
 in `spark_jobs/upsert.py`; this module only reads Delta logs and sets progress marks.
 """
 
+import re
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -18,6 +19,12 @@ class Lake:
     """The medallion lake below one root URI: `<root>/<layer>/<table>`, each a Delta table."""
 
     root: str
+
+    def __post_init__(self) -> None:
+        # Of a space, Sail makes "%20" in one place and "%2520" in another, Spark "%20" and delta-rs a space:
+        # each would find an empty lake where the others wrote.
+        if not re.fullmatch(r"[\w./@:~=+-]+", self.root, re.ASCII):
+            raise ValueError(f"LAKE_URI '{self.root}' may hold ASCII letters, digits and ./_@:~=+- only")
 
     def uri(self, name: str) -> str:
         """The address of a table named `<layer>.<table>`."""

@@ -62,7 +62,9 @@ def require_schema(rows: DataFrame, schema: StructType) -> DataFrame:
         missing = sorted(set(declared) - set(actual))
         unexpected = sorted(set(actual) - set(declared))
         if not missing and not unexpected:
-            raise SchemaMismatch(f"produced in another order: {rows.columns}; declared: {schema.fieldNames()}")
+            raise SchemaMismatch(
+                f"produced in another order: {rows.columns}; declared: {schema.fieldNames()}"
+            )
         raise SchemaMismatch(f"declared but not produced: {missing}; produced but not declared: {unexpected}")
     return rows
 

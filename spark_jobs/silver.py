@@ -2,7 +2,8 @@
 
 *check* types each bronze row that silver has not seen and gives it a reject reason or none; the result,
 `checked.<table>`, is what the bronze gate judges, and the rejected rows go to quarantine, where a person can
-see them whatever the gate says. *publish* upserts the valid rows into silver. Neither decides whether the run may go on, and both may be repeated at any time.
+see them whatever the gate says. *publish* upserts the valid rows into silver. Neither decides whether the
+run may go on, and both may be repeated at any time.
 """
 
 import argparse
@@ -145,7 +146,7 @@ def publish(spark: SparkSession, lake: Lake, job: SilverJob, checked: Checked, f
     )
     accounted = published.rows_out + published.duplicates + published.quarantined
     if published.rows_in != accounted:
-        raise CountMismatch(f"{name}: {published.rows_in} rows came in, {accounted} are accounted for: {published}")
+        raise CountMismatch(f"{name}: {accounted} rows are accounted for, not those that came in: {published}")
     lake.mark_progress(name, "bronze", checked.bronze_version)
     return published
 

@@ -1,4 +1,4 @@
-"""Sweeps over the tree: promises that hold for every file, and that each sweep has found something to check."""
+"""Sweeps over the tree: promises that hold for every file."""
 
 import ast
 import importlib

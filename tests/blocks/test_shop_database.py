@@ -145,9 +145,9 @@ def test_a_missing_grant_is_permanent(platform: Any, monkeypatch: pytest.MonkeyP
     user = f"reader_{parse_dsn(platform.dsn)['dbname'][-12:]}"
     platform.execute(f"create role {user} login password '{SECRET}'")
     monkeypatch.setenv("SHOP_DSN", replaced(platform.dsn, user=user, password=SECRET))
-    with pytest.raises(PermanentFailure, match="permission denied for table orders; grant SELECT"):
-        with shop_connection() as connection, connection.cursor() as cursor:
-            cursor.execute("select 1 from orders")
+    refusal = "permission denied for table orders; grant SELECT"
+    with pytest.raises(PermanentFailure, match=refusal), shop_connection() as connection:
+        connection.cursor().execute("select 1 from orders")
 
 
 def test_the_shop_is_only_read(platform: Any) -> None:

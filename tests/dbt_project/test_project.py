@@ -255,8 +255,10 @@ class Shop:
     def dbt(self, *arguments: str) -> dict[str, Node]:
         """Run dbt; the answer is each node by its name, never empty."""
         outcome = dbtRunner().invoke(
-            [*arguments, "--quiet", "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-            + ["--vars", f"{{as_of: {AS_OF}}}"]
+            [
+                *(*arguments, "--quiet", "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+                *("--vars", f"{{as_of: {AS_OF}}}"),
+            ]
         )
         assert outcome.exception is None, outcome.exception
         nodes = {

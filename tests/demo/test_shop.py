@@ -25,7 +25,7 @@ SMALL = 0.1
 
 
 def rows(dsn: str) -> dict[str, list[tuple]]:
-    return {table: query(dsn, f"SELECT * FROM {table} ORDER BY 1") for table in TABLES}  # noqa: S608
+    return {table: query(dsn, f"SELECT * FROM {table} ORDER BY 1") for table in TABLES}
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -13,18 +13,19 @@ from expectations.suite import Norms, Suite
 from spark_jobs.lake import Lake
 from tasks import quality
 
+USUAL = Norms(0.05)
 Judge = Callable[..., list[quality.QualityResult]]
 
 
 @pytest.fixture
 def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
-    """judge(suite, rows, schema, norms=…): write `checked.<suite>` and run the suite on it."""
+    """A function (suite, rows, schema, norms) that writes `checked.<suite>` and runs the suite on it."""
     lake = Lake(tmp_path.as_uri())
     monkeypatch.setenv("LAKE_URI", lake.root)
     monkeypatch.setenv("SPARK_REMOTE", "")
 
     def judged(
-        suite: Suite, rows: list[dict[str, Any]], schema: pa.Schema, norms: Norms = Norms(0.05)
+        suite: Suite, rows: list[dict[str, Any]], schema: pa.Schema, norms: Norms = USUAL
     ) -> list[quality.QualityResult]:
         table = pa.Table.from_pylist(rows, schema=schema)
         write_deltalake(lake.uri(f"checked.{suite.name}"), table, mode="overwrite")

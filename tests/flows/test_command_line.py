@@ -1,4 +1,4 @@
-"""`python -m flows.daily` when something is wrong: one clear line, no traceback, no password, nothing touched."""
+"""`python -m flows.daily` when something is wrong: one clear line, no traceback, nothing touched."""
 
 import os
 import socket
@@ -23,7 +23,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """run(*arguments, **environment): call the flow as a person does."""
+    """A function (*arguments, **environment) that calls the flow as a person does."""
     # Compiled once, not in every child: some build machines forbid writing bytecode beside the sources.
     bytecode = {
         "PYTHONDONTWRITEBYTECODE": "",
@@ -125,7 +125,8 @@ def test_what_is_wrong_is_told_in_one_line(
 
     assert outcome.returncode != 0
     errors = [line for line in outcome.stderr.splitlines() if "error:" in line]
-    assert len(errors) == 1 and all(part in errors[0] for part in told), outcome.stderr
+    assert len(errors) == 1, outcome.stderr
+    assert all(part in errors[0] for part in told), outcome.stderr
     said = outcome.stdout + outcome.stderr
     assert "Traceback" not in said
     assert SECRET not in said

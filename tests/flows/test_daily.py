@@ -22,7 +22,7 @@ PUBLISHED = ("silver", "quarantine", "gold")
 
 
 def open_shop(platform: Any) -> None:
-    """DAY: 3 customers, 2 products, 24 good orders and one of no amount (4 %), 4 clicks and one broken line."""
+    """DAY: 3 customers, 2 products, 24 good orders and one of no amount (4 %), 40 clicks, a broken line."""
     put(platform, "customers", *(customer(number, region=f"region {number}") for number in (1, 2, 3)))
     put(platform, "products", product(1), product(2, category="home", unit_cost=Decimal("1.25")))
     for number in range(1, 25):
@@ -95,7 +95,8 @@ def contents(platform: Any) -> dict[str, list[tuple]]:
     """Every row of every published table."""
     tables = query(
         platform,
-        f"select table_schema || '.' || table_name from information_schema.tables where table_schema in {PUBLISHED}",
+        "select table_schema || '.' || table_name from information_schema.tables "
+        f"where table_schema in {PUBLISHED}",
     )
     return {name: sorted(query(platform, f"select * from {name}"), key=repr) for (name,) in tables}
 
@@ -111,7 +112,8 @@ def versions(platform: Any, *layers: str) -> dict[str, int]:
 def last_runs(platform: Any) -> list[tuple]:
     return query(
         platform,
-        "select ds, status, failed_step, rows_in, rows_quarantined from ops.pipeline_runs order by started_at",
+        "select ds, status, failed_step, rows_in, rows_quarantined from ops.pipeline_runs "
+        "order by started_at",
     )
 
 

@@ -107,9 +107,10 @@ class History(RuleBasedStateMachine):
     # The operators.
 
     @precondition(lambda self: self.runs < self.runs_at_most)
-    @rule(days_on=st.sampled_from([0, 0, 1, 2]), crash=st.data())
-    def run_next(self, days_on: int, crash: st.DataObject) -> None:
-        """The morning's run, perhaps after skipped ones, perhaps not to its end."""
+    @rule(changes=SOME_CHANGES, days_on=st.sampled_from([0, 0, 1, 2]), crash=st.data())
+    def run_next(self, changes: list[Change], days_on: int, crash: st.DataObject) -> None:
+        """A day's work and the morning's run, perhaps with days skipped between, perhaps not to its end."""
+        self.shop_works(changes, 0)
         self._run(self.last + 1 + days_on, self._drawn(crash))
 
     @precondition(lambda self: self.last >= 0 and self.runs < self.runs_at_most)

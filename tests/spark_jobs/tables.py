@@ -59,7 +59,7 @@ def values(rows: DataFrame, *columns: str) -> list[tuple[Any, ...]]:
     chosen = rows.select(*columns) if columns else rows
     # As text and back: collected as they are, they would be in this machine's time zone.
     times = [field.name for field in chosen.schema.fields if isinstance(field.dataType, TimestampType)]
-    plain = chosen.withColumns({name: F.col(name).cast("string") for name in times})
+    plain = chosen.select(*(F.col(name).cast("string") if name in times else name for name in chosen.columns))
     made = (
         tuple(_aware(row[name]) if name in times else row[name] for name in chosen.columns)
         for row in plain.collect()
@@ -72,16 +72,13 @@ def table(spark: SparkSession, lake: Lake, name: str, *columns: str) -> list[tup
     return values(lake.read(spark, name), *columns)
 
 
-def reasons(spark: SparkSession, job: silver.SilverJob, rows: list[dict[str, Any]], timezone: str = "UTC") -> list:
-    """The reject reason of each bronze row, in their order."""
-    numbered = StructType([*job.bronze.fields]).add("case", "int")
+def reasons(
+    spark: SparkSession, job: silver.SilverJob, rows: list[dict[str, Any]], timezone: str = "UTC"
+) -> list[str | None]:
+    """The reject reason of each row of a change log, in their order."""
+    numbered = StructType([*job.bronze.fields]).add("case", "integer")
     bronze = frame(spark, numbered, [row | {"case": number} for number, row in enumerate(rows)])
-    # Jobs name the columns they give, so the number travels in one of those that they pass on as it is.
-    carrier = "source_file" if "source_file" in job.bronze.fieldNames() else None
-    if carrier:
-        bronze = bronze.withColumn(carrier, F.format_string("%06d", "case"))
-    checked = job.check(bronze.drop("case") if carrier else bronze, timezone)
-    return [row[REJECT_REASON] for row in checked.orderBy(carrier or "case").select(REJECT_REASON).collect()]
+    return [row[REJECT_REASON] for row in job.check(bronze, timezone).orderBy("case").collect()]
 
 
 def _aware(text: str | None) -> dt.datetime | None:

@@ -36,12 +36,18 @@ def test_files_since_hold_exactly_the_rows_appended_since(lake: Lake, spark: Spa
     assert lake.files_since("bronze.numbers", 1) == ([], 1)
 
 
-def test_a_root_with_a_space_is_one_place_to_both_libraries(tmp_path: Path, spark: SparkSession) -> None:
-    lake = Lake((tmp_path / "my lake").as_uri())
-    append(lake, 1)
-    files, _ = lake.files_since("bronze.numbers", None)
-    assert [row.n for row in spark.read.parquet(*files).collect()] == [1]
-    assert table(spark, lake, "bronze.numbers") == [(1,)]
+@pytest.mark.parametrize("folder", ["my lake", "l\u00e4ke", "50%", "a#b", "a?b"])
+def test_a_root_that_the_libraries_spell_differently_is_refused(tmp_path: Path, folder: str) -> None:
+    for root in ((tmp_path / folder).as_uri(), f"file:///{folder}"):
+        with pytest.raises(ValueError, match="ASCII letters"):
+            Lake(root)
+
+
+@pytest.mark.parametrize(
+    "root", ["file:///home/me/my-shop_1.0/lake", "abfss://lake@shop.dfs.example.com/a=b", "s3://shop"]
+)
+def test_any_other_root_is_taken(root: str) -> None:
+    assert Lake(root).root == root
 
 
 def test_progress_is_remembered_and_adds_no_rows(lake: Lake, spark: SparkSession) -> None:

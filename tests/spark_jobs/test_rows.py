@@ -38,7 +38,8 @@ def test_first_per_key_keeps_one_row_per_key_by_a_total_order(spark: SparkSessio
     rows = spark.createDataFrame(cases, "key string, place int, value string, kept boolean")
     kept = first_per_key(rows, "key", [F.col("place"), F.col("value")])
     assert values(kept) == sorted(
-        (case for case in cases if case[-1]), key=lambda case: [(value is not None, str(value)) for value in case]
+        (case for case in cases if case[-1]),
+        key=lambda case: [(value is not None, str(value)) for value in case],
     )
 
 
@@ -64,11 +65,16 @@ def test_require_schema_returns_rows_that_fit(spark: SparkSession) -> None:
     [
         ("id bigint", "declared but not produced: [('name', 'string')]"),
         ("id bigint, name string, more date", "produced but not declared: [('more', 'date')]"),
-        ("id int, name string", "declared but not produced: [('id', 'bigint')]; produced but not declared: [('id', 'int')]"),
+        (
+            "id int, name string",
+            "declared but not produced: [('id', 'bigint')]; produced but not declared: [('id', 'int')]",
+        ),
         ("name string, id bigint", "another order: ['name', 'id']"),
     ],
 )
-def test_require_schema_refuses_and_names_every_difference(spark: SparkSession, actual: str, named: str) -> None:
+def test_require_schema_refuses_and_names_every_difference(
+    spark: SparkSession, actual: str, named: str
+) -> None:
     with pytest.raises(SchemaMismatch) as refusal:
         require_schema(spark.createDataFrame([], actual), DECLARED)
     assert named in str(refusal.value)

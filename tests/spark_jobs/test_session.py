@@ -73,7 +73,9 @@ time.sleep(600)
 
 @pytest.mark.apache_spark
 def test_a_server_ends_when_its_starter_is_killed(apache: SparkSession) -> None:
-    with subprocess.Popen([sys.executable, "-c", STARTS_AND_WAITS], stdout=subprocess.PIPE, text=True) as starter:
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTS_AND_WAITS], stdout=subprocess.PIPE, text=True
+    ) as starter:
         assert starter.stdout
         server = int(starter.stdout.readline())
         assert alive(server)

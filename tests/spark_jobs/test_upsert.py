@@ -81,7 +81,9 @@ def test_a_write_that_grows_the_table_otherwise_is_refused(
     put(spark, lake, *OLD)
     counts = iter([3, 5])
     monkeypatch.setattr(module, "row_count", lambda _: next(counts))
-    with pytest.raises(CountMismatch, match=r"silver\.things: 1 new keys were expected, the table grew by 2 rows"):
+    with pytest.raises(
+        CountMismatch, match=r"silver\.things: 1 new keys were expected, the table grew by 2 rows"
+    ):
         put(spark, lake, (4, 1, "new"))
 
 

@@ -121,7 +121,8 @@ def test_the_condition_selects(platform: Any) -> None:
             id="an error before the first row",
         ),
         pytest.param(
-            "copy (select 1 / (200000 - i) as i from generate_series(1, 300000) i) to stdout (format csv, header)",
+            "copy (select 1 / (200000 - i) as i from generate_series(1, 300000) i) "
+            "to stdout (format csv, header)",
             psycopg2.errors.DivisionByZero,
             id="an error after many rows",
         ),
@@ -134,7 +135,10 @@ def test_the_error_of_the_query_is_raised_as_it_is(database: str, query: str, er
 
 def test_a_value_that_does_not_fit_is_an_arrow_error_and_does_not_hang(database: str) -> None:
     # Millions of rows behind the bad one: the server is still sending when the reader gives up.
-    query = "copy (select case when i = 5 then 'x' else '1' end as i from generate_series(1, 3000000) i) to stdout (format csv, header)"
+    query = (
+        "copy (select case when i = 5 then 'x' else '1' end as i from generate_series(1, 3000000) i) "
+        "to stdout (format csv, header)"
+    )
     with pytest.raises(pa.ArrowInvalid, match="'x'"):
         read(database, sql.SQL(query), pa.schema([("i", pa.int64())]))
 
@@ -173,7 +177,8 @@ def cut_when_copying(platform: Any) -> threading.Thread:
 def slow_rows() -> Iterator[pa.RecordBatch]:
     """More rows than a cut connection can deliver, through the shop's own connection."""
     query = sql.SQL(
-        "copy (select i, repeat('x', 500) || case when i % 1000 = 0 then pg_sleep(0.01)::text else '' end as t "
+        "copy (select i, "
+        "repeat('x', 500) || case when i % 1000 = 0 then pg_sleep(0.01)::text else '' end as t "
         "from generate_series(1, 10000000) i) to stdout (format csv, header)"
     )
     with shop_connection() as connection:
@@ -195,7 +200,8 @@ from psycopg2 import sql
 from tasks.copy_stream import copy_batches
 
 def copy(rows):
-    query = f"copy (select i, repeat('x', 400) as t from generate_series(1, {rows}) i) to stdout (format csv, header)"
+    rows_of_text = f"select i, repeat('x', 400) as t from generate_series(1, {rows}) i"
+    query = f"copy ({rows_of_text}) to stdout (format csv, header)"
     connection = psycopg2.connect(sys.argv[1])
     batches = copy_batches(connection, sql.SQL(query), pa.schema([("i", pa.int64()), ("t", pa.string())]))
     assert sum(batch.num_rows for batch in batches) == rows

@@ -197,7 +197,8 @@ def test_a_connection_lost_in_mid_read_is_transient_and_writes_nothing(
     run(platform)
     before = versions(platform)
     platform.execute(
-        "insert into orders select i, 1, 1, %s, 10, 1, repeat('x', 20000), %s from generate_series(10, 6000) i",
+        "insert into orders select i, 1, 1, %s, 10, 1, repeat('x', 20000), %s "
+        "from generate_series(10, 6000) i",
         (DAY, at(DAY)),
     )
     # The reader is slower than the server, so that the cut comes while rows are still to be sent.
@@ -227,14 +228,14 @@ def test_a_value_that_cannot_be_read_is_a_data_failure(platform: Any, rows_befor
     # The contract would stop this earlier; here the column changes after it was checked.
     platform.execute("alter table orders alter column quantity type text")
     put(platform, "orders", order(7, quantity="a dozen"))
-    with pytest.raises(DataFailure, match="orders holds a value that cannot be read.*a dozen"):
+    with pytest.raises(DataFailure, match=r"orders holds a value that cannot be read.*a dozen"):
         run(platform)
 
 
 @pytest.mark.parametrize("updated_at", ["-infinity", "0044-03-15 BC"])
 def test_a_time_that_no_engine_holds_is_a_data_failure(platform: Any, updated_at: str) -> None:
     put(platform, "orders", order(1, updated_at=updated_at))
-    with pytest.raises(DataFailure, match="orders holds a value that cannot be read.*timestamp"):
+    with pytest.raises(DataFailure, match=r"orders holds a value that cannot be read.*timestamp"):
         run(platform)
 
 

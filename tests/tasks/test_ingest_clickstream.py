@@ -221,7 +221,7 @@ def test_other_folders_do_not_matter(platform: Any) -> None:
 
 def test_a_missing_root_is_permanent(platform: Any) -> None:
     platform.clickstream.rmdir()
-    with pytest.raises(PermanentFailure, match="CLICKSTREAM_URI .* does not exist: create the folder"):
+    with pytest.raises(PermanentFailure, match=r"CLICKSTREAM_URI .* does not exist: create the folder"):
         ingest(platform)
     assert not (platform.folder / "lake").exists()
 

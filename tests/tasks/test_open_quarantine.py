@@ -36,7 +36,7 @@ def test_open_quarantine(
     later_valid: list[int],
     expected: dict,
 ) -> None:
-    """Order 1 is valid in silver as of 12 o'clock; the hours are of the rejected and of later valid versions."""
+    """Order 1 is valid as of 12 o'clock; the hours are of its rejected and its later valid versions."""
     rows = [
         rejected(number, "orders", key, at(DAY, hour) if hour is not None else None)
         for number, (key, hour) in enumerate(rejects)

@@ -128,9 +128,9 @@ def test_a_second_writer_gives_up_after_the_timeout(
     holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(warehouse, "LOCK_TIMEOUT_SECONDS", 0.2)
-    with pytest.raises(TransientFailure, match="another run has held the warehouse .* for 0.2 s"):
-        with warehouse.staged_warehouse():
-            pass
+    told = r"another run has held the warehouse .* for 0\.2 s"
+    with pytest.raises(TransientFailure, match=told), warehouse.staged_warehouse():
+        pass
 
 
 def test_the_lock_of_a_killed_writer_is_free(platform: Any, monkeypatch: pytest.MonkeyPatch) -> None:

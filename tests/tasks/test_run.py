@@ -39,7 +39,8 @@ def pipeline(*steps: Any, tell: Any = lambda run: None) -> Any:
 
 
 def ledger(platform: Any) -> list[tuple]:
-    columns = "status, failed_step, error, rows_in, rows_out, rows_duplicate, rows_quarantined, duration_seconds > 0"
+    counts = "rows_in, rows_out, rows_duplicate, rows_quarantined"
+    columns = f"status, failed_step, error, {counts}, duration_seconds > 0"
     with duckdb.connect(platform.warehouse, read_only=True) as connection:
         return connection.execute(
             f"select {columns} from ops.pipeline_runs where ended_at is not null"
@@ -132,7 +133,7 @@ def test_the_message_of_a_failed_run_says_where_and_why(platform: Any) -> None:
     text = message(told[0])
     assert f"test-pipeline {DAY}: failed" in text
     assert "Failed in step-that-fails.** DataFailure: orders: too many rejected" in text
-    assert "| orders | 10 | 7 | 2 | 1 | – |" in text
+    assert "| orders | 10 | 7 | 2 | 1 | \N{EN DASH} |" in text
     assert "- orders.coupon (text) is new" in text
 
 

@@ -1,4 +1,4 @@
-"""The money gate: the source's audited totals against gold, the board and the lake, through the gold suite."""
+"""The money gate: the source's audited totals against gold, the board and the lake."""
 
 import datetime as dt
 import json
@@ -41,7 +41,8 @@ class Books:
         )
         for row in ORDERS:
             self.execute(
-                f"insert into gold.fct_orders values ({row['order_id']}, '{row['order_date']}', {row['amount']})"
+                "insert into gold.fct_orders "
+                f"values ({row['order_id']}, '{row['order_date']}', {row['amount']})"
             )
 
     def execute(self, *statements: str) -> None:
@@ -53,7 +54,8 @@ class Books:
         """Bring the board and the lake's gold up to the facts."""
         self.execute(
             "delete from gold.agg_daily_sales",
-            "insert into gold.agg_daily_sales select order_date, sum(order_amount) from gold.fct_orders group by 1",
+            "insert into gold.agg_daily_sales "
+            "select order_date, sum(order_amount) from gold.fct_orders group by 1",
         )
         with duckdb.connect(self.platform.warehouse) as connection:
             rows = connection.execute("select order_date, total_revenue from gold.agg_daily_sales").fetchall()
