@@ -5,6 +5,8 @@ the earliest timestamp counts, then the first file and line. `event_date` and `e
 time zone.
 """
 
+import datetime as dt
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
@@ -59,8 +61,8 @@ SCHEMA = StructType(
 # A line with none of these is no event, whatever else it holds.
 IDENTIFYING = ["event_id", "user_id", "session_id", "event_type", "timestamp"]
 POSITION = ["event_at", "source_file", "line_number"]
-# Years that every warehouse and client can hold.
-YEARS = ("1970-01-01", "9999-01-01")
+# Times that every warehouse and client can hold, quarantine's included.
+YEARS = (dt.datetime(1970, 1, 1, tzinfo=dt.UTC), dt.datetime(9999, 1, 1, tzinfo=dt.UTC))
 # A date, a time of day, and at most an offset from UTC. Spark would also take "10:00", as of the day on
 # which it is read, and the names of zones, from a list that each engine brings along.
 ISO_8601 = (
@@ -76,17 +78,21 @@ HALF_PAIR = r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 
 def check(bronze: DataFrame, timezone: str) -> DataFrame:
     """Parse each line and flag those that are no usable event. Grain: one row per bronze line."""
+    time = F.when(F.col("timestamp").rlike(ISO_8601), F.try_to_timestamp("timestamp"))
     events = (
         parse(bronze)
         .select("ds", "source_file", "line_number", "raw", "event.*")
-        .withColumn("event_at", F.when(F.col("timestamp").rlike(ISO_8601), F.try_to_timestamp("timestamp")))
+        .withColumn("time", time)
+        .withColumn(
+            "event_at", F.when(F.col("time").between(*(F.lit(year) for year in YEARS)), F.col("time"))
+        )
         .withColumn("product_id", F.col("properties.product_id"))
     )
     rules = {
         "line_is_event": F.coalesce(*IDENTIFYING).isNotNull(),
         "event_id_not_null": F.trim("event_id") != "",
         "user_id_not_null": F.trim("user_id") != "",
-        "timestamp_readable": F.col("event_at").between(*(F.lit(day).cast("timestamp") for day in YEARS)),
+        "timestamp_readable": F.col("event_at").isNotNull(),
     }
     local = F.from_utc_timestamp("event_at", timezone)
     return flag(events, rules).select(

@@ -175,6 +175,7 @@ def fails(day: dt.date) -> PipelineFailure:
     return failure.value
 
 
+@pytest.mark.slow
 def test_a_failed_gate_publishes_nothing_and_the_next_run_makes_up_for_it(platform: Any) -> None:
     open_shop(platform)
     daily_ecommerce_pipeline(DAY)

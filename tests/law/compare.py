@@ -38,4 +38,4 @@ def assert_same(what: str, actual: Iterable[tuple], expected: Iterable[tuple]) -
 
 
 def _plain(line: str) -> str:
-    return re.sub(r"datetime\.|Decimal|, tzinfo=[\w.]+", "", line)
+    return re.sub(r"tzinfo=(datetime\.timezone\.utc|zoneinfo\.ZoneInfo\(key='UTC'\))", "UTC", line)
