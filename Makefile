@@ -12,10 +12,13 @@ export PREFECT_PROFILE ?= ephemeral
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-$(READY): requirements.txt
+$(READY): requirements.txt | $(PREFECT_HOME)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	@touch $@
+
+$(PREFECT_HOME):
+	@mkdir -p $@
 
 demo: $(READY) ## play the synthetic shop (three days at first, then one at a time) and run the pipeline on it
 	$(BIN)/python -m demo

@@ -24,6 +24,8 @@ CONF = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.connect.grpc.binding.address": "127.0.0.1",
     "spark.driver.memory": "2g",
+    # The plan of every query is a few hundred lines at INFO.
+    "spark.log.level": "WARN",
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",

@@ -120,7 +120,9 @@ def check(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, full: 
     )
 
 
-def publish(spark: SparkSession, lake: Lake, job: SilverJob, checked: Checked, full: bool = False) -> Published:
+def publish(
+    spark: SparkSession, lake: Lake, job: SilverJob, checked: Checked, full: bool = False
+) -> Published:
     """Bring the valid rows of `checked.<table>` into silver, then mark how far silver has come.
 
     `full` replaces silver instead. Raises CountMismatch if rows got lost or were counted twice.
@@ -146,7 +148,9 @@ def publish(spark: SparkSession, lake: Lake, job: SilverJob, checked: Checked, f
     )
     accounted = published.rows_out + published.duplicates + published.quarantined
     if published.rows_in != accounted:
-        raise CountMismatch(f"{name}: {accounted} rows are accounted for, not those that came in: {published}")
+        raise CountMismatch(
+            f"{name}: {accounted} rows are accounted for, not those that came in: {published}"
+        )
     lake.mark_progress(name, "bronze", checked.bronze_version)
     return published
 

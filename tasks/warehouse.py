@@ -77,7 +77,8 @@ def load_warehouse(warehouse: Path, full: bool = False) -> Loaded:
         connection.execute("begin")
         connection.execute("create schema if not exists ops")
         connection.execute(
-            "create table if not exists ops.loads (table_name varchar primary key, lake_version bigint)"
+            "create table if not exists ops.loads "
+            "(table_name varchar primary key, lake_table varchar, lake_version bigint)"
         )
         load_id = _next_load_id(connection)
         rows = {}
@@ -121,8 +122,12 @@ def _load(
     connection: duckdb.DuckDBPyConnection, lake: Lake, name: str, key: str, load_id: int, full: bool
 ) -> int:
     """Insert or replace the rows of a lake table that differ from the warehouse's; returns how many."""
-    version = DeltaTable(lake.uri(name)).version()
-    known = dict(connection.execute("select table_name, lake_version from ops.loads").fetchall()).get(name)
+    lake_table = DeltaTable(lake.uri(name))
+    version, identity = lake_table.version(), str(lake_table.metadata().id)
+    loads = {row[0]: row[1:] for row in connection.execute("from ops.loads").fetchall()}
+    known_identity, known = loads.get(name, (identity, None))
+    # A lake that was begun anew counts its versions from the start again.
+    full = full or known_identity != identity
     if known == version and not full:
         return 0
     schema, table = name.split(".")
@@ -147,7 +152,7 @@ def _load(
     [(changed,)] = connection.execute(f"insert into {name} select *, {load_id} from changed").fetchall()
     connection.execute(f"drop {'view' if known is None else 'table'} changed")
     connection.unregister("lake_rows")
-    connection.execute("insert or replace into ops.loads values (?, ?)", [name, version])
+    connection.execute("insert or replace into ops.loads values (?, ?, ?)", [name, identity, version])
     return changed
 
 

@@ -332,9 +332,7 @@ def test_first_build_equals_silver(shop: Shop, first_build: dict[str, Node]) -> 
     assert_equal_to_silver(shop)
 
 
-def test_second_build_equals_silver_after_changes(
-    shop: Shop, second_build: dict[str, Node]
-) -> None:
+def test_second_build_equals_silver_after_changes(shop: Shop, second_build: dict[str, Node]) -> None:
     assert unsuccessful(second_build) == {}
     assert_equal_to_silver(shop)
 
@@ -355,9 +353,7 @@ def test_second_build_equals_silver_after_changes(
 def test_incremental_orders(
     shop: Shop, second_build: dict[str, Node], order_id: int, column: str, expected: object
 ) -> None:
-    assert shop.sql(f"select {column} from gold.fct_orders where order_id = {order_id}") == [
-        (expected,)
-    ]
+    assert shop.sql(f"select {column} from gold.fct_orders where order_id = {order_id}") == [(expected,)]
 
 
 def test_segments_share_scores_of_equal_values(shop: Shop, second_build: dict[str, Node]) -> None:
@@ -380,8 +376,7 @@ def test_snapshot_keeps_the_version_before(shop: Shop, second_build: dict[str, N
         " where customer_id = 2 order by dbt_valid_from"
     ) == [("south", False), ("east", True)]
     assert shop.sql(
-        "select customer_id, known_versions from gold.dim_customers"
-        " where customer_id in (2, 9) order by 1"
+        "select customer_id, known_versions from gold.dim_customers where customer_id in (2, 9) order by 1"
     ) == [(2, 2), (9, 1)]
 
 
@@ -395,9 +390,7 @@ def test_unchanged_build_changes_nothing(shop: Shop, second_build: dict[str, Nod
 def test_late_older_version_opens_no_version(shop: Shop, second_build: dict[str, Node]) -> None:
     versions = shop.sql("select count(*) from snapshots.snap_products")
     shop.sql("create table kept as from silver.products")
-    shop.sql(
-        "update silver.products set product_name = 'old', updated_at = '2023-01-01 00:00:00+00'"
-    )
+    shop.sql("update silver.products set product_name = 'old', updated_at = '2023-01-01 00:00:00+00'")
     shop.dbt("snapshot")
     shop.sql("delete from silver.products; insert into silver.products from kept; drop table kept")
     assert shop.sql("select count(*) from snapshots.snap_products") == versions
@@ -438,9 +431,7 @@ def test_each_check_finds_its_damage(
         assert shop.sql(check) != []
 
 
-def test_damage_fails_the_build_and_lateness_warns(
-    shop: Shop, second_build: dict[str, Node]
-) -> None:
+def test_damage_fails_the_build_and_lateness_warns(shop: Shop, second_build: dict[str, Node]) -> None:
     late = "recency_fct_orders_day__order_date__1"
     tests = ["assert_positive_amounts", "assert_sales_equal_orders", late]
     with damaged(
@@ -475,9 +466,7 @@ def unit_test_names() -> set[str]:
 
 
 def test_every_sql_has_its_yml() -> None:
-    files = [
-        f for f in PROJECT.glob("**/*.sql") if "generic" not in f.parts and "target" not in f.parts
-    ]
+    files = [f for f in PROJECT.glob("**/*.sql") if "generic" not in f.parts and "target" not in f.parts]
     assert len(files) > 15
     for file in files:
         yml = file.with_suffix(".yml")
@@ -504,9 +493,9 @@ def test_every_key_is_tested() -> None:
         first = table["columns"][0]
         tests = [t if isinstance(t, str) else next(iter(t)) for t in first.get("data_tests", [])]
         table_tests = [next(iter(t)) for t in table.get("data_tests", [])]
-        assert {"unique", "not_null"} <= set(
-            tests
-        ) or "unique_combination_of_columns" in table_tests, file.name
+        assert {"unique", "not_null"} <= set(tests) or "unique_combination_of_columns" in table_tests, (
+            file.name
+        )
         keyed += 1
     assert keyed >= 15
 

@@ -1,6 +1,5 @@
 """The embedded PostgreSQL starts, stops, survives violence and keeps strangers out. Every server is real."""
 
-import multiprocessing
 import os
 import pwd
 import shutil
@@ -21,6 +20,7 @@ import psutil
 import psycopg2
 import pytest
 
+from blocks.settings import REPOSITORY
 from demo import cluster, postgres
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
@@ -212,11 +212,16 @@ def test_as_root_the_cluster_stays_in_a_public_folder_and_remove_leaves_nothing(
     assert not directory.exists()
 
 
-def _start_as_nobody(directory: Path, result: multiprocessing.SimpleQueue) -> None:
-    os.setgroups([])
-    os.setgid(NOBODY.pw_gid)
-    os.setuid(NOBODY.pw_uid)
-    result.put(postgres.start(directory))
+# Imported as root, which Python itself may lie below the home of; started as somebody else.
+START_AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from demo import postgres
+os.setgroups([])
+os.setgid(int(sys.argv[3]))
+os.setuid(int(sys.argv[2]))
+print(postgres.start(Path(sys.argv[1])))
+"""
 
 
 @as_root
@@ -225,15 +230,17 @@ def test_as_a_normal_user_nothing_is_copied() -> None:
         pytest.skip("nobody cannot read the binaries here")
     directory = Path(tempfile.mkdtemp(dir="/var/tmp"))
     shutil.chown(directory, NOBODY.pw_uid, NOBODY.pw_gid)
-    # A fork, not a new interpreter: Python itself may lie below root's home.
-    fork = multiprocessing.get_context("fork")
-    result = fork.SimpleQueue()
-    child = fork.Process(target=_start_as_nobody, args=(directory, result))
     try:
-        child.start()
-        child.join(60)
-        assert child.exitcode == 0
-        assert ask(result.get(), "SELECT 1") == "1"
+        ids = [str(NOBODY.pw_uid), str(NOBODY.pw_gid)]
+        child = subprocess.run(
+            [sys.executable, "-c", START_AS_NOBODY, str(directory), *ids],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert child.returncode == 0, child.stderr
+        assert ask(child.stdout.strip(), "SELECT 1") == "1"
         assert postmaster(directory).uids().effective == NOBODY.pw_uid
         assert sorted(path.name for path in (directory / "cluster").iterdir()) == ["data"]
     finally:

@@ -40,6 +40,7 @@ def law_platform(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pla
         "CLICKSTREAM_URI": made.clickstream.as_uri(),
         "LAKE_URI": made.lake.root,
         "DUCKDB_PATH": str(made.warehouse),
+        "SHOP_TIMEZONE": "UTC",
         "SPARK_REMOTE": "",
         "DBT_TARGET_PATH": str(folder / "dbt_target"),
         "DBT_LOG_PATH": str(folder / "dbt_logs"),

@@ -5,7 +5,7 @@ Stopping is raising Crashed, or whatever else a test wants to happen there (test
 
 import importlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -15,35 +15,35 @@ class Crashed(Exception):
 
 
 class Seam(NamedTuple):
-    """A function of the pipeline, as the module that calls it knows it, and how often a run may call it."""
+    """A function of the pipeline that writes, as the module that calls it knows it."""
 
     module: str
     name: str
-    calls: int
 
 
 LAKE_SEAMS = [
-    Seam("tasks.extract", "record_source_totals", 1),
-    Seam("tasks.extract", "unseen", 3),
-    Seam("tasks.extract", "append", 3),
-    Seam("tasks.clickstream", "append", 1),
-    Seam("spark_jobs.silver", "overwrite", 4),
-    # The quarantine of each table, then the silver of each.
-    Seam("spark_jobs.silver", "upsert", 8),
-    Seam("spark_jobs.lake", "Lake.mark_progress", 10),
-    Seam("spark_jobs.gold", "overwrite", 2),
+    Seam("tasks.extract", "record_source_totals"),
+    Seam("tasks.extract", "unseen"),
+    Seam("tasks.extract", "append"),
+    Seam("tasks.clickstream", "append"),
+    Seam("spark_jobs.silver", "overwrite"),
+    # The quarantine of each table that has new rows, then the silver of each.
+    Seam("spark_jobs.silver", "upsert"),
+    Seam("spark_jobs.lake", "Lake.mark_progress"),
+    Seam("spark_jobs.gold", "overwrite"),
 ]
 MART_SEAMS = [
     *LAKE_SEAMS,
-    Seam("tasks.warehouse", "_load", 8),
-    Seam("tasks.warehouse", "_create_open_quarantine", 1),
-    Seam("tests.law.runs", "build_marts", 1),
-    Seam("tasks.warehouse", "publish_file", 1),
+    Seam("tasks.warehouse", "_load"),
+    Seam("tasks.warehouse", "_create_open_quarantine"),
+    Seam("tests.law.runs", "build_marts"),
+    Seam("tasks.warehouse", "publish_file"),
 ]
+STREAMS = {"unseen"}
 
 
-class Crash(NamedTuple):
-    """Stop at the `call`-th call (from 1) of the seam `module`.`name`: `before`, `inside` or `after` it."""
+class Place(NamedTuple):
+    """Before, after or inside the `call`-th call (from 1) of the seam `module`.`name`."""
 
     module: str
     name: str
@@ -51,51 +51,55 @@ class Crash(NamedTuple):
     moment: str
 
 
-def crashes(seams: list[Seam]) -> list[Crash]:
-    """Every place at which a run can be stopped."""
-    return [
-        Crash(seam.module, seam.name, call, moment)
-        for seam in seams
-        for call in range(1, seam.calls + 1)
-        for moment in (["inside"] if seam.name == "unseen" else ["before", "after"])
-    ]
-
-
-def raise_crashed(crash: Crash) -> None:
+def raise_crashed(place: Place) -> None:
     """The ordinary way to stop."""
-    raise Crashed(crash)
+    raise Crashed(place)
 
 
 @contextmanager
-def crashing(crash: Crash | None, stop: Callable[[Crash], None] = raise_crashed) -> Iterator[None]:
-    """Within this context the run stops at `crash`, if it comes that far."""
-    if crash is None:
-        yield
-        return
-    owner: Any = importlib.import_module(crash.module)
-    *path, name = crash.name.split(".")
-    for part in path:
-        owner = getattr(owner, part)
-    real, calls = getattr(owner, name), 0
+def crashing(
+    seams: list[Seam], is_here: Callable[[Place], bool], stop: Callable[[Place], None] = raise_crashed
+) -> Iterator[None]:
+    """Within this context `stop` is called at the places among `seams` for which `is_here` holds.
 
-    def stream(*arguments: Any) -> Iterator[Any]:
+    `is_here` is asked at every place that the run passes, in order.
+    """
+    with ExitStack() as patches:
+        for seam in seams:
+            owner: Any = importlib.import_module(seam.module)
+            *path, name = seam.name.split(".")
+            for part in path:
+                owner = getattr(owner, part)
+            stopping = _stopping(seam, getattr(owner, name), is_here, stop)
+            patches.enter_context(patch.object(owner, name, stopping))
+        yield
+
+
+def _stopping(
+    seam: Seam, real: Callable[..., Any], is_here: Callable[[Place], bool], stop: Callable[[Place], None]
+) -> Callable[..., Any]:
+    calls = 0
+
+    def at(call: int, moment: str) -> None:
+        place = Place(*seam, call, moment)
+        if is_here(place):
+            stop(place)
+
+    def stream(call: int, *arguments: Any) -> Iterator[Any]:
         yield from real(*arguments)
-        stop(crash)
+        at(call, "inside")
 
     def stopping(*arguments: Any, **named: Any) -> Any:
         nonlocal calls
         calls += 1
-        if calls != crash.call:
-            return real(*arguments, **named)
-        if crash.moment == "inside":
-            return stream(*arguments)
-        if crash.moment == "before":
-            stop(crash)
+        call = calls
+        if seam.name in STREAMS:
+            return stream(call, *arguments)
+        at(call, "before")
         result = real(*arguments, **named)
-        stop(crash)
+        at(call, "after")
         return result
 
     # A step is known by its name, in the run's record.
-    stopping.name = getattr(real, "name", name)  # type: ignore[attr-defined]
-    with patch.object(owner, name, stopping):
-        yield
+    stopping.name = getattr(real, "name", seam.name)  # type: ignore[attr-defined]
+    return stopping

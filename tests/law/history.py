@@ -4,10 +4,12 @@ A day is *owed* when something happened that only a run of that very day can put
 rows or files were added to it that the overlap does not reach. The law holds whenever nothing is owed.
 """
 
+import itertools
 import sys
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
+from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -15,7 +17,7 @@ from blocks.failures import DataFailure
 from spark_jobs.silver import Published
 from tests.conftest import Platform
 from tests.law.changes import CHANGES, CLICKS, FILES, Change, Click
-from tests.law.crash import Crash, Crashed, crashing
+from tests.law.crash import Crashed, Place, Seam, crashing, raise_crashed
 from tests.law.model import ShopModel
 from tests.law.shop import Shop
 
@@ -29,6 +31,10 @@ class History(RuleBasedStateMachine):
     """One history. A subclass says what a run is and what must hold afterwards."""
 
     runs_at_most: ClassVar[int] = 3
+    seams: ClassVar[list[Seam]]
+    """Where a run of this level can crash."""
+    places: ClassVar[int]
+    """About how many places a run passes, counting before and after each call of a seam."""
 
     def __init__(self, platform: Platform, model: ShopModel) -> None:
         super().__init__()
@@ -135,19 +141,20 @@ class History(RuleBasedStateMachine):
     def check_end(self) -> None:
         """Assert what is too dear to assert after each run."""
 
-    @property
-    def places(self) -> list[Crash]:
-        """Where a run of this level can crash."""
-        raise NotImplementedError
+    def _drawn(self, data: st.DataObject) -> int | None:
+        return data.draw(st.none() | st.integers(1, self.places), label="crash at place")
 
-    def _drawn(self, data: st.DataObject) -> Crash | None:
-        return data.draw(st.none() | st.sampled_from(self.places), label="crash")
-
-    def _run(self, day: int, crash: Crash | None) -> None:
+    def _run(self, day: int, crash: int | None) -> None:
         self.runs += 1
         was_late = self.is_overlap_owed
+        places = itertools.count(1)
+
+        def stop(place: Place) -> None:
+            note(f"the run crashes {place.moment} call {place.call} of {place.module}.{place.name}")
+            raise_crashed(place)
+
         try:
-            with crashing(crash):
+            with crashing(self.seams, lambda _: next(places) == crash, stop):
                 self.published += self.run_day(day)
         except Crashed:
             self.has_crashed = True

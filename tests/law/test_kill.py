@@ -4,6 +4,7 @@ Each case starts from the same platform, on which the first day has been run, an
 has gone on for another day. A child process runs that day and is killed; then the day is run normally.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -31,7 +32,7 @@ from tasks import warehouse
 from tests.conftest import Platform
 from tests.hand_made import DAY, NEXT_DAY, at, click, customer, order, product, put, write_clicks
 from tests.law.compare import assert_same, lake_rows, warehouse_rows
-from tests.law.crash import Crash
+from tests.law.crash import Place
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200), pytest.mark.usefixtures("prefect_server")]
 
@@ -42,21 +43,21 @@ LAKE += ["gold.daily_sales", "gold.customer_segments"]
 LOADS = "* exclude (load_id)"
 STEPS = ["extract", "quality_bronze", "transform", "dbt_build", "quality_gold", "publish_warehouse"]
 KILLS = [
-    *(Crash("flows.daily", step, 1, "after") for step in STEPS),
+    *(Place("flows.daily", step, 1, "after") for step in STEPS),
     # Inside a write, or between two that belong together.
-    Crash("tasks.extract", "unseen", 1, "inside"),
-    Crash("tasks.bronze", "write_deltalake", 2, "after"),
-    Crash("spark_jobs.silver", "upsert", 1, "after"),
-    Crash("spark_jobs.silver", "upsert", 5, "after"),
-    Crash("spark_jobs.gold", "overwrite", 1, "after"),
-    Crash("tasks.warehouse", "_load", 3, "before"),
+    Place("tasks.extract", "unseen", 1, "inside"),
+    Place("tasks.bronze", "write_deltalake", 2, "after"),
+    Place("spark_jobs.silver", "upsert", 1, "after"),
+    Place("spark_jobs.silver", "upsert", 5, "after"),
+    Place("spark_jobs.gold", "overwrite", 1, "after"),
+    Place("tasks.warehouse", "_load", 3, "before"),
     # Between the checkpoint and the rename.
-    Crash("tasks.warehouse", "os.fsync", 1, "after"),
+    Place("tasks.warehouse", "os.fsync", 1, "after"),
     # The ledger and the message: the marts are out already.
-    Crash("tasks.run", "copy_to_warehouse", 1, "before"),
+    Place("tasks.run", "copy_to_warehouse", 1, "before"),
 ]
 # From here on the run was complete but for telling so.
-TOLD = Crash("tasks.notify", "message", 1, "before")
+TOLD = Place("tasks.notify", "message", 1, "before")
 
 
 @dataclass(frozen=True)
@@ -174,18 +175,28 @@ def copied(begun: Begun, tmp_path: Path) -> Platform:
     return made
 
 
-def run_and_die(crash: Crash) -> None:
-    """Run NEXT_DAY in a child process that kills itself at `crash`."""
-    child = subprocess.run(
-        [sys.executable, "-m", "tests.law.kill_child", NEXT_DAY.isoformat(), *map(str, crash)],
+@pytest.fixture(scope="module")
+def mortal(prefect_server: None) -> Iterator[subprocess.Popen[str]]:
+    """The process that forks one that dies, for each order."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.law.kill_child"],
         cwd=REPOSITORY,
         env={**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value(), "PREFECT_LOGGING_LEVEL": "ERROR"},
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=300,
-    )
-    assert child.returncode == -signal.SIGKILL, f"it was not killed: {child.stdout}{child.stderr}"
+    ) as process:
+        yield process
+        process.stdin.close()
+
+
+def run_and_die(mortal: subprocess.Popen[str], place: Place, log: Path) -> None:
+    """Run NEXT_DAY in a child process that kills itself at `place`."""
+    order = {"ds": NEXT_DAY.isoformat(), "place": place, "environment": dict(os.environ), "log": str(log)}
+    mortal.stdin.write(json.dumps(order) + "\n")
+    mortal.stdin.flush()
+    code = int(mortal.stdout.readline())
+    assert code == -signal.SIGKILL, f"it was not killed: {log.read_text()}"
 
 
 def assert_undisturbed(platform: Platform, begun: Begun) -> None:
@@ -201,16 +212,18 @@ def assert_undisturbed(platform: Platform, begun: Begun) -> None:
 
 
 @pytest.mark.parametrize(
-    "crash", [*KILLS, TOLD], ids=lambda crash: f"{crash.moment}-{crash.name}-{crash.call}"
+    "place", [*KILLS, TOLD], ids=lambda place: f"{place.moment}-{place.name}-{place.call}"
 )
-def test_killed_run_is_put_right_by_the_next(crash: Crash, copied: Platform, begun: Begun) -> None:
-    run_and_die(crash)
+def test_killed_run_is_put_right_by_the_next(
+    place: Place, mortal: subprocess.Popen[str], copied: Platform, begun: Begun
+) -> None:
+    run_and_die(mortal, place, copied.folder.with_name("child.log"))
 
     live = marts(copied.warehouse)
     assert live in (begun.before, begun.after), "the live warehouse is torn"
     first, killed = last_records(copied.lake).items()
     assert first[1] == ("completed", None)
-    assert killed[1] == ("completed" if crash == TOLD else "running", None)
+    assert killed[1] == ("completed" if place == TOLD else "running", None)
 
     daily_ecommerce_pipeline(NEXT_DAY)
     assert_undisturbed(copied, begun)

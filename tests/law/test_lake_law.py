@@ -15,7 +15,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from spark_jobs.silver import Published
 from tests.conftest import Platform
 from tests.law.compare import assert_same, lake_rows
-from tests.law.crash import LAKE_SEAMS, Crash, crashes
+from tests.law.crash import LAKE_SEAMS
 from tests.law.history import History
 from tests.law.model import COLUMNS, EVENT_COLUMNS, KEY, LAKE_GOLD, REASON, ShopModel
 from tests.law.runs import lake_run, rebuild_silver
@@ -33,13 +33,12 @@ REPRESENTED = {
 class LakeHistory(History):
     """Histories of the lake alone: PostgreSQL, files, Delta and Spark; no engine, no warehouse, no dbt."""
 
+    seams = LAKE_SEAMS
+    places = 60
+
     def start(self, zone: str) -> None:
         shutil.rmtree(self.platform.folder / "lake", ignore_errors=True)
         os.environ["SHOP_TIMEZONE"] = zone
-
-    @property
-    def places(self) -> list[Crash]:
-        return crashes(LAKE_SEAMS)
 
     def run_day(self, day: int) -> list[Published]:
         published = lake_run(self.shop.date(day), partial(self.saw, day))

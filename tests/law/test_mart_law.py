@@ -12,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from spark_jobs.silver import Published
 from tests.conftest import Platform
 from tests.law.compare import assert_same, warehouse_rows
-from tests.law.crash import MART_SEAMS, Crash, crashes
+from tests.law.crash import MART_SEAMS
 from tests.law.history import History
 from tests.law.model import MARTS, OPEN_QUARANTINE, ShopModel
 from tests.law.runs import daily_run
@@ -25,14 +25,13 @@ SHARE = 5
 class MartHistory(History):
     """Histories of the whole daily run, with dbt, the gate on totals and the published warehouse."""
 
+    seams = MART_SEAMS
+    places = 80
+
     def start(self, zone: str) -> None:
         shutil.rmtree(self.platform.folder / "lake", ignore_errors=True)
         self.platform.warehouse.unlink(missing_ok=True)
         os.environ["SHOP_TIMEZONE"] = zone
-
-    @property
-    def places(self) -> list[Crash]:
-        return crashes(MART_SEAMS)
 
     def run_day(self, day: int) -> list[Published]:
         return daily_run(self.shop.date(day), partial(self.saw, day))

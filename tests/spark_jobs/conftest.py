@@ -20,6 +20,8 @@ def sail() -> SparkSession:
 @pytest.fixture(scope="session")
 def apache() -> SparkSession:
     """An Apache Spark of this test run. Where it cannot start, its tests skip, except on CI."""
+    # Hundreds of queries on a few rows each: what the JVM's second compiler gains, it does not earn back.
+    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
     try:
         return spark_session("local[2]")
     except SparkUnavailable as reason:

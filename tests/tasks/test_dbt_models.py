@@ -11,8 +11,8 @@ from tasks.dbt_models import build_marts
 
 SILVER = """
 create schema silver; create schema ops;
-create table ops.loads (table_name varchar primary key, lake_version bigint);
-insert into ops.loads values ('silver.orders', 0);
+create table ops.loads (table_name varchar primary key, lake_table varchar, lake_version bigint);
+insert into ops.loads values ('silver.orders', 'a', 0);
 create table silver.orders as select
     1::bigint as order_id, 1::bigint as customer_id, 1::bigint as product_id, date '2024-01-13' as order_date,
     10.50::decimal(12, 2) as amount, 1::integer as quantity, 'pending' as status,

@@ -1,5 +1,6 @@
 """Loading the warehouse: changed rows only, and nothing twice."""
 
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -80,3 +81,13 @@ def test_a_load_that_fails_leaves_the_staged_copy_as_it_was(silver: Silver, stag
     with pytest.raises(duckdb.Error):
         load(staged)
     assert load_ids(staged) == {1: 1, 2: 1}
+
+
+def test_a_lake_that_was_begun_anew_is_compared_as_a_whole(silver: Silver, staged: Path) -> None:
+    load(staged)
+    version = silver.lake.table("silver.orders").version()
+    shutil.rmtree(silver.lake.uri("silver.orders").removeprefix("file://"))
+    silver.append("silver.orders", order(2), order(3))
+    assert silver.lake.table("silver.orders").version() <= version
+    assert load(staged) == {"orders": 1}
+    assert load_ids(staged) == {2: 1, 3: 2}
