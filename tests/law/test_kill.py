@@ -87,7 +87,7 @@ def platform_at(folder: Path, dsn: str) -> Platform:
 
 
 def marts(path: Path) -> dict[str, list[tuple]]:
-    """Every row of every table of the warehouse's silver, quarantine and gold."""
+    """Every row of every table of the warehouse's silver, quarantine and gold, in a fixed order."""
     with duckdb.connect(path, read_only=True) as connection:
         names = connection.execute(
             "select table_schema || '.' || table_name, list_contains(list(column_name), 'load_id')"
@@ -95,7 +95,9 @@ def marts(path: Path) -> dict[str, list[tuple]]:
             " where table_schema in ('silver', 'quarantine', 'gold') group by table_schema, table_name"
         ).fetchall()
         return {
-            name: warehouse_rows(connection, f"select {LOADS if numbered else '*'} from {name}")
+            name: sorted(
+                warehouse_rows(connection, f"select {LOADS if numbered else '*'} from {name}"), key=str
+            )
             for name, numbered in names
         }
 
