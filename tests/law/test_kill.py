@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -53,11 +52,14 @@ KILLS = [
     Place("tasks.warehouse", "_load", 3, "before"),
     # Between the checkpoint and the rename.
     Place("tasks.warehouse", "os.fsync", 1, "after"),
-    # The ledger and the message: the marts are out already.
-    Place("tasks.run", "copy_to_warehouse", 1, "before"),
+    # The marts are out, and the ledger still says that the run goes on.
+    Place("tasks.run", "append_records", 3, "before"),
 ]
 # From here on the run was complete but for telling so.
-TOLD = Place("tasks.notify", "message", 1, "before")
+TOLD = [
+    Place("tasks.run", "copy_to_warehouse", 1, "before"),
+    Place("tasks.notify", "message", 1, "before"),
+]
 
 
 @dataclass(frozen=True)
@@ -192,13 +194,16 @@ def mortal(prefect_server: None) -> Iterator[subprocess.Popen[str]]:
         process.stdin.close()
 
 
-def run_and_die(mortal: subprocess.Popen[str], place: Place, log: Path) -> None:
-    """Run NEXT_DAY in a child process that kills itself at `place`."""
+def order_run(mortal: subprocess.Popen[str], place: Place | None, log: Path) -> None:
+    """Begin a run of NEXT_DAY in a child process, which kills itself at `place` if it comes there."""
     order = {"ds": NEXT_DAY.isoformat(), "place": place, "environment": dict(os.environ), "log": str(log)}
     mortal.stdin.write(json.dumps(order) + "\n")
     mortal.stdin.flush()
-    code = int(mortal.stdout.readline())
-    assert code == -signal.SIGKILL, f"it was not killed: {log.read_text()}"
+
+
+def exit_code(mortal: subprocess.Popen[str]) -> int:
+    """How the run that was ordered ended; waits for it."""
+    return int(mortal.stdout.readline())
 
 
 def assert_undisturbed(platform: Platform, begun: Begun) -> None:
@@ -214,18 +219,20 @@ def assert_undisturbed(platform: Platform, begun: Begun) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", [*KILLS, TOLD], ids=lambda place: f"{place.moment}-{place.name}-{place.call}"
+    "place", [*KILLS, *TOLD], ids=lambda place: f"{place.moment}-{place.name}-{place.call}"
 )
 def test_killed_run_is_put_right_by_the_next(
     place: Place, mortal: subprocess.Popen[str], copied: Platform, begun: Begun
 ) -> None:
-    run_and_die(mortal, place, copied.folder.with_name("child.log"))
+    log = copied.folder.with_name("child.log")
+    order_run(mortal, place, log)
+    assert exit_code(mortal) == -signal.SIGKILL, f"it was not killed: {log.read_text()}"
 
     live = marts(copied.warehouse)
     assert live in (begun.before, begun.after), "the live warehouse is torn"
     first, killed = last_records(copied.lake).items()
     assert first[1] == ("completed", None)
-    assert killed[1] == ("completed" if place == TOLD else "running", None)
+    assert killed[1] == ("completed" if place in TOLD else "running", None)
 
     daily_ecommerce_pipeline(NEXT_DAY)
     assert_undisturbed(copied, begun)
@@ -235,23 +242,17 @@ def test_killed_run_is_put_right_by_the_next(
     assert told[killed[0]] == killed[1][0]
 
 
-def test_second_run_waits_for_the_first(copied: Platform, begun: Begun) -> None:
-    """Two runs of the same day at once: one after the other, and the outcome is that of one."""
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            daily_ecommerce_pipeline(NEXT_DAY)
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=run) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
+def test_second_run_waits_for_the_first(
+    mortal: subprocess.Popen[str], copied: Platform, begun: Begun
+) -> None:
+    """Two processes run the same day at once: one after the other, and the outcome is that of one."""
+    log = copied.folder.with_name("child.log")
+    order_run(mortal, None, log)
+    daily_ecommerce_pipeline(NEXT_DAY)
+    assert exit_code(mortal) == 0, log.read_text()
     assert_undisturbed(copied, begun)
+    statuses = [status for status, _ in last_records(copied.lake).values()]
+    assert statuses == ["completed"] * 3
 
 
 def test_run_gives_up_on_a_warehouse_that_stays_held(
