@@ -37,7 +37,13 @@ CONF = {
 START_SECONDS = 120
 OR_ELSE = "or leave SPARK_REMOTE empty to run on the embedded engine"
 # Runs the server and ends it when standard input closes: we alone hold the other end, so however we end.
-RUN_UNTIL_INPUT_CLOSES = 'exec 3<&0; "$@" & server=$!; { read -r _ <&3; kill $server; } & wait $server'
+RUN_UNTIL_INPUT_CLOSES = """
+exec 3<&0
+"$@" & server=$!
+{ read -r _ <&3; kill $server; } & watch=$!
+wait $server
+kill $watch
+"""
 
 
 class SparkUnavailable(Exception):

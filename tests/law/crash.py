@@ -53,7 +53,7 @@ class Place(NamedTuple):
 
 def raise_crashed(place: Place) -> None:
     """The ordinary way to stop."""
-    raise Crashed(place)
+    raise Crashed(f"{place.moment} call {place.call} of {place.module}.{place.name}")
 
 
 @contextmanager
