@@ -25,4 +25,4 @@ def expectations(norms: Norms) -> list[gxe.Expectation]:
     ]
 
 
-SUITE = Suite(name="clickstream", key=["origin"], expectations=expectations)
+SUITE = Suite(name="clickstream", key=["source_file", "line_number"], expectations=expectations)

@@ -26,6 +26,11 @@ def flag(rows: DataFrame, rules: dict[str, Column]) -> DataFrame:
     return rows.withColumn(REJECT_REASON, reason)
 
 
+def if_rejected(value: str | Column) -> Column:
+    """The value in rows that `flag` found to break a rule, null in all others."""
+    return F.when(F.col(REJECT_REASON).isNotNull(), F.col(value) if isinstance(value, str) else value)
+
+
 def first_per_key(rows: DataFrame, key: str, order: list[Column]) -> DataFrame:
     """One row per key: the first by `order`, which must be a total order among rows of one key.
 

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, DecimalType, StringType, StructField, StructType, TimestampType
 
 from spark_jobs.lake import Lake
-from spark_jobs.rows import REJECT_REASON, first_per_key, require_schema, surplus
+from spark_jobs.rows import REJECT_REASON, first_per_key, if_rejected, require_schema, surplus
 from spark_jobs.session import spark_session
 from spark_jobs.upsert import CountMismatch, Upserted, overwrite, upsert
 
@@ -33,7 +33,7 @@ QUARANTINE = StructType(
         StructField("raw", StringType()),
     ]
 )
-# What `check` adds to silver's columns.
+# What `check` adds to silver's columns; all but `ds` are null in valid rows, which would be twice as wide.
 AUDIT_COLUMNS = ["ds", "key", "occurred_at", "origin", "raw", REJECT_REASON]
 
 
@@ -173,15 +173,16 @@ def change_log_job(
 
 
 def audit_change_log(flagged: DataFrame, table: str, key: str, timezone: str) -> DataFrame:
-    """Add AUDIT_COLUMNS to the flagged rows of a change log; `raw` is the row as JSON, rejected rows only."""
+    """Add AUDIT_COLUMNS to the flagged rows of a change log; `raw` is the row as JSON."""
     source_columns = [_exact(field) for field in flagged.schema.fields if field.name != REJECT_REASON]
+    text = F.col(key).cast("string")
     return flagged.withColumns(
         {
             "ds": business_date(timezone),
-            "key": F.col(key).cast("string"),
-            "occurred_at": F.col("updated_at"),
-            "origin": F.concat(F.lit(f"{table}/"), F.coalesce(F.col(key).cast("string"), F.lit("null"))),
-            "raw": F.when(F.col(REJECT_REASON).isNotNull(), F.to_json(F.struct(*source_columns))),
+            "key": if_rejected(text),
+            "occurred_at": if_rejected("updated_at"),
+            "origin": if_rejected(F.concat(F.lit(f"{table}/"), F.coalesce(text, F.lit("null")))),
+            "raw": if_rejected(F.to_json(F.struct(*source_columns))),
         }
     )
 

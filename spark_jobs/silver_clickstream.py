@@ -20,7 +20,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from spark_jobs.rows import REJECT_REASON, flag
+from spark_jobs.rows import REJECT_REASON, flag, if_rejected
 from spark_jobs.silver import SilverJob, run_as_script
 
 BRONZE = StructType(
@@ -108,10 +108,10 @@ def check(bronze: DataFrame, timezone: str) -> DataFrame:
         "source_file",
         "line_number",
         "ds",
-        F.col("event_id").alias("key"),
-        F.col("event_at").alias("occurred_at"),
-        F.concat_ws(":", "source_file", "line_number").alias("origin"),
-        F.when(F.col(REJECT_REASON).isNotNull(), F.col("raw")).alias("raw"),
+        if_rejected("event_id").alias("key"),
+        if_rejected("event_at").alias("occurred_at"),
+        if_rejected(F.concat_ws(":", "source_file", "line_number")).alias("origin"),
+        if_rejected("raw").alias("raw"),
         REJECT_REASON,
     )
 
@@ -120,14 +120,13 @@ def parse(bronze: DataFrame) -> DataFrame:
     """Add `event`: the line as an EVENT, or null if it is not exactly one JSON object."""
     # Apache Spark reads the first object of a line and forgets what follows. As the only element of an array
     # it must be all there is, and it must itself end the line: "{..}]" would end the array early.
-    as_array = F.concat(F.lit("["), "raw", F.lit("]"))
     ends_in_object = F.col("raw").rlike(r"\}\s*\z")
     without_pairs = F.regexp_replace("raw", ESCAPED_BACKSLASH_OR_PAIR, "")
     has_half_pair = F.col("raw").contains(r"\u") & without_pairs.rlike(HALF_PAIR)
-    is_one_object = (F.size("objects") == 1) & ends_in_object & ~has_half_pair
+    as_array = F.when(ends_in_object & ~has_half_pair, F.concat(F.lit("["), "raw", F.lit("]")))
     # A column of its own, since both uses of an expression inside a `when` would parse.
     return bronze.withColumn("objects", F.from_json(as_array, ArrayType(EVENT), STRICT_JSON)).withColumn(
-        "event", F.when(is_one_object, F.col("objects")[0])
+        "event", F.when(F.size("objects") == 1, F.col("objects")[0])
     )
 
 

@@ -94,7 +94,8 @@ BRONZE = {
             user_id=pa.string(),
             event_type=pa.string(),
             event_at=TIME,
-            origin=pa.string(),
+            source_file=pa.string(),
+            line_number=pa.int64(),
             reject_reason=pa.string(),
         ),
         lambda: [
@@ -103,7 +104,8 @@ BRONZE = {
                 "user_id": "1",
                 "event_type": "purchase",
                 "event_at": at(DAY),
-                "origin": f"f:{number}",
+                "source_file": "f",
+                "line_number": number,
                 "reject_reason": None,
             }
             for number in range(COUNT)
