@@ -14,7 +14,7 @@ from typing import Any
 from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 
-from blocks.settings import RetrySettings
+from blocks.environment import RetrySettings
 
 
 class PipelineFailure(Exception):

@@ -1,8 +1,8 @@
-"""Where the outside systems are: read from the environment, else the laptop default.
+"""Where the outside systems are: a saved Prefect block, else the environment, else the laptop default.
 
-Every variable is listed in `.env.example`. Precedence: process environment, then `.env`, then
-`data/demo.env` (written by the demo shop, so that `python -m flows.daily` finds its database).
-Nothing here opens a connection.
+Every variable is listed in `.env.example`. Precedence: blocks (`blocks/saved.py`), process environment, then
+`.env`, then `data/demo.env` (written by the demo shop, so that `python -m flows.daily` finds its database).
+Nothing here opens a connection to a system it names.
 """
 
 import datetime as dt
@@ -10,27 +10,27 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from prefect.settings import get_current_settings
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-DATA = REPOSITORY / "data"
+from blocks.alert_channels import PAGERDUTY_URL
+from blocks.environment import DATA, REPOSITORY, Environment, PlatformName
+from blocks.saved import saved_values
+
+Channel = Literal["slack", "email", "pagerduty"]
+Severity = Literal["info", "warning", "error", "critical"]
+# Per severity a list of chains: each chain is tried in its order until one channel has delivered.
+ROUTES: dict[Severity, list[list[Channel]]] = {
+    "info": [],
+    "warning": [["slack", "email"]],
+    "error": [["slack", "email"]],
+    "critical": [["slack", "email"], ["pagerduty", "email"]],
+}
 
 
-class _Environment(BaseSettings):
-    model_config = SettingsConfigDict(
-        env_file=(DATA / "demo.env", REPOSITORY / ".env"), env_ignore_empty=True, extra="ignore"
-    )
-
-
-class RetrySettings(_Environment):
-    """Read when the tasks are defined, so apart from the rest: a wrong DSN must not break an import."""
-
-    retry_delay_seconds: float = Field(default=300, ge=0)
-
-
-class Settings(_Environment):
-    """The platform's configuration; field `shop_dsn` is the variable `SHOP_DSN`, and so on."""
+class EnvironmentSettings(Environment):
+    """What the environment alone says of the platform; `shop_dsn` is the variable `SHOP_DSN`, and so on."""
 
     shop_dsn: SecretStr = SecretStr("")
     shop_timezone: ZoneInfo = ZoneInfo("UTC")
@@ -41,8 +41,36 @@ class Settings(_Environment):
     duckdb_path: Path = DATA / "warehouse.duckdb"
     extract_overlap: dt.timedelta = dt.timedelta(hours=1)
     quarantine_threshold: float = Field(default=0.05, ge=0, le=1)
+    quality_minimum: float = Field(default=0.95, ge=0, le=1)
+    slack_webhook_url: SecretStr = SecretStr("")
+    pagerduty_routing_key: SecretStr = SecretStr("")
+    pagerduty_url: str = PAGERDUTY_URL
+    smtp_url: SecretStr = SecretStr("")
+    alert_email_from: str = "ecommerce-pipeline@localhost"
+    alert_email_to: str = ""
+    alert_routes: dict[Severity, list[list[Channel]]] = ROUTES
+    runbook_url: str = (REPOSITORY / "docs" / "runbook.md").as_uri()
 
     @field_validator("clickstream_uri", "lake_uri")
     @classmethod
     def _path_as_uri(cls, value: str) -> str:
         return value if "://" in value else Path(value).resolve().as_uri()
+
+
+class Settings(EnvironmentSettings):
+    """The platform's configuration: saved blocks first, then the environment."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the values of saved blocks before those of the environment."""
+        saved = InitSettingsSource(
+            settings_cls, saved_values(PlatformName().platform, get_current_settings().api.url)
+        )
+        return init_settings, saved, env_settings, dotenv_settings

@@ -1,11 +1,13 @@
 """The shop's PostgreSQL: how to reach it, and what its refusals mean."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import psycopg2
+from prefect.blocks.core import Block
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import parse_dsn
+from pydantic import Field, SecretStr
 
 from blocks.failures import PermanentFailure, TransientFailure
 from blocks.settings import Settings
@@ -17,14 +19,35 @@ STATEMENT_TIMEOUT_SECONDS = 3600
 FINAL_REFUSALS = ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry")
 
 
-@contextmanager
-def shop_connection() -> Iterator[Connection]:
+class ShopDatabase(Block):
+    """The shop's PostgreSQL and the time zone its business days are counted in."""
+
+    _block_type_name = "Shop Database"
+
+    shop_dsn: SecretStr = Field(
+        title="Connection string", description="libpq URI of a read-only user: postgresql://…"
+    )
+    shop_timezone: str = Field(
+        default="UTC", title="Time zone", description="Where a business day begins and ends: an IANA name."
+    )
+
+    def check(self) -> None:
+        """Connect once. Raises PipelineFailure that says what is wrong."""
+        with _connection(self.shop_dsn.get_secret_value()):
+            pass
+
+
+def shop_connection() -> AbstractContextManager[Connection]:
     """A connection to `SHOP_DSN`, read-only and in UTC, closed at the end.
 
     Raises PermanentFailure if the DSN is missing or refused, TransientFailure if nobody answers or the
     connection is lost; neither message holds the password.
     """
-    dsn = Settings().shop_dsn.get_secret_value()
+    return _connection(Settings().shop_dsn.get_secret_value())
+
+
+@contextmanager
+def _connection(dsn: str) -> Iterator[Connection]:
     if not dsn:
         raise PermanentFailure("SHOP_DSN is not set: point it at the shop's PostgreSQL, or run `make demo`")
     try:

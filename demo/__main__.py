@@ -13,7 +13,8 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from blocks.settings import DATA, Settings
+from blocks.environment import DATA
+from blocks.settings import Settings
 from demo.postgres import remove, start, stop
 from demo.shop import Shop
 

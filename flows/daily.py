@@ -15,20 +15,21 @@ from flows.quality_gold import quality_gold
 from flows.transform import transform
 from tasks.business_day import business_day, run_name
 from tasks.command_line import run_from_command_line
+from tasks.deliver import confirm_told
 from tasks.run import recorded_run
-from tasks.warehouse import publish_warehouse, staged_warehouse
+from tasks.warehouse import one_writer, publish_warehouse, staged_warehouse
 
 NAME = "daily-ecommerce-pipeline"
 
 
-@flow(name=NAME, flow_run_name=run_name)
+@flow(name=NAME, flow_run_name=run_name, on_failure=[confirm_told], on_crashed=[confirm_told])
 def daily_ecommerce_pipeline(ds: dt.date | None = None) -> None:
     """Bring the marts up to the end of business day `ds` (default: the day before the scheduled start).
 
     Running a day again, after whatever happened, gives the same result. Raises PipelineFailure.
     """
     day = business_day(ds)
-    with recorded_run(NAME, day, tell=notify) as run, staged_warehouse() as warehouse:
+    with recorded_run(NAME, day, tell=notify) as run, one_writer(), staged_warehouse() as warehouse:
         run.extracted = run.timed(extract, day)
         run.checked, run.warnings = run.timed(quality_bronze, day, run.run_id)
         run.tables = run.timed(transform, day, run.checked)

@@ -13,21 +13,22 @@ from flows.quality_gold import quality_gold
 from flows.transform import transform
 from tasks.business_day import business_day
 from tasks.command_line import run_from_command_line
+from tasks.deliver import confirm_told
 from tasks.run import recorded_run
 from tasks.spark import SILVER_JOBS, check_rows
-from tasks.warehouse import publish_warehouse, staged_warehouse
+from tasks.warehouse import one_writer, publish_warehouse, staged_warehouse
 
 NAME = "rebuild"
 
 
-@flow(name=NAME)
+@flow(name=NAME, on_failure=[confirm_told], on_crashed=[confirm_told])
 def rebuild(ds: dt.date | None = None) -> None:
     """Replay bronze through the present rules; rows that pass now leave quarantine. Raises PipelineFailure.
 
     Extracts nothing. `ds` (default: yesterday) only names the run and dates its freshness tests.
     """
     day = business_day(ds)
-    with recorded_run(NAME, day, tell=notify) as run, staged_warehouse() as warehouse:
+    with recorded_run(NAME, day, tell=notify) as run, one_writer(), staged_warehouse() as warehouse:
         run.checked = [check_rows(table, full=True) for table in SILVER_JOBS]
         run.tables = run.timed(transform, day, run.checked, full=True)
         run.loaded = run.timed(dbt_build, day, warehouse, full=True)

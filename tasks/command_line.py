@@ -7,13 +7,12 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
-import pyarrow.fs as pafs
 from prefect.logging.handlers import PrefectConsoleHandler
 from pydantic import ValidationError
 
-from blocks.failures import PermanentFailure, PipelineFailure
+from blocks.failures import PipelineFailure
+from blocks.lake_storage import check_writable
 from blocks.settings import Settings
 from tasks.extract import check_contracts
 
@@ -65,21 +64,6 @@ def check_reach() -> None:
     check_contracts.fn()
     check_writable("LAKE_URI", Settings().lake_uri)
     check_writable("DUCKDB_PATH", Settings().duckdb_path.resolve().parent.as_uri())
-
-
-def check_writable(variable: str, uri: str) -> None:
-    """Write and delete an empty file below `uri`; raises PermanentFailure if that does not work."""
-    try:
-        filesystem, root = pafs.FileSystem.from_uri(uri)
-        filesystem.create_dir(root)
-        probe = f"{root.rstrip('/')}/.writable"
-        filesystem.open_output_stream(probe).close()
-        filesystem.delete_file(probe)
-    except (OSError, ValueError) as error:
-        where = urlsplit(uri)._replace(query="").geturl()
-        raise PermanentFailure(
-            f"{variable}: cannot write below {where} ({error}); correct it or its rights"
-        ) from None
 
 
 def _day(text: str) -> dt.date:

@@ -14,8 +14,8 @@ from dbt_common.events.base_types import EventLevel
 from prefect.logging import get_run_logger
 from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
 
+from blocks.environment import DATA, REPOSITORY
 from blocks.failures import DataFailure, PermanentFailure
-from blocks.settings import DATA, REPOSITORY
 
 PROJECT = REPOSITORY / "dbt"
 SOURCE_FOLDERS = ("models", "macros", "snapshots", "tests")

@@ -67,11 +67,30 @@ QUALITY_RESULTS = pa.schema(
         ("recorded_at", TIMESTAMP),
     ]
 )
-TABLES = {"pipeline_runs": PIPELINE_RUNS, "table_runs": TABLE_RUNS, "quality_results": QUALITY_RESULTS}
+# Grain: one row per attempt to bring an alert to a channel, retries included in the attempt.
+ALERT_DELIVERIES = pa.schema(
+    [
+        ("alert_id", pa.string()),
+        ("run_id", pa.string()),
+        ("kind", pa.string()),
+        ("severity", pa.string()),
+        ("channel", pa.string()),
+        ("is_delivered", pa.bool_()),
+        ("detail", pa.string()),
+        ("recorded_at", TIMESTAMP),
+    ]
+)
+TABLES = {
+    "pipeline_runs": PIPELINE_RUNS,
+    "table_runs": TABLE_RUNS,
+    "quality_results": QUALITY_RESULTS,
+    "alert_deliveries": ALERT_DELIVERIES,
+}
 UNIQUE_BY = {
     "pipeline_runs": "run_id",
     "table_runs": "run_id, table_name",
     "quality_results": "run_id, layer, table_name, expectation",
+    "alert_deliveries": "alert_id, channel, recorded_at",
 }
 # The trailing window of the row-count expectation, and how far off it is still usual.
 TRAILING_RUNS, LEAST_RUNS, USUAL_FACTOR = 7, 3, 5
@@ -91,25 +110,67 @@ def usual_rows(table_name: str, ds: dt.date) -> tuple[int, int] | None:
 
     A factor USUAL_FACTOR around the median of the last TRAILING_RUNS days; None below LEAST_RUNS days.
     """
-    lake = Lake(Settings().lake_uri)
-    if lake.table("ops.table_runs") is None:
+    rows = _query(
+        "table_runs",
+        """
+        with days as (
+            select ds, max(rows_in) as rows_in from records
+            where table_name = ? and ds < ? and rows_in > 0
+            group by ds order by ds desc limit ?
+        )
+        select median(rows_in), count(*) from days
+        """,
+        [table_name, ds, TRAILING_RUNS],
+    )
+    if not rows or rows[0][1] < LEAST_RUNS:
         return None
-    with duckdb.connect() as connection:
-        connection.register("table_runs", lake.rows_since("ops.table_runs", None))
-        [(median, days)] = connection.execute(
-            """
-            with days as (
-                select ds, max(rows_in) as rows_in from table_runs
-                where table_name = ? and ds < ? and rows_in > 0
-                group by ds order by ds desc limit ?
-            )
-            select median(rows_in), count(*) from days
-            """,
-            [table_name, ds, TRAILING_RUNS],
-        ).fetchall()
-    if days < LEAST_RUNS:
-        return None
+    median = rows[0][0]
     return int(median / USUAL_FACTOR), int(median * USUAL_FACTOR)
+
+
+def previous_status(flow: str, run_id: str) -> str | None:
+    """How the run of `flow` before run `run_id` has ended, or `running`; None if there was none."""
+    rows = _query(
+        "pipeline_runs",
+        "select status from records where flow = ? and run_id != ? order by recorded_at desc limit 1",
+        [flow, run_id],
+    )
+    return rows[0][0] if rows else None
+
+
+def delivered_alerts(run_id: str) -> set[tuple[str, str]]:
+    """(alert_id, channel) of what has reached people about a run."""
+    return set(
+        _query(
+            "alert_deliveries",
+            "select alert_id, channel from records where run_id = ? and is_delivered",
+            [run_id],
+        )
+    )
+
+
+def quality_scores(runs: int) -> list[float]:
+    """The share of rows that passed the row rules, of the last `runs` runs that judged any; newest first."""
+    rows = _query(
+        "quality_results",
+        """
+        select 1 - sum(rows_unexpected) / sum(rows_checked) from records
+        where layer = 'bronze' and starts_with(expectation, 'reject_reason ')
+        group by run_id order by max(recorded_at) desc limit ?
+        """,
+        [runs],
+    )
+    return [score for (score,) in rows]
+
+
+def _query(table: str, query: str, parameters: list[Any]) -> list[tuple]:
+    """The answer over all records of `ops.<table>` in the lake, as `records`; empty if there are none yet."""
+    lake = Lake(Settings().lake_uri)
+    if lake.table(f"ops.{table}") is None:
+        return []
+    with duckdb.connect() as connection:
+        connection.register("records", lake.rows_since(f"ops.{table}", None))
+        return connection.execute(query, parameters).fetchall()
 
 
 def copy_to_warehouse() -> None:

@@ -7,14 +7,15 @@ gate has passed. Readers keep the file they opened, and never see a run that fai
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 from filelock import FileLock, Timeout
-from prefect import task
+from prefect import runtime, task
+from prefect.concurrency.sync import concurrency
 from pydantic import BaseModel
 
 from blocks.failures import PermanentFailure, TransientFailure
@@ -23,6 +24,8 @@ from spark_jobs.lake import Lake
 
 # Another run holds the warehouse for minutes; one that waits longer is better told.
 LOCK_TIMEOUT_SECONDS = 900
+# The server's concurrency limit (deployments/limits.py): it holds across machines, where a file lock may not.
+WRITER_LIMIT = "warehouse-writer"
 KEYS = {"orders": "order_id", "customers": "customer_id", "products": "product_id", "clickstream": "event_id"}
 # Lineage of the lake that analysts have no use for.
 LAKE_ONLY = {"clickstream": ["source_file", "line_number"]}
@@ -33,6 +36,15 @@ class Loaded(BaseModel):
 
     load_id: int
     rows: dict[str, int]
+
+
+def one_writer() -> AbstractContextManager[None]:
+    """The right to change the warehouse, for runs of a deployment: one at a time, wherever they run.
+
+    A run that dies without giving it back loses it after five minutes. Other runs have no server that could
+    hold a limit for them, and rely on the lock of `staged_warehouse`.
+    """
+    return concurrency(WRITER_LIMIT) if runtime.deployment.id else nullcontext()
 
 
 @contextmanager

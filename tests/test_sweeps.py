@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from blocks.settings import REPOSITORY, RetrySettings, Settings
+from blocks.environment import REPOSITORY, PlatformName, RetrySettings
+from blocks.settings import Settings
 
 PACKAGES = ("blocks", "demo", "expectations", "flows", "spark_jobs", "tasks")
 MODULES = sorted(chain.from_iterable((REPOSITORY / package).rglob("*.py") for package in PACKAGES))
@@ -132,7 +133,10 @@ def test_a_flow_that_people_start_is_runnable(name: str) -> None:
     assert "run_from_command_line" in ast.unparse(last)
 
 
-VARIABLES = sorted(name.upper() for name in {**Settings.model_fields, **RetrySettings.model_fields})
+VARIABLES = sorted(
+    name.upper()
+    for name in {**Settings.model_fields, **RetrySettings.model_fields, **PlatformName.model_fields}
+)
 
 
 @pytest.mark.parametrize("variable", VARIABLES)

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
-from blocks.settings import DATA, REPOSITORY, RetrySettings, Settings
+from blocks.environment import DATA, REPOSITORY, RetrySettings
+from blocks.settings import Settings
 
 VARIABLES = [name.upper() for name in {**Settings.model_fields, **RetrySettings.model_fields}]
 

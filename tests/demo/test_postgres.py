@@ -20,7 +20,7 @@ import psutil
 import psycopg2
 import pytest
 
-from blocks.settings import REPOSITORY
+from blocks.environment import REPOSITORY
 from demo import cluster, postgres
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")

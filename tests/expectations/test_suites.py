@@ -8,7 +8,7 @@ from bronze_samples import BRONZE
 from gold_samples import GOLD
 from samples import Case
 
-from blocks.settings import REPOSITORY
+from blocks.environment import REPOSITORY
 from expectations.contracts import SOURCE_TABLES
 from expectations.suite import CRITICAL, INFO, WARNING, Norms, Suite
 from spark_jobs.silver import AUDIT_COLUMNS

@@ -12,7 +12,7 @@ import pytest
 from hand_made import order, put
 from psycopg2.extensions import parse_dsn
 
-from blocks.settings import REPOSITORY
+from blocks.environment import REPOSITORY
 
 SECRET = "hunter2secret"
 DS = "2024-03-04"

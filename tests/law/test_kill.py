@@ -22,8 +22,8 @@ from filelock import FileLock
 from prefect.settings import PREFECT_API_URL
 from psycopg2 import sql
 
+from blocks.environment import REPOSITORY
 from blocks.failures import TransientFailure
-from blocks.settings import REPOSITORY
 from expectations.contracts import SOURCE_TABLES
 from flows.daily import daily_ecommerce_pipeline
 from spark_jobs.lake import Lake

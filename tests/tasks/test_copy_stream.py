@@ -15,8 +15,8 @@ import pytest
 from hand_made import DAY, at, order, put
 from psycopg2 import sql
 
+from blocks.environment import REPOSITORY
 from blocks.failures import TransientFailure
-from blocks.settings import REPOSITORY
 from blocks.shop_database import shop_connection
 from tasks.copy_stream import arrow_schema, copy_batches, copy_query
 

@@ -11,8 +11,8 @@ import duckdb
 import pytest
 from silver_tables import query
 
+from blocks.environment import REPOSITORY
 from blocks.failures import PermanentFailure, TransientFailure
-from blocks.settings import REPOSITORY
 from tasks import warehouse
 
 

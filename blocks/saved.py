@@ -1,0 +1,53 @@
+"""What people have saved in Prefect's blocks: the one place that reads them.
+
+A block's fields bear the names of the settings they fill. All blocks of one platform bear its name
+(`shop-database/production`), so a second platform on the same server is a second set of blocks.
+"""
+
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.exceptions import ObjectNotFound
+
+from blocks.failures import PermanentFailure, TransientFailure
+
+BLOCK_TYPES = ("shop-database", "lake-storage", "spark-endpoint", "alert-channels")
+PRODUCTION = "production"
+
+
+@cache
+def saved_values(platform: str, api_url: str | None) -> dict[str, Any]:
+    """The non-empty fields of the blocks named `platform`, as {setting: value}; read once per process.
+
+    Empty without a Prefect API. Raises TransientFailure if the API does not answer, and PermanentFailure if a
+    platform other than production has not said where it keeps its data: the environment's answer would be
+    production's.
+    """
+    values: dict[str, Any] = {}
+    if api_url:
+        try:
+            with get_client(sync_client=True) as client:
+                values = read_blocks(client, platform)
+        except httpx.HTTPError as error:
+            raise TransientFailure(
+                f"Prefect's API at {api_url} does not answer ({type(error).__name__}), so its blocks cannot "
+                "be read; start it, or unset PREFECT_API_URL"
+            ) from None
+    if platform != PRODUCTION and "lake_uri" not in values:
+        raise PermanentFailure(
+            f"PLATFORM is {platform!r}, but no block lake-storage/{platform} says where it writes; save one"
+        )
+    return values
+
+
+def read_blocks(client: SyncPrefectClient, platform: str) -> dict[str, Any]:
+    """The non-empty fields of the blocks named `platform`, as they are on the server now."""
+    values: dict[str, Any] = {}
+    for slug in BLOCK_TYPES:
+        with suppress(ObjectNotFound):
+            document = client.read_block_document_by_name(platform, slug, include_secrets=True)
+            values |= {name: value for name, value in document.data.items() if value not in (None, "")}
+    return values

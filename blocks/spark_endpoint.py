@@ -1,0 +1,41 @@
+"""The Spark that runs the jobs."""
+
+import socket
+from urllib.parse import urlsplit
+
+from prefect.blocks.core import Block
+from pydantic import Field
+
+from blocks.failures import PermanentFailure, TransientFailure
+
+CONNECT_TIMEOUT_SECONDS = 10
+DEFAULT_PORT = 15002
+
+
+class SparkEndpoint(Block):
+    """A Spark Connect server, or an Apache Spark that the worker starts for itself."""
+
+    _block_type_name = "Spark Endpoint"
+
+    spark_remote: str = Field(
+        default="",
+        title="Remote",
+        description="sc://host:port, or local[2] for an Apache Spark of the worker's own; empty is Sail.",
+    )
+
+    def check(self) -> None:
+        """Open a connection to a server, if one is named. Raises PipelineFailure."""
+        if not self.spark_remote.startswith("sc://"):
+            return
+        address = urlsplit(self.spark_remote.split(";")[0])
+        if not address.hostname:
+            raise PermanentFailure("SPARK_REMOTE names no host; write it as sc://host:port")
+        try:
+            socket.create_connection(
+                (address.hostname, address.port or DEFAULT_PORT), CONNECT_TIMEOUT_SECONDS
+            ).close()
+        except OSError as error:
+            raise TransientFailure(
+                f"no Spark Connect server answers at {address.netloc} ({error}); "
+                "start it, or correct SPARK_REMOTE"
+            ) from None

@@ -1,0 +1,103 @@
+"""Bring a Prefect server to what this repository and this environment say; change nothing that is so already.
+
+python -m deployments.bootstrap            # apply, and read everything back
+python -m deployments.bootstrap --dry-run  # only say what differs
+"""
+
+import argparse
+import os
+import sys
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.settings import get_current_settings
+from rich.console import Console
+from rich.table import Table
+
+from blocks.environment import PlatformName
+from blocks.failures import PipelineFailure
+from deployments import automations, flow_deployments, limits, saved_blocks, work_pool
+from deployments.change import Change
+from deployments.flow_deployments import DeployFailed
+from deployments.settings import DeploymentSettings, effective_settings
+
+
+def main() -> None:
+    """Say what differs and, unless it is a dry run, settle it; exit 1 if something then still differs."""
+    parser = argparse.ArgumentParser(prog="python -m deployments.bootstrap", description=__doc__)
+    parser.add_argument("--dry-run", action="store_true", help="print the differences and change nothing")
+    options = parser.parse_args()
+    if not get_current_settings().api.url:
+        sys.exit("error: PREFECT_API_URL is not set: start `prefect server start` and point it there")
+    try:
+        bootstrap(Console(), is_dry=options.dry_run)
+    except (PipelineFailure, DeployFailed) as failure:
+        sys.exit(f"error: {failure}")
+
+
+def bootstrap(console: Console, is_dry: bool) -> None:
+    """Settle every difference, room by room, since the later ones name the earlier ones."""
+    settled = 0
+    with get_client(sync_client=True) as client:
+        for room in ROOMS:
+            changes = ROOMS[room](client)
+            if changes:
+                console.print(_table(room, changes))
+            settled += len(changes)
+            if is_dry:
+                continue
+            for change in changes:
+                change.apply()
+            if left := ROOMS[room](client):
+                console.print(_table(f"{room}: still different", left))
+                sys.exit(f"error: the server did not keep {len(left)} of the {room} as they were applied")
+    if not settled:
+        console.print("no changes")
+
+
+def _plans_of_blocks(client: SyncPrefectClient) -> list[Change]:
+    platform = PlatformName().platform
+    return saved_blocks.plan(client, platform, effective_settings(client, platform))
+
+
+def _plans_of_deployments(client: SyncPrefectClient) -> list[Change]:
+    _fill_in(client)
+    return flow_deployments.plan(client)
+
+
+def _plans_of_automations(client: SyncPrefectClient) -> list[Change]:
+    platform = PlatformName().platform
+    settings = effective_settings(client, platform)
+    return automations.plan(client, platform, settings, DeploymentSettings())
+
+
+def _plans_of_pools(client: SyncPrefectClient) -> list[Change]:
+    _fill_in(client)
+    return work_pool.plan(client, DeploymentSettings().work_pool)
+
+
+def _fill_in(client: SyncPrefectClient) -> None:
+    # prefect.yaml and the pool templates can name variables of the process only.
+    settings = effective_settings(client, PlatformName().platform)
+    os.environ.update(DeploymentSettings().variables(settings))
+
+
+ROOMS = {
+    "work pools": _plans_of_pools,
+    "concurrency limits": limits.plan,
+    "blocks": _plans_of_blocks,
+    "deployments": _plans_of_deployments,
+    "automations": _plans_of_automations,
+}
+
+
+def _table(title: str, changes: list[Change]) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("name")
+    table.add_column("differs in")
+    for change in changes:
+        table.add_row(change.name, change.difference)
+    return table
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""What the deployment itself is told by the environment; the platform's own settings are in blocks/."""
+
+import datetime as dt
+from typing import Literal
+
+from prefect.client.orchestration import SyncPrefectClient
+
+from blocks.environment import REPOSITORY, Environment
+from blocks.saved import read_blocks
+from blocks.settings import EnvironmentSettings
+
+FOLDER = REPOSITORY / "deployments"
+
+
+class DeploymentSettings(Environment):
+    """Where runs go, and how patient the automations are."""
+
+    work_pool: Literal["process", "docker", "kubernetes", "ecs"] = "process"
+    worker_image: str = "ecommerce-pipeline:latest"
+    ecs_execution_role_arn: str = ""
+    ecs_task_role_arn: str = ""
+    late_after: dt.timedelta = dt.timedelta(minutes=10)
+    running_after: dt.timedelta = dt.timedelta(hours=3)
+    waiting_after: dt.timedelta = dt.timedelta(hours=1)
+    success_within: dt.timedelta = dt.timedelta(hours=26)
+
+    def variables(self, settings: EnvironmentSettings) -> dict[str, str]:
+        """The variables that prefect.yaml and the pool templates name, with their values here."""
+        return {
+            "WORK_POOL": self.work_pool,
+            "WORKER_IMAGE": self.worker_image,
+            "ECS_EXECUTION_ROLE_ARN": self.ecs_execution_role_arn,
+            "ECS_TASK_ROLE_ARN": self.ecs_task_role_arn,
+            "PIPELINE_HOME": str(REPOSITORY),
+            "SHOP_TIMEZONE": settings.shop_timezone.key,
+        }
+
+
+def effective_settings(client: SyncPrefectClient, platform: str) -> EnvironmentSettings:
+    """What the blocks should say: this environment where it says something, else what they say already.
+
+    So a bootstrap from a shell that lacks a variable does not empty the field it once filled.
+    """
+    given = EnvironmentSettings().model_fields_set
+    saved = read_blocks(client, platform)
+    return EnvironmentSettings(**{name: value for name, value in saved.items() if name not in given})

@@ -1,0 +1,33 @@
+"""Data quality: judge the marts that people read, between the daily runs.
+
+python -m flows.data_quality
+"""
+
+import datetime as dt
+
+from prefect import flow
+
+from flows.notify import notify
+from flows.quality_gold import quality_gold
+from tasks.business_day import business_day, run_name
+from tasks.command_line import run_from_command_line
+from tasks.deliver import confirm_told
+from tasks.run import recorded_run
+from tasks.warehouse import staged_warehouse
+
+NAME = "data-quality"
+
+
+@flow(name=NAME, flow_run_name=run_name, on_failure=[confirm_told], on_crashed=[confirm_told])
+def data_quality(ds: dt.date | None = None) -> None:
+    """Run every gold suite on a copy of the live warehouse; publishes nothing. Raises PipelineFailure.
+
+    `ds` (default: yesterday) only dates the results.
+    """
+    day = business_day(ds)
+    with recorded_run(NAME, day, tell=notify) as run, staged_warehouse() as warehouse:
+        run.warnings = run.timed(quality_gold, day, run.run_id, warehouse)
+
+
+if __name__ == "__main__":
+    run_from_command_line(data_quality)

@@ -1,0 +1,88 @@
+"""What an alert says, before any channel gives it a form."""
+
+import datetime as dt
+from typing import Literal
+
+from prefect.utilities.urls import url_for
+from pydantic import BaseModel
+
+from blocks.settings import Settings, Severity
+from tasks.ledger import previous_status
+from tasks.run import Run
+
+Kind = Literal["run-completed", "run-with-warnings", "run-failed", "run-failed-twice"]
+"""What happened. Each but the first, which asks nothing of anybody, has a heading in the runbook."""
+
+
+class Alert(BaseModel):
+    """One message about one run. `alert_id` is the same whenever the same thing is told again."""
+
+    alert_id: str
+    kind: Kind
+    severity: Severity
+    title: str
+    run_id: str
+    flow: str
+    ds: dt.date
+    step: str | None = None
+    error: str | None = None
+    quarantined: int = 0
+    notes: list[str] = []
+    run_url: str | None = None
+    runbook_url: str
+    dedup_key: str
+    """What PagerDuty groups by: a failing flow is one incident until a run of it is good again."""
+
+    @property
+    def is_resolution(self) -> bool:
+        """Whether the trouble that earlier alerts told of is over."""
+        return self.kind in ("run-completed", "run-with-warnings")
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What is known, in the order in which a person wants it."""
+        known = {
+            "flow": self.flow,
+            "ds": self.ds.isoformat(),
+            "step": self.step,
+            "error": self.error,
+            "quarantined": f"{self.quarantined:,} rows" if self.quarantined else None,
+            "worth a look": "; ".join(self.notes) or None,
+        }
+        return {name: value for name, value in known.items() if value}
+
+
+def alert_about(run: Run) -> Alert:
+    """The alert that a run's end gives rise to; a second failure in a row is critical."""
+    kind, severity, words = _judge(run)
+    return Alert(
+        alert_id=f"{kind}/{run.run_id}",
+        kind=kind,
+        severity=severity,
+        title=f"{run.flow} {run.ds} {words}",
+        run_id=run.run_id,
+        flow=run.flow,
+        ds=run.ds,
+        step=run.step if run.status == "failed" else None,
+        error=run.error,
+        quarantined=sum(rows for _, _, rows in run.rejected),
+        notes=run.notes,
+        run_url=url_for("flow-run", obj_id=run.run_id),
+        runbook_url=runbook_link(kind),
+        dedup_key=run.flow,
+    )
+
+
+def runbook_link(kind: str) -> str:
+    """The address of the runbook's heading about a kind of alert."""
+    return f"{Settings().runbook_url}#{kind}"
+
+
+def _judge(run: Run) -> tuple[Kind, Severity, str]:
+    if run.status == "failed":
+        if previous_status(run.flow, run.run_id) == "failed":
+            return "run-failed-twice", "critical", f"failed in {run.step}, as the run before it did"
+        return "run-failed", "error", f"failed in {run.step}"
+    if run.notes:
+        return "run-with-warnings", "warning", "completed, with something to look at"
+    return "run-completed", "info", "completed"

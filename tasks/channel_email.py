@@ -1,0 +1,44 @@
+"""An alert as an e-mail, in HTML and in plain text."""
+
+from email.message import EmailMessage
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined, select_autoescape
+
+from blocks.alert_channels import mail_server
+from blocks.settings import Settings
+from tasks.alert import Alert
+from tasks.channel_slack import COLORS
+
+_TEMPLATES = Environment(
+    undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=select_autoescape(["html.j2"])
+)
+
+
+def send_email(alert: Alert) -> str:
+    """Send the alert to every recipient; returns the receipt. Raises PipelineFailure."""
+    settings = Settings()
+    with mail_server(settings.smtp_url.get_secret_value()) as server:
+        server.send_message(message(alert, settings.alert_email_from, settings.alert_email_to))
+    return f"accepted for {settings.alert_email_to}"
+
+
+def message(alert: Alert, sender: str, recipients: str) -> EmailMessage:
+    """The e-mail; the same alert always has the same Message-ID."""
+    mail = EmailMessage()
+    mail["Subject"] = f"[{alert.severity}] {alert.title}"
+    mail["From"], mail["To"] = sender, recipients
+    mail["Message-ID"] = f"<{alert.alert_id.replace('/', '.')}@ecommerce-pipeline>"
+    mail.set_content(_render("alert.txt.j2", alert))
+    mail.add_alternative(_render("alert.html.j2", alert), subtype="html")
+    return mail
+
+
+def _render(template: str, alert: Alert) -> str:
+    source = files("tasks").joinpath(template).read_text(encoding="utf-8")
+    is_html = template.endswith(".html.j2")
+    return (
+        _TEMPLATES.overlay(autoescape=is_html)
+        .from_string(source)
+        .render(alert=alert, color=COLORS[alert.severity])
+    )

@@ -1,0 +1,101 @@
+"""Delivering an alert: which channels, in which order, once, and on record.
+
+Nothing here raises because a channel failed: the run's end is what it is, told or not. What could not be
+told is in `ops.alert_deliveries`, in the log, and, since nothing confirms it to Prefect's server, told by
+the server's own automation (deployments/automations.py).
+"""
+
+from typing import Any
+
+from prefect import Flow, get_client, task
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.events import emit_event
+from prefect.logging import get_logger
+
+from blocks.failures import RETRY_TRANSIENT
+from blocks.settings import Settings
+from tasks.alert import Alert
+from tasks.channel_email import send_email
+from tasks.channel_pagerduty import send_pagerduty
+from tasks.channel_slack import send_slack
+from tasks.ledger import append_records, delivered_alerts
+
+SENDERS = {"slack": send_slack, "email": send_email, "pagerduty": send_pagerduty}
+DELIVERED_EVENT = "ecommerce-pipeline.alert.delivered"
+# People wait for an alert: a channel that is down for longer than this has the next one take its place.
+RETRY_SECONDS = 2
+
+
+@task(task_run_name="send-{channel}", **{**RETRY_TRANSIENT, "retry_delay_seconds": RETRY_SECONDS})
+def send(channel: str, alert: Alert) -> str:
+    """Send the alert through one channel; returns the receipt. Raises PipelineFailure."""
+    return SENDERS[channel](alert)
+
+
+def deliver(alert: Alert) -> bool:
+    """Send the alert through each chain of its severity; returns whether anything was tried.
+
+    A channel that has had this alert is not sent it again. A good run also resolves PagerDuty's incident,
+    whoever opened it.
+    """
+    settings = Settings()
+    active = {
+        "slack": bool(settings.slack_webhook_url.get_secret_value()),
+        "email": bool(settings.smtp_url.get_secret_value() and settings.alert_email_to),
+        "pagerduty": bool(settings.pagerduty_routing_key.get_secret_value()),
+    }
+    chains = settings.alert_routes[alert.severity]
+    if alert.is_resolution:
+        chains = [*chains, ["pagerduty"]]
+    has_had = delivered_alerts(alert.run_id)
+    tried = False
+    for chain in chains:
+        channels = [channel for channel in chain if active[channel]]
+        for channel in channels:
+            if (alert.alert_id, channel) in has_had or _try(channel, alert):
+                has_had.add((alert.alert_id, channel))
+                break
+        else:
+            if channels:
+                get_logger("alerts").error("nobody was told by %s: %s", " or ".join(channels), alert.title)
+        tried = tried or bool(channels)
+    return tried
+
+
+def confirm_told(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
+    """Flow hook: let Prefect's server know that people have been told of this run's end."""
+    if flow_run.deployment_id is None or not delivered_alerts(str(flow_run.id)):
+        return
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment(flow_run.deployment_id)
+    emit_event(
+        DELIVERED_EVENT,
+        resource={"prefect.resource.id": f"prefect.flow-run.{flow_run.id}"},
+        related=[
+            {
+                "prefect.resource.id": f"prefect.deployment.{deployment.id}",
+                "prefect.resource.role": "deployment",
+                "prefect.resource.name": deployment.name,
+            }
+        ],
+    )
+
+
+def _try(channel: str, alert: Alert) -> bool:
+    state = send(channel, alert, return_state=True)
+    outcome = state.result(raise_on_failure=False)
+    append_records(
+        "alert_deliveries",
+        [
+            {
+                "alert_id": alert.alert_id,
+                "run_id": alert.run_id,
+                "kind": alert.kind,
+                "severity": alert.severity,
+                "channel": channel,
+                "is_delivered": state.is_completed(),
+                "detail": str(outcome),
+            }
+        ],
+    )
+    return state.is_completed()

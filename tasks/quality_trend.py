@@ -1,0 +1,37 @@
+"""Quality over several runs: one bad day may be an accident, three in a row are a change at the source."""
+
+from prefect.events import emit_event
+
+from blocks.environment import PlatformName
+from blocks.settings import Settings
+from tasks.ledger import quality_scores
+from tasks.run import Run
+
+RUNS = 3
+LOW_QUALITY_EVENT = "ecommerce-pipeline.quality.low"
+
+
+def report_low_quality(run: Run) -> bool:
+    """Emit LOW_QUALITY_EVENT if each of the last RUNS runs was below `QUALITY_MINIMUM`; returns whether."""
+    minimum = Settings().quality_minimum
+    scores = quality_scores(RUNS)
+    if len(scores) < RUNS or max(scores) >= minimum:
+        return False
+    emit_event(
+        LOW_QUALITY_EVENT,
+        resource={
+            "prefect.resource.id": quality_resource(PlatformName().platform),
+            "prefect.resource.name": run.flow,
+        },
+        payload={
+            "ds": run.ds.isoformat(),
+            "scores": ", ".join(f"{score:.1%}" for score in scores),
+            "minimum": f"{minimum:.1%}",
+        },
+    )
+    return True
+
+
+def quality_resource(platform: str) -> str:
+    """What the event is about, as automations match it."""
+    return f"ecommerce-pipeline.quality.{platform}"

@@ -1,0 +1,28 @@
+"""Posting JSON to a webhook: the answer is checked, and no error tells the address, which is a secret."""
+
+from typing import Any
+
+import httpx
+
+from blocks.alert_channels import TIMEOUT_SECONDS
+from blocks.failures import PermanentFailure, TransientFailure
+
+
+def post(receiver: str, url: str, body: dict[str, Any]) -> str:
+    """POST `body`; returns the receiver's answer.
+
+    Raises TransientFailure if it does not answer, is busy (429) or broken (5xx), PermanentFailure if it
+    refuses.
+    """
+    try:
+        answer = httpx.post(url, json=body, timeout=TIMEOUT_SECONDS)
+    except httpx.InvalidURL:
+        raise PermanentFailure(f"{receiver}'s address is no URL; correct it") from None
+    except httpx.HTTPError as error:
+        raise TransientFailure(f"{receiver} does not answer ({type(error).__name__})") from None
+    words = f"{receiver} answered {answer.status_code} {answer.text[:200]}".strip()
+    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
+        raise TransientFailure(words)
+    if not answer.is_success:
+        raise PermanentFailure(f"{words}; correct its address or key")
+    return words
