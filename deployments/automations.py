@@ -13,12 +13,11 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState, SendNotification
 from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger, Posture
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY
 
 from blocks.settings import EnvironmentSettings
 from deployments.change import Change
-from deployments.saved_blocks import read_document, server_document
-from deployments.settings import DeploymentSettings
+from deployments.saved_blocks import read_document, server_blocks, server_document
+from deployments.settings import HEARTBEAT_SECONDS, DeploymentSettings
 from tasks.deliver import DELIVERED_EVENT
 from tasks.quality_trend import LOW_QUALITY_EVENT, quality_resource
 
@@ -29,6 +28,8 @@ DAILY = "daily-ecommerce-pipeline"
 # How long a run may take to say that it has told of its own failure.
 TOLD_WITHIN = dt.timedelta(seconds=30)
 HEARTBEATS_MISSED = 3
+# Stands for a block in a dry run, before there is one.
+NOT_SAVED_YET = UUID(int=0)
 ENDED = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Crashed", "Cancelled")}
 FOR_EACH_RUN: dict[str, Any] = {
     "match": {"prefect.resource.id": "prefect.flow-run.*"},
@@ -62,7 +63,6 @@ def automations(
     """Every automation of the platform, addressed to the server's own blocks."""
     ours: Labels = {"prefect.resource.role": "deployment", "prefect.resource.name": platform}
     daily: Labels = {"prefect.resource.role": "flow", "prefect.resource.name": DAILY}
-    heartbeat = dt.timedelta(seconds=PREFECT_FLOWS_HEARTBEAT_FREQUENCY.value() or 180)
 
     def tell(kind: str, severity: str, subject: str, body: str) -> list[SendNotification]:
         return [
@@ -71,7 +71,7 @@ def automations(
                 subject=subject,
                 body=f"{body}\nWhat to do: {settings.runbook_url}#{kind}",
             )
-            for block in _blocks(client, platform, severity)
+            for block in _blocks(client, platform, settings, severity)
         ]
 
     def each_run(**trigger: Any) -> EventTrigger:
@@ -92,7 +92,7 @@ def automations(
     silent = each_run(
         after={"prefect.flow-run.heartbeat"},
         expect={"prefect.flow-run.heartbeat"} | ENDED,
-        within=HEARTBEATS_MISSED * heartbeat,
+        within=dt.timedelta(seconds=HEARTBEATS_MISSED * HEARTBEAT_SECONDS),
     )
     no_success = EventTrigger(
         expect={"prefect.flow-run.Completed"},
@@ -172,10 +172,12 @@ def automations(
     ]
 
 
-def _blocks(client: SyncPrefectClient, platform: str, severity: str) -> list[UUID]:
-    names = [f"slack-{severity}"] + (["pagerduty-critical"] if severity == "critical" else [])
+def _blocks(
+    client: SyncPrefectClient, platform: str, settings: EnvironmentSettings, severity: str
+) -> list[UUID]:
+    names = [name for name in server_blocks(settings, platform) if name.endswith(f"-{severity}")]
     documents = [read_document(client, server_document(platform, name), WEBHOOK) for name in names]
-    return [document.id for document in documents if document]
+    return [document.id if document else NOT_SAVED_YET for document in documents]
 
 
 def _anything_but(state: str) -> set[str]:

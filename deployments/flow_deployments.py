@@ -40,8 +40,7 @@ def plan(client: SyncPrefectClient) -> list[Change]:
 
 def entries() -> list[dict[str, Any]]:
     """The entries of prefect.yaml, with `{{ $NAME }}` filled in from the process's environment."""
-    text = (REPOSITORY / "prefect.yaml").read_text(encoding="utf-8")
-    return apply_values(yaml.safe_load(text)["deployments"], {})
+    return apply_values(_prefect_yaml()["deployments"], {})
 
 
 def full_name(entry: dict[str, Any]) -> str:
@@ -54,7 +53,8 @@ def wanted(entry: dict[str, Any]) -> dict[str, Any]:
     return {
         "entrypoint": entry["entrypoint"],
         "parameters": entry.get("parameters", {}),
-        "parameter_schema": parameter_schema(_flow(entry["entrypoint"])).model_dump(),
+        "parameter_schema": parameter_schema(_flow(entry["entrypoint"])).properties,
+        "pull": _prefect_yaml()["pull"],
         "schedules": [(s["slug"], s["cron"], s["timezone"], True) for s in entry["schedules"]],
         "work_pool": entry["work_pool"]["name"],
         "job_variables": entry["work_pool"].get("job_variables", {}),
@@ -68,7 +68,8 @@ def actual(deployment: DeploymentResponse) -> dict[str, Any]:
     return {
         "entrypoint": deployment.entrypoint,
         "parameters": deployment.parameters,
-        "parameter_schema": deployment.parameter_openapi_schema,
+        "parameter_schema": (deployment.parameter_openapi_schema or {}).get("properties"),
+        "pull": deployment.pull_steps,
         "schedules": [
             (s.slug, getattr(s.schedule, "cron", None), getattr(s.schedule, "timezone", None), s.active)
             for s in deployment.schedules
@@ -91,6 +92,10 @@ def deploy_all() -> None:
     )
     if done.returncode:
         raise DeployFailed(f"prefect deploy ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+
+
+def _prefect_yaml() -> dict[str, Any]:
+    return yaml.safe_load((REPOSITORY / "prefect.yaml").read_text(encoding="utf-8"))
 
 
 @cache

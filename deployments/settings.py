@@ -10,6 +10,8 @@ from blocks.saved import read_blocks
 from blocks.settings import EnvironmentSettings
 
 FOLDER = REPOSITORY / "deployments"
+# How often a run says that it is alive: as often as Prefect lets it.
+HEARTBEAT_SECONDS = 30
 
 
 class DeploymentSettings(Environment):
@@ -31,7 +33,8 @@ class DeploymentSettings(Environment):
             "WORKER_IMAGE": self.worker_image,
             "ECS_EXECUTION_ROLE_ARN": self.ecs_execution_role_arn,
             "ECS_TASK_ROLE_ARN": self.ecs_task_role_arn,
-            "PIPELINE_HOME": str(REPOSITORY),
+            "REPOSITORY": str(REPOSITORY),
+            "HEARTBEAT_SECONDS": str(HEARTBEAT_SECONDS),
             "SHOP_TIMEZONE": settings.shop_timezone.key,
         }
 

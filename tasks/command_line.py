@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 
 from prefect.logging.handlers import PrefectConsoleHandler
 from pydantic import ValidationError
@@ -46,8 +47,9 @@ def quiet_logs() -> None:
             handler.addFilter(_matters)
 
 
+@cache
 def silence_teardown() -> None:
-    """Close stderr after Python's own end, when nothing of ours writes to it any more.
+    """Once per process: close stderr after Python's own end, when nothing of ours writes to it any more.
 
     DuckDB's bindings print a page of reference-leak warnings there whenever prefect-dbt has run.
     """

@@ -76,12 +76,18 @@ def recorded_run(flow: str, ds: dt.date, tell: Callable[[Run], object]) -> Itera
         yield run
         run.status = "completed"
     except BaseException as error:
-        run.status, run.error = "failed", f"{type(error).__name__}: {error}"
+        run.status, run.error = "failed", _words(error)
         raise
     finally:
         run.duration_seconds = time.monotonic() - begun
         _record(run)
         _try_to_tell(run, tell)
+
+
+def _words(error: BaseException) -> str:
+    if not isinstance(error, Exception):
+        return f"stopped from outside ({type(error).__name__}): cancelled, or its worker has ended"
+    return f"{type(error).__name__}: {error}"
 
 
 def _record(run: Run) -> None:
