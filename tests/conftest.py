@@ -5,8 +5,11 @@ import os
 # Read when the tasks are defined, so before anything of ours is imported.
 os.environ["RETRY_DELAY_SECONDS"] = "0"
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+# Nor may a test find the blocks of a real platform.
+os.environ["PREFECT_API_URL"] = ""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -16,8 +19,10 @@ import pytest
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 from psycopg2 import sql
+from receivers import Mailbox, Webhook, open_mailbox, open_webhook
 
-from blocks.settings import Settings
+from blocks.environment import PlatformName
+from blocks.settings import EnvironmentSettings, Settings
 from demo.postgres import start, stop
 from expectations.contracts import SOURCE_TABLES
 from spark_jobs.lake import Lake
@@ -81,6 +86,13 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture
 def database(postgres: str) -> Iterator[str]:
     """The DSN of an empty database with the shop's tables."""
+    with empty_database(postgres) as dsn:
+        yield dsn
+
+
+@contextmanager
+def empty_database(postgres: str) -> Iterator[str]:
+    """A new database with the shop's tables in a PostgreSQL, dropped at the end; gives its DSN."""
     name = f"test_{uuid4().hex}"
     admin = psycopg2.connect(postgres)
     admin.autocommit = True
@@ -111,7 +123,28 @@ def platform(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "DUCKDB_PATH": str(made.warehouse),
         "SHOP_TIMEZONE": "UTC",
         "SPARK_REMOTE": "",
+        "SLACK_WEBHOOK_URL": "",
+        "PAGERDUTY_ROUTING_KEY": "",
+        "PAGERDUTY_URL": "http://127.0.0.1:9",
+        "SMTP_URL": "",
     }.items():
         monkeypatch.setenv(name, value)
+    # Empty is not set: a developer's own .env would speak, and people be told of the tests.
+    for settings in (EnvironmentSettings, PlatformName, Settings):
+        monkeypatch.setitem(settings.model_config, "env_file", None)
     assert Settings().lake_uri == made.lake.root
     return made
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    """Stands in for Slack and PagerDuty."""
+    with open_webhook() as opened:
+        yield opened
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    """Stands in for the mail server."""
+    with open_mailbox() as opened:
+        yield opened

@@ -1,5 +1,6 @@
 """`python -m flows.daily` when something is wrong: one clear line, no traceback, nothing touched."""
 
+import json
 import os
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from hand_made import order, put
 from psycopg2.extensions import parse_dsn
 
 from blocks.environment import REPOSITORY
+from blocks.settings import ROUTES
 
 SECRET = "hunter2secret"
 DS = "2024-03-04"
@@ -29,12 +31,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         "PYTHONDONTWRITEBYTECODE": "",
         "PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("bytecode")),
     }
+    # A developer's own channels, in .env, hear nothing of the tests.
+    silence = {"ALERT_ROUTES": json.dumps(dict.fromkeys(ROUTES, []))}
 
     def called(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "flows.daily", *arguments],
             cwd=REPOSITORY,
-            env={**os.environ, **bytecode, **environment},
+            env={**os.environ, **bytecode, **silence, **environment},
             capture_output=True,
             text=True,
             check=False,
