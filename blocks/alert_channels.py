@@ -1,11 +1,11 @@
 """Where alerts go: Slack, e-mail, PagerDuty. Credentials and connections only; tasks/ writes the messages."""
 
 import smtplib
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import unquote, urlsplit
+from typing import Literal
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import httpx
 from prefect.blocks.core import Block
@@ -16,6 +16,17 @@ from blocks.failures import PermanentFailure, TransientFailure
 TIMEOUT_SECONDS = 10
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue"
+# What httpx raises for an address that is none.
+NO_URL = (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)
+Channel = Literal["slack", "email", "pagerduty"]
+Severity = Literal["info", "warning", "error", "critical"]
+# Per severity a list of chains: each chain is tried in its order until one channel has delivered.
+ROUTES: dict[Severity, list[list[Channel]]] = {
+    "info": [],
+    "warning": [["slack", "email"]],
+    "error": [["slack", "email"]],
+    "critical": [["slack", "email"], ["pagerduty", "email"]],
+}
 
 
 class AlertChannels(Block):
@@ -33,6 +44,10 @@ class AlertChannels(Block):
     )
     alert_email_from: str = Field(default="", title="Sender of e-mails")
     alert_email_to: str = Field(default="", title="Recipients of e-mails, separated by commas")
+    alert_routes: dict[Severity, list[list[Channel]]] = Field(
+        default=ROUTES, title="Routes", description="Per severity a list of chains of channels."
+    )
+    runbook_url: str = Field(default="", title="Runbook", description="Alerts link its headings.")
 
     def check(self) -> None:
         """Reach every channel that is on, without sending anything. Raises PipelineFailure.
@@ -49,12 +64,14 @@ class AlertChannels(Block):
 
 
 def check_answers(variable: str, url: str) -> None:
-    """Any answer will do. Raises TransientFailure that names the host, not the secret path."""
+    """Any answer will do. Raises PipelineFailure that names the host at most, not the secret path."""
     try:
         httpx.head(url, timeout=TIMEOUT_SECONDS)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except NO_URL:
+        raise PermanentFailure(f"{variable} is no URL; correct it") from None
+    except httpx.HTTPError as error:
         raise TransientFailure(
-            f"{variable}: {urlsplit(url).hostname} does not answer ({type(error).__name__}); correct it"
+            f"{variable}: {httpx.URL(url).host} does not answer ({type(error).__name__}); correct it"
         ) from None
 
 
@@ -62,20 +79,18 @@ def check_answers(variable: str, url: str) -> None:
 def mail_server(smtp_url: str) -> Iterator[smtplib.SMTP]:
     """A connection to the mail server, encrypted if it can be, logged in if the URL names a user.
 
-    Raises PermanentFailure if the URL is wrong, the login is refused, or a password would travel in the
-    clear; TransientFailure if the server does not answer. Neither message holds the password.
+    Raises PermanentFailure if the URL is wrong, the login or the mail is refused, or a password would travel
+    in the clear; TransientFailure if the server does not answer. Neither message holds the password.
     """
-    address = urlsplit(smtp_url)
-    if address.scheme not in ("smtp", "smtps") or not address.hostname:
-        raise PermanentFailure("SMTP_URL must look like smtp://user:password@host:587 or smtps://…")
+    address, host = _address(smtp_url)
     tls = ssl.create_default_context()
     try:
         if address.scheme == "smtps":
             server: smtplib.SMTP = smtplib.SMTP_SSL(
-                address.hostname, address.port or 465, timeout=TIMEOUT_SECONDS, context=tls
+                host, address.port or 465, timeout=TIMEOUT_SECONDS, context=tls
             )
         else:
-            server = smtplib.SMTP(address.hostname, address.port or 587, timeout=TIMEOUT_SECONDS)
+            server = smtplib.SMTP(host, address.port or 587, timeout=TIMEOUT_SECONDS)
         with server:
             server.ehlo()
             is_encrypted = address.scheme == "smtps"
@@ -83,18 +98,53 @@ def mail_server(smtp_url: str) -> Iterator[smtplib.SMTP]:
                 server.starttls(context=tls)
                 is_encrypted = True
             if address.username:
-                if not is_encrypted and address.hostname not in LOOPBACK:
+                if not is_encrypted and host not in LOOPBACK:
                     raise PermanentFailure(
-                        f"SMTP_URL: {address.hostname} offers no encryption, the password stays here; use smtps://"
+                        f"SMTP_URL: {host} offers no encryption, the password stays here; use smtps://"
                     )
                 server.login(unquote(address.username), unquote(address.password or ""))
             yield server
     except smtplib.SMTPAuthenticationError as error:
         raise PermanentFailure(
-            f"SMTP_URL: {address.hostname} refuses the login ({error.smtp_code}); correct user and password"
+            f"SMTP_URL: {host} refuses the login ({error.smtp_code}); correct user and password"
         ) from None
-    except (socket.gaierror, ssl.SSLError, smtplib.SMTPException, OSError) as error:
-        raise TransientFailure(
-            f"SMTP_URL: {address.hostname} does not take mail ({type(error).__name__}: {error}); "
-            "start it, or correct it"
+    except UnicodeError:
+        # Its message would show a letter of the password.
+        raise PermanentFailure("SMTP_URL: host, user and password must be ASCII; correct it") from None
+    except OSError as error:
+        failure = PermanentFailure if _is_final(error) else TransientFailure
+        raise failure(
+            f"SMTP_URL: {host} does not take mail ({type(error).__name__}: {error}); start it, or correct it"
         ) from None
+
+
+def _address(smtp_url: str) -> tuple[SplitResult, str]:
+    """The parts of the URL and its host. Raises PermanentFailure if they may hold a piece of the password."""
+    try:
+        address = urlsplit(smtp_url)
+        has_port = address.port is None or address.port > 0
+    except ValueError:
+        has_port = False
+    if (
+        not has_port
+        or address.scheme not in ("smtp", "smtps")
+        or not address.hostname
+        or address.path.strip("/")
+        or address.query
+        or address.fragment
+    ):
+        raise PermanentFailure(
+            "SMTP_URL must look like smtp://user:password@host:587 or smtps://…, with / ? # [ ] in the "
+            "password as %2F %3F %23 %5B %5D"
+        )
+    return address, address.hostname
+
+
+def _is_final(error: OSError) -> bool:
+    """Whether the server refuses for good, rather than fails."""
+    codes = []
+    if isinstance(error, smtplib.SMTPResponseException):
+        codes = [error.smtp_code]
+    elif isinstance(error, smtplib.SMTPRecipientsRefused):
+        codes = [code for code, _ in error.recipients.values()]
+    return isinstance(error, smtplib.SMTPNotSupportedError) or any(code >= 500 for code in codes)

@@ -1,7 +1,7 @@
 """Where the data lie: the clickstream that comes in, the lake, the warehouse file."""
 
+import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pyarrow.fs as pafs
 from prefect.blocks.core import Block
@@ -36,7 +36,9 @@ def check_writable(variable: str, uri: str) -> None:
         filesystem.open_output_stream(probe).close()
         filesystem.delete_file(probe)
     except (OSError, ValueError) as error:
-        where = urlsplit(uri)._replace(query="").geturl()
+        # Arrow takes S3 credentials as s3://key:secret@bucket, and repeats the URI in its errors.
+        where = re.sub(r"(?<=://)[^/]*@|\?.*", "", uri)
+        reason = str(error).replace(uri, where).partition("\n")[0]
         raise PermanentFailure(
-            f"{variable}: cannot write below {where} ({error}); correct it or its rights"
+            f"{variable}: cannot write below {where} ({reason}); correct it or its rights"
         ) from None

@@ -22,18 +22,25 @@ PRODUCTION = "production"
 def saved_values(platform: str, api_url: str | None) -> dict[str, Any]:
     """The non-empty fields of the blocks named `platform`, as {setting: value}; read once per process.
 
-    Empty without a Prefect API. Raises TransientFailure if the API does not answer, and PermanentFailure if a
-    platform other than production has not said where it keeps its data: the environment's answer would be
-    production's.
+    Empty without a Prefect API. Raises TransientFailure if the API does not answer, PermanentFailure if it refuses
+    or if a platform other than production has not said where it keeps its data: the environment's answer
+    would be production's.
     """
     values: dict[str, Any] = {}
     if api_url:
+        where = httpx.URL(api_url).copy_with(userinfo=b"")
         try:
             with get_client(sync_client=True) as client:
                 values = read_blocks(client, platform)
+        except httpx.HTTPStatusError as error:
+            failure = TransientFailure if error.response.is_server_error else PermanentFailure
+            raise failure(
+                f"Prefect's API at {where} answers {error.response.status_code}, so its blocks cannot be "
+                "read; correct PREFECT_API_URL or what it is to log in with"
+            ) from None
         except httpx.HTTPError as error:
             raise TransientFailure(
-                f"Prefect's API at {api_url} does not answer ({type(error).__name__}), so its blocks cannot "
+                f"Prefect's API at {where} does not answer ({type(error).__name__}), so its blocks cannot "
                 "be read; start it, or unset PREFECT_API_URL"
             ) from None
     if platform != PRODUCTION and "lake_uri" not in values:

@@ -27,13 +27,15 @@ class SparkEndpoint(Block):
         """Open a connection to a server, if one is named. Raises PipelineFailure."""
         if not self.spark_remote.startswith("sc://"):
             return
-        address = urlsplit(self.spark_remote.split(";")[0])
-        if not address.hostname:
-            raise PermanentFailure("SPARK_REMOTE names no host; write it as sc://host:port")
         try:
-            socket.create_connection(
-                (address.hostname, address.port or DEFAULT_PORT), CONNECT_TIMEOUT_SECONDS
-            ).close()
+            address = urlsplit(self.spark_remote.split(";")[0])
+            host, port = address.hostname, address.port or DEFAULT_PORT
+        except ValueError:
+            host = None
+        if not host:
+            raise PermanentFailure("SPARK_REMOTE names no host and port; write it as sc://host:port")
+        try:
+            socket.create_connection((host, port), CONNECT_TIMEOUT_SECONDS).close()
         except OSError as error:
             raise TransientFailure(
                 f"no Spark Connect server answers at {address.netloc} ({error}); "

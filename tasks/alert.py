@@ -3,10 +3,12 @@
 import datetime as dt
 from typing import Literal
 
+from prefect.logging import get_logger
 from prefect.utilities.urls import url_for
 from pydantic import BaseModel
 
-from blocks.settings import Settings, Severity
+from blocks.alert_channels import Severity
+from blocks.settings import Settings
 from tasks.ledger import previous_status
 from tasks.run import Run
 
@@ -80,9 +82,19 @@ def runbook_link(kind: str) -> str:
 
 def _judge(run: Run) -> tuple[Kind, Severity, str]:
     if run.status == "failed":
-        if previous_status(run.flow, run.run_id) == "failed":
-            return "run-failed-twice", "critical", f"failed in {run.step}, as the run before it did"
-        return "run-failed", "error", f"failed in {run.step}"
+        words = f"failed in {run.step}" if run.step else "failed before its first step"
+        if _has_failed_before(run):
+            return "run-failed-twice", "critical", f"{words}, as the run before it did"
+        return "run-failed", "error", words
     if run.notes:
         return "run-with-warnings", "warning", "completed, with something to look at"
     return "run-completed", "info", "completed"
+
+
+def _has_failed_before(run: Run) -> bool:
+    try:
+        return previous_status(run.flow, run.run_id) == "failed"
+    except Exception as error:
+        # The lake may be what the alert is about.
+        get_logger("alerts").warning("the ledger does not tell how the run before ended: %s", error)
+        return False

@@ -1,5 +1,6 @@
 """An alert as an e-mail, in HTML and in plain text."""
 
+import datetime as dt
 from email.message import EmailMessage
 from importlib.resources import files
 
@@ -19,8 +20,9 @@ def send_email(alert: Alert) -> str:
     """Send the alert to every recipient; returns the receipt. Raises PipelineFailure."""
     settings = Settings()
     with mail_server(settings.smtp_url.get_secret_value()) as server:
-        server.send_message(message(alert, settings.alert_email_from, settings.alert_email_to))
-    return f"accepted for {settings.alert_email_to}"
+        refused = server.send_message(message(alert, settings.alert_email_from, settings.alert_email_to))
+    receipt = f"accepted for {settings.alert_email_to}"
+    return f"{receipt}, but not for {', '.join(refused)}" if refused else receipt
 
 
 def message(alert: Alert, sender: str, recipients: str) -> EmailMessage:
@@ -28,6 +30,7 @@ def message(alert: Alert, sender: str, recipients: str) -> EmailMessage:
     mail = EmailMessage()
     mail["Subject"] = f"[{alert.severity}] {alert.title}"
     mail["From"], mail["To"] = sender, recipients
+    mail["Date"] = dt.datetime.now(dt.UTC)
     mail["Message-ID"] = f"<{alert.alert_id.replace('/', '.')}@ecommerce-pipeline>"
     mail.set_content(_render("alert.txt.j2", alert))
     mail.add_alternative(_render("alert.html.j2", alert), subtype="html")

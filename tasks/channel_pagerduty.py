@@ -33,7 +33,7 @@ def payload(alert: Alert) -> dict[str, Any]:
             "summary": f"{alert.title}: {alert.error}"[:LONGEST_SUMMARY],
             "severity": alert.severity,
             "source": alert.flow,
-            "component": alert.step,
+            **({"component": alert.step} if alert.step else {}),
             "custom_details": alert.facts,
         },
         "links": links,

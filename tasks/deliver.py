@@ -1,8 +1,9 @@
 """Delivering an alert: which channels, in which order, once, and on record.
 
-Nothing here raises because a channel failed: the run's end is what it is, told or not. What could not be
-told is in `ops.alert_deliveries`, in the log, and, since nothing confirms it to Prefect's server, told by
-the server's own automation (deployments/automations.py).
+Nothing here raises because a channel failed: the run's end is what it is, told or not. Nor because the ledger
+did: the lake may be what the alert is about. What could not be told is in `ops.alert_deliveries`, in the log,
+and, since nothing confirms it to Prefect's server, told by the server's own automation
+(deployments/automations.py).
 """
 
 from typing import Any
@@ -47,7 +48,7 @@ def deliver(alert: Alert) -> bool:
     chains = settings.alert_routes[alert.severity]
     if alert.is_resolution:
         chains = [*chains, ["pagerduty"]]
-    has_had = delivered_alerts(alert.run_id)
+    has_had = _recall(alert)
     tried = False
     for chain in chains:
         channels = [channel for channel in chain if active[channel]]
@@ -83,19 +84,26 @@ def confirm_told(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
 
 def _try(channel: str, alert: Alert) -> bool:
     state = send(channel, alert, return_state=True)
-    outcome = state.result(raise_on_failure=False)
-    append_records(
-        "alert_deliveries",
-        [
-            {
-                "alert_id": alert.alert_id,
-                "run_id": alert.run_id,
-                "kind": alert.kind,
-                "severity": alert.severity,
-                "channel": channel,
-                "is_delivered": state.is_completed(),
-                "detail": str(outcome),
-            }
-        ],
-    )
+    record = {
+        "alert_id": alert.alert_id,
+        "run_id": alert.run_id,
+        "kind": alert.kind,
+        "severity": alert.severity,
+        "channel": channel,
+        "is_delivered": state.is_completed(),
+        "detail": str(state.result(raise_on_failure=False)),
+    }
+    try:
+        append_records("alert_deliveries", [record])
+    except Exception as error:
+        get_logger("alerts").warning("not recorded: %s: %s", record, error)
     return state.is_completed()
+
+
+def _recall(alert: Alert) -> set[tuple[str, str]]:
+    try:
+        return delivered_alerts(alert.run_id)
+    except Exception as error:
+        # Rather twice than never.
+        get_logger("alerts").warning("the ledger does not tell what was delivered: %s", error)
+        return set()

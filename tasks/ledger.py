@@ -156,7 +156,7 @@ def quality_scores(runs: int) -> list[float]:
         """
         select 1 - sum(rows_unexpected) / sum(rows_checked) from records
         where layer = 'bronze' and starts_with(expectation, 'reject_reason ')
-        group by run_id order by max(recorded_at) desc limit ?
+        group by run_id having sum(rows_checked) > 0 order by max(recorded_at) desc limit ?
         """,
         [runs],
     )

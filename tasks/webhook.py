@@ -4,8 +4,10 @@ from typing import Any
 
 import httpx
 
-from blocks.alert_channels import TIMEOUT_SECONDS
+from blocks.alert_channels import NO_URL, TIMEOUT_SECONDS
 from blocks.failures import PermanentFailure, TransientFailure
+
+LONGEST_ANSWER = 200
 
 
 def post(receiver: str, url: str, body: dict[str, Any]) -> str:
@@ -16,11 +18,14 @@ def post(receiver: str, url: str, body: dict[str, Any]) -> str:
     """
     try:
         answer = httpx.post(url, json=body, timeout=TIMEOUT_SECONDS)
-    except httpx.InvalidURL:
+    except NO_URL:
         raise PermanentFailure(f"{receiver}'s address is no URL; correct it") from None
     except httpx.HTTPError as error:
         raise TransientFailure(f"{receiver} does not answer ({type(error).__name__})") from None
-    words = f"{receiver} answered {answer.status_code} {answer.text[:200]}".strip()
+    # Some servers repeat in a refusal what could not be posted where.
+    secret = answer.request.url.path.strip("/")
+    text = answer.text.replace(secret, "…") if secret else answer.text
+    words = f"{receiver} answered {answer.status_code} {text[:LONGEST_ANSWER]}".strip()
     if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
         raise TransientFailure(words)
     if not answer.is_success:

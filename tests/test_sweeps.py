@@ -12,8 +12,9 @@ import pytest
 
 from blocks.environment import REPOSITORY, PlatformName, RetrySettings
 from blocks.settings import Settings
+from deployments.settings import DeploymentSettings
 
-PACKAGES = ("blocks", "demo", "expectations", "flows", "spark_jobs", "tasks")
+PACKAGES = ("blocks", "demo", "deployments", "expectations", "flows", "spark_jobs", "tasks")
 MODULES = sorted(chain.from_iterable((REPOSITORY / package).rglob("*.py") for package in PACKAGES))
 NAMED = [path for path in MODULES if path.name not in ("__init__.py", "__main__.py")]
 MAX_LINES = 300
@@ -24,6 +25,7 @@ MAY_IMPORT = {
     "spark_jobs": {"spark_jobs"},
     "tasks": {"tasks", "blocks", "spark_jobs", "expectations"},
     "flows": {"flows", "tasks", "blocks", "spark_jobs", "expectations"},
+    "deployments": {"deployments", "flows", "tasks", "blocks"},
 }
 
 
@@ -135,7 +137,8 @@ def test_a_flow_that_people_start_is_runnable(name: str) -> None:
 
 VARIABLES = sorted(
     name.upper()
-    for name in {**Settings.model_fields, **RetrySettings.model_fields, **PlatformName.model_fields}
+    for settings in (Settings, RetrySettings, PlatformName, DeploymentSettings)
+    for name in settings.model_fields
 )
 
 
@@ -159,4 +162,4 @@ def test_the_example_names_no_unknown_variable() -> None:
 
 
 # Read by other programs than our settings.
-OTHERS = {"PREFECT_API_URL", "PREFECT_API_KEY", "WORK_POOL", "GX_ANALYTICS_ENABLED"}
+OTHERS = {"PREFECT_API_URL", "PREFECT_API_KEY", "GX_ANALYTICS_ENABLED"}

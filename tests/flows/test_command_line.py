@@ -13,8 +13,8 @@ import pytest
 from hand_made import order, put
 from psycopg2.extensions import parse_dsn
 
+from blocks.alert_channels import ROUTES
 from blocks.environment import REPOSITORY
-from blocks.settings import ROUTES
 
 SECRET = "hunter2secret"
 DS = "2024-03-04"
@@ -32,7 +32,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         "PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("bytecode")),
     }
     # A developer's own channels, in .env, hear nothing of the tests.
-    silence = {"ALERT_ROUTES": json.dumps(dict.fromkeys(ROUTES, []))}
+    silence = {"ALERT_ROUTES": json.dumps({severity: [] for severity in ROUTES})}
 
     def called(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
