@@ -22,9 +22,9 @@ PRODUCTION = "production"
 def saved_values(platform: str, api_url: str | None) -> dict[str, Any]:
     """The non-empty fields of the blocks named `platform`, as {setting: value}; read once per process.
 
-    Empty without a Prefect API. Raises TransientFailure if the API does not answer, PermanentFailure if it refuses
-    or if a platform other than production has not said where it keeps its data: the environment's answer
-    would be production's.
+    Empty without a Prefect API. Raises TransientFailure if the API does not answer, PermanentFailure if it
+    refuses or if a platform other than production has not said where it keeps its data: the environment's
+    answer would be production's.
     """
     values: dict[str, Any] = {}
     if api_url:

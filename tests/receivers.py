@@ -40,11 +40,17 @@ def open_webhook() -> Iterator[Webhook]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             webhook.requests.append(Request(self.path, json.loads(body)))
-            status = webhook.answers.pop(0) if webhook.answers else 202
+            status = self.next_status()
             self.answer(status, "ok" if status < 300 else f"Cannot POST {self.path}")
+
+        def do_GET(self) -> None:
+            self.answer(self.next_status(), "{}")
 
         def do_HEAD(self) -> None:
             self.answer(405, "")
+
+        def next_status(self) -> int:
+            return webhook.answers.pop(0) if webhook.answers else 202
 
         def answer(self, status: int, text: str) -> None:
             self.send_response(status)
