@@ -72,10 +72,11 @@ def open_webhook() -> Iterator[Webhook]:
 
 @dataclass
 class Mailbox:
-    """The mails a server has taken. `refused` recipients are answered 550."""
+    """The mails a server has taken, and who has logged in. `refused` recipients are answered 550."""
 
     url: str = ""
     messages: list[EmailMessage] = field(default_factory=list)
+    users: list[str] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
 
     async def handle_RCPT(  # noqa: N802 aiosmtpd's name
@@ -95,7 +96,7 @@ class Mailbox:
 def open_mailbox(
     login: tuple[str, str] | None = None, tls: ssl.SSLContext | None = None
 ) -> Iterator[Mailbox]:
-    """A mail server on a port of its own; with a `login` it takes mail after that only, with `tls` it offers it."""
+    """A mail server on a port of its own; it knows one login, or offers none; with `tls` it offers STARTTLS."""
     mailbox = Mailbox()
 
     class OnAnyPort(Controller):
@@ -104,18 +105,20 @@ def open_mailbox(
             super()._trigger_server()
 
     def authenticate(
-        server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object
+        server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: LoginPassword
     ) -> AuthResult:
-        is_right = isinstance(data, LoginPassword) and (data.login.decode(), data.password.decode()) == login
-        return AuthResult(success=is_right, handled=False)
+        if (data.login.decode(), data.password.decode()) != login:
+            return AuthResult(success=False, handled=False)
+        mailbox.users.append(data.login.decode())
+        return AuthResult(success=True)
 
     controller = OnAnyPort(
         mailbox,
         hostname="127.0.0.1",
         port=0,
-        authenticator=authenticate if login else None,
-        auth_required=login is not None,
-        auth_require_tls=tls is not None,
+        authenticator=authenticate,
+        # Without encryption, this keeps the server from offering a login.
+        auth_require_tls=login is None or tls is not None,
         tls_context=tls,
     )
     controller.start()
