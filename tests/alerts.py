@@ -1,0 +1,48 @@
+"""Runs that have ended, and alerts about them, with plain defaults: a test names only what it is about."""
+
+from typing import Any
+
+from hand_made import DAY, at
+
+from spark_jobs.silver import Checked
+from tasks.alert import Alert
+from tasks.extract import Extracted
+from tasks.run import Run
+
+
+def ended(status: str, **values: Any) -> Run:
+    """A run of DAY that ended so; a failed one failed in transform."""
+    failed = {"step": "transform", "error": "DataFailure: orders: too many rejected"}
+    given = {"run_id": "run-1", "flow": "daily", "ds": DAY, "started_at": at(DAY), "status": status}
+    return Run(**given | (failed if status == "failed" else {}) | values)
+
+
+def warned(*warnings: str) -> list[Extracted]:
+    """What an extract returns that had something to say."""
+    return [Extracted(table="orders", rows=1, warnings=list(warnings))]
+
+
+def rejected(**tables: int) -> list[Checked]:
+    """What the row rules return that rejected so many rows of each table."""
+    return [
+        Checked(table=table, bronze_version=1, rows_in=10_000, rejected={"status_known": rows})
+        for table, rows in tables.items()
+    ]
+
+
+def alert(**values: Any) -> Alert:
+    """An alert about a failed run."""
+    given = {
+        "alert_id": "run-failed/run-1",
+        "kind": "run-failed",
+        "severity": "error",
+        "title": "daily 2024-03-04 failed in transform",
+        "run_id": "run-1",
+        "flow": "daily",
+        "ds": DAY,
+        "step": "transform",
+        "error": "DataFailure: orders: too many rejected",
+        "runbook_url": "https://books.example/runbook#run-failed",
+        "dedup_key": "daily",
+    }
+    return Alert(**given | values)
