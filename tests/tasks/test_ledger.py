@@ -8,7 +8,7 @@ import pytest
 from hand_made import DAY, at
 
 from tasks import ledger
-from tasks.ledger import append_records, copy_to_warehouse, usual_rows
+from tasks.ledger import append_records, copy_to_warehouse, delivered_alerts, previous_status, usual_rows
 from tasks.quality import judge_bronze
 
 
@@ -83,6 +83,44 @@ def test_an_unusual_number_of_rows_is_a_warning(platform: Any, rows: int, warned
     assert [(each.severity, each.observed) for each in failed] == ([("warning", str(rows))] if warned else [])
 
 
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        pytest.param([], None, id="no run at all"),
+        pytest.param([("c", "running", "daily")], None, id="the run itself"),
+        pytest.param([("a", "completed", "daily"), ("b", "failed", "daily")], "failed", id="the last"),
+        pytest.param([("a", "running", "daily"), ("a", "failed", "daily")], "failed", id="its last status"),
+        pytest.param([("a", "failed", "daily"), ("b", "completed", "rebuild")], "failed", id="of this flow"),
+        pytest.param([("a", "failed", "daily"), ("b", "running", "daily")], "running", id="a run that lasts"),
+    ],
+)
+def test_previous_status(platform: Any, records: list[tuple[str, str, str]], expected: str | None) -> None:
+    for run_id, status, flow in records:
+        append_records("pipeline_runs", [run_record(run_id, status, flow=flow)])
+    assert previous_status("daily", "c") == expected
+
+
+def delivery(run_id: str, channel: str, is_delivered: bool, **values: Any) -> dict[str, Any]:
+    return {
+        "alert_id": f"run-failed/{run_id}",
+        "run_id": run_id,
+        "kind": "run-failed",
+        "severity": "error",
+        "channel": channel,
+        "is_delivered": is_delivered,
+        "detail": "why",
+    } | values
+
+
+def test_delivered_alerts_are_those_of_the_run_that_have_arrived(platform: Any) -> None:
+    assert delivered_alerts("a") == set()
+    append_records("alert_deliveries", [delivery("a", "slack", False), delivery("a", "email", True)])
+    append_records("alert_deliveries", [delivery("b", "pagerduty", True)])
+    assert delivered_alerts("a") == {("run-failed/a", "email")}
+    append_records("alert_deliveries", [delivery("a", "slack", True)])
+    assert delivered_alerts("a") == {("run-failed/a", "email"), ("run-failed/a", "slack")}
+
+
 def query(platform: Any, statement: str) -> list[tuple]:
     with duckdb.connect(platform.warehouse, read_only=True) as connection:
         return connection.execute(statement).fetchall()
@@ -102,6 +140,18 @@ def test_the_warehouse_has_the_last_record_of_each_run(platform: Any) -> None:
     assert query(platform, "select table_name, rows_in from ops.table_runs order by 1") == [
         ("customers", 6),
         ("orders", 5),
+    ]
+
+
+def test_the_warehouse_has_every_attempt_to_tell(platform: Any) -> None:
+    for is_delivered in (False, True):
+        append_records("alert_deliveries", [delivery("a", "slack", is_delivered)])
+    copy_to_warehouse()
+    copy_to_warehouse()
+    columns = "alert_id, channel, is_delivered, detail"
+    assert query(platform, f"select {columns} from ops.alert_deliveries order by recorded_at") == [
+        ("run-failed/a", "slack", False, "why"),
+        ("run-failed/a", "slack", True, "why"),
     ]
 
 

@@ -1,0 +1,126 @@
+"""Quality over several runs: an alert's event when three in a row were low, and not before."""
+
+import time
+from typing import Any
+
+import pytest
+from alerts import ended
+from hand_made import DAY
+from prefect.client.orchestration import get_client
+
+from tasks.ledger import append_records, quality_scores
+from tasks.quality_trend import LOW_QUALITY_EVENT, report_low_quality
+
+NAME = "prefect.resource.name"
+RULES = "reject_reason to be null (mostly=0.95)"
+
+
+def judge(run_id: str, **tables: tuple[int, int]) -> None:
+    """Record what the row rules said in a run, as {table: (rows_checked, rows_unexpected)}."""
+    expectations = {"layer": "bronze", "expectation": RULES, "severity": "critical"}
+    append_records(
+        "quality_results",
+        [
+            {
+                **expectations,
+                "run_id": run_id,
+                "ds": DAY,
+                "table_name": table,
+                "is_success": not unexpected,
+                "rows_checked": checked,
+                "rows_unexpected": unexpected,
+            }
+            for table, (checked, unexpected) in tables.items()
+        ],
+    )
+
+
+def judge_runs(*rejected: int) -> None:
+    """One run after the other, of which so many of a hundred rows were rejected."""
+    for number, rows in enumerate(rejected):
+        judge(f"run-{number}", orders=(100, rows))
+
+
+def test_no_run_no_score(platform: Any) -> None:
+    assert quality_scores(3) == []
+
+
+def test_scores_are_of_the_last_runs_newest_first(platform: Any) -> None:
+    judge_runs(50, 1, 2, 10)
+    assert quality_scores(3) == [0.9, 0.98, 0.99]
+    assert quality_scores(9) == [0.9, 0.98, 0.99, 0.5]
+
+
+def test_a_score_is_of_all_rows_of_a_run(platform: Any) -> None:
+    judge("run-1", orders=(90, 0), customers=(10, 10))
+    judge("run-2", orders=(100, 0))
+    judge("run-2", customers=(100, 50))
+    assert quality_scores(3) == [0.75, 0.9]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"layer": "gold"}, id="the marts"),
+        pytest.param({"expectation": "amount to be between (min_value=0)"}, id="another expectation"),
+        pytest.param({"rows_checked": 0, "rows_unexpected": 0}, id="a run without rows"),
+        pytest.param({"rows_checked": 0, "rows_unexpected": None}, id="a run whose rows nobody counted"),
+    ],
+)
+def test_what_says_nothing_of_the_rows_is_no_score(platform: Any, other: dict[str, Any]) -> None:
+    judge("run-1", orders=(100, 1))
+    record = {
+        "run_id": "run-2",
+        "layer": "bronze",
+        "table_name": "orders",
+        "expectation": RULES,
+        "rows_checked": 100,
+        "rows_unexpected": 100,
+    }
+    append_records("quality_results", [record | other])
+    assert quality_scores(3) == [0.99]
+
+
+@pytest.mark.parametrize(
+    "rejected",
+    [
+        pytest.param([], id="no run"),
+        pytest.param([50, 50], id="two low runs"),
+        pytest.param([50, 1, 50], id="one of three is good"),
+        pytest.param([1, 50, 50], id="the third last is good"),
+        pytest.param([50, 50, 50, 1], id="the last is good"),
+        pytest.param([50, 50, 5], id="as good as it must be"),
+    ],
+)
+def test_what_is_no_trend(platform: Any, rejected: list[int]) -> None:
+    judge_runs(*rejected)
+    assert not report_low_quality(ended("completed"))
+
+
+def test_the_minimum_can_be_changed(platform: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge_runs(6, 6, 6)
+    monkeypatch.setenv("QUALITY_MINIMUM", "0.9")
+    assert not report_low_quality(ended("completed"))
+
+
+def events(flow: str) -> list[dict[str, Any]]:
+    """The low-quality events about a flow that the server knows of; waits for the first."""
+    wanted = {"filter": {"event": {"name": [LOW_QUALITY_EVENT]}, "resource": {"labels": {NAME: [flow]}}}}
+    with get_client(sync_client=True) as client:
+        for _ in range(100):
+            if found := client.request("POST", "/events/filter", json=wanted).json()["events"]:
+                return found
+            time.sleep(0.1)
+    return []
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_three_low_runs_in_a_row_are_reported(platform: Any) -> None:
+    judge_runs(0, 6, 10, 25)
+    assert report_low_quality(ended("failed", flow="a-flow-of-bad-days"))
+    (event,) = events("a-flow-of-bad-days")
+    assert event["resource"] == {
+        "prefect.resource.id": "ecommerce-pipeline.quality.production",
+        NAME: "a-flow-of-bad-days",
+    }
+    assert event["payload"] == {"ds": "2024-03-04", "scores": "75.0%, 90.0%, 94.0%", "minimum": "95.0%"}
