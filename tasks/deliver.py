@@ -13,6 +13,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.events import emit_event
 from prefect.logging import get_logger
 
+from blocks.alert_channels import ROUTES
 from blocks.failures import RETRY_TRANSIENT
 from blocks.settings import Settings
 from tasks.alert import Alert
@@ -45,7 +46,7 @@ def deliver(alert: Alert) -> bool:
         "email": bool(settings.smtp_url.get_secret_value() and settings.alert_email_to),
         "pagerduty": bool(settings.pagerduty_routing_key.get_secret_value()),
     }
-    chains = settings.alert_routes[alert.severity]
+    chains = settings.alert_routes.get(alert.severity, ROUTES[alert.severity])
     if alert.is_resolution:
         chains = [*chains, ["pagerduty"]]
     has_had = _recall(alert)

@@ -1,16 +1,19 @@
 """Settings: where they come from, in which order, and what they refuse."""
 
 import datetime as dt
+import json
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import ValidationError
 
-from blocks.environment import DATA, REPOSITORY, RetrySettings
+from blocks.alert_channels import PAGERDUTY_URL, ROUTES
+from blocks.environment import DATA, REPOSITORY, PlatformName, RetrySettings
 from blocks.settings import Settings
 
-VARIABLES = [name.upper() for name in {**Settings.model_fields, **RetrySettings.model_fields}]
+READ_HERE = (Settings, RetrySettings, PlatformName)
+VARIABLES = [name.upper() for settings in READ_HERE for name in settings.model_fields]
 
 
 @pytest.fixture
@@ -19,13 +22,14 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     demo, own = tmp_path / "demo.env", tmp_path / ".env"
-    for settings in (Settings, RetrySettings):
+    for settings in READ_HERE:
         monkeypatch.setitem(settings.model_config, "env_file", (demo, own))
     return demo, own
 
 
-def test_the_files_are_the_demos_then_ones_own() -> None:
-    assert Settings.model_config["env_file"] == (DATA / "demo.env", REPOSITORY / ".env")
+@pytest.mark.parametrize("settings", READ_HERE)
+def test_the_files_are_the_demos_then_ones_own(settings: type[Settings]) -> None:
+    assert settings.model_config["env_file"] == (DATA / "demo.env", REPOSITORY / ".env")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +69,18 @@ def test_the_laptop_default(files: tuple[Path, Path]) -> None:
     assert (settings.spark_remote, settings.warehouse) == ("", "duckdb")
     assert (settings.extract_overlap, settings.quarantine_threshold) == (dt.timedelta(hours=1), 0.05)
     assert RetrySettings().retry_delay_seconds == 300
+    assert PlatformName().platform == "production"
+
+
+def test_nobody_is_told_by_default(files: tuple[Path, Path]) -> None:
+    settings = Settings()
+    secrets = (settings.slack_webhook_url, settings.pagerduty_routing_key, settings.smtp_url)
+    assert [each.get_secret_value() for each in secrets] == ["", "", ""]
+    assert settings.pagerduty_url == PAGERDUTY_URL
+    assert (settings.alert_email_from, settings.alert_email_to) == ("ecommerce-pipeline@localhost", "")
+    assert settings.alert_routes == ROUTES
+    assert settings.quality_minimum == 0.95
+    assert settings.runbook_url.endswith("/docs/runbook.md")
 
 
 @pytest.mark.parametrize(
@@ -93,6 +109,7 @@ def test_plain_paths_become_uris(
         ("QUARANTINE_THRESHOLD", "1.5"),
         ("QUARANTINE_THRESHOLD", "-0.1"),
         ("EXTRACT_OVERLAP", "an hour"),
+        ("QUALITY_MINIMUM", "95"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name(
@@ -102,6 +119,18 @@ def test_a_value_that_cannot_be_is_refused_by_name(
     with pytest.raises(ValidationError) as refused:
         Settings()
     assert [error["loc"] for error in refused.value.errors()] == [(variable.lower(),)]
+
+
+@pytest.mark.parametrize(
+    "routes", [{"error": [["pager"]]}, {"panic": [["slack"]]}, {"error": ["slack"]}, {"error": "slack"}]
+)
+def test_routes_that_lead_nowhere_are_refused(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, routes: dict[str, object]
+) -> None:
+    monkeypatch.setenv("ALERT_ROUTES", json.dumps(routes))
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert {error["loc"][0] for error in refused.value.errors()} == {"alert_routes"}
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("0", 0), ("2.5", 2.5)])
@@ -130,6 +159,9 @@ def test_printing_the_settings_shows_no_password(
     files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SHOP_DSN", "postgresql://shop:hunter2secret@localhost/shop")
+    monkeypatch.setenv("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/hunter2secret")
+    monkeypatch.setenv("PAGERDUTY_ROUTING_KEY", "hunter2secret")
+    monkeypatch.setenv("SMTP_URL", "smtps://me:hunter2secret@mail.example")
     settings = Settings()
     assert (
         "hunter2secret" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"

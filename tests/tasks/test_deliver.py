@@ -206,6 +206,17 @@ def test_the_routes_can_be_changed(
     assert (posted(webhook), len(mailbox.messages)) == (["pagerduty"] * 2, 2)
 
 
+@pytest.mark.usefixtures("slack", "email")
+def test_a_severity_that_the_routes_leave_out_keeps_its_own(
+    webhook: Webhook, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALERT_ROUTES", json.dumps({"critical": [["email"]]}))
+    assert delivering(alert())
+    assert (posted(webhook), len(mailbox.messages)) == (["slack"], 0)
+    assert delivering(CRITICAL)
+    assert (posted(webhook), len(mailbox.messages)) == (["slack"], 1)
+
+
 @pytest.mark.usefixtures("slack")
 def test_a_ledger_that_is_broken_keeps_no_alert_back(
     platform: Any, webhook: Webhook, caplog: pytest.LogCaptureFixture
