@@ -14,19 +14,9 @@ from prefect.settings import get_current_settings
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
-from blocks.alert_channels import PAGERDUTY_URL
+from blocks.alert_channels import PAGERDUTY_URL, ROUTES, Channel, Severity
 from blocks.environment import DATA, REPOSITORY, Environment, PlatformName
 from blocks.saved import saved_values
-
-Channel = Literal["slack", "email", "pagerduty"]
-Severity = Literal["info", "warning", "error", "critical"]
-# Per severity a list of chains: each chain is tried in its order until one channel has delivered.
-ROUTES: dict[Severity, list[list[Channel]]] = {
-    "info": [],
-    "warning": [["slack", "email"]],
-    "error": [["slack", "email"]],
-    "critical": [["slack", "email"], ["pagerduty", "email"]],
-}
 
 
 class EnvironmentSettings(Environment):

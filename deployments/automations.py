@@ -62,6 +62,11 @@ def automations(
 ) -> list[AutomationCore]:
     """Every automation of the platform, addressed to the server's own blocks."""
     ours: Labels = {"prefect.resource.role": "deployment", "prefect.resource.name": platform}
+    # Heartbeats bear the deployment's id but not its name.
+    any_deployment: Labels = {
+        "prefect.resource.role": "deployment",
+        "prefect.resource.id": "prefect.deployment.*",
+    }
     daily: Labels = {"prefect.resource.role": "flow", "prefect.resource.name": DAILY}
 
     def tell(kind: str, severity: str, subject: str, body: str) -> list[SendNotification]:
@@ -89,7 +94,9 @@ def automations(
         expect={"prefect.flow-run.Running"} | ENDED,
         within=patience.waiting_after,
     )
-    silent = each_run(
+    silent = EventTrigger(
+        **FOR_EACH_RUN,
+        match_related=any_deployment,
         after={"prefect.flow-run.heartbeat"},
         expect={"prefect.flow-run.heartbeat"} | ENDED,
         within=dt.timedelta(seconds=HEARTBEATS_MISSED * HEARTBEAT_SECONDS),

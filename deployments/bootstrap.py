@@ -2,6 +2,7 @@
 
 python -m deployments.bootstrap            # apply, and read everything back
 python -m deployments.bootstrap --dry-run  # only say what differs
+python -m deployments.bootstrap --check    # only try to reach what the blocks name
 """
 
 import argparse
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from blocks.environment import PlatformName
-from blocks.failures import PipelineFailure
+from blocks.failures import PermanentFailure, PipelineFailure
 from deployments import automations, flow_deployments, limits, saved_blocks, work_pool
 from deployments.change import Change
 from deployments.flow_deployments import DeployFailed
@@ -25,11 +26,15 @@ def main() -> None:
     """Say what differs and, unless it is a dry run, settle it; exit 1 if something then still differs."""
     parser = argparse.ArgumentParser(prog="python -m deployments.bootstrap", description=__doc__)
     parser.add_argument("--dry-run", action="store_true", help="print the differences and change nothing")
+    parser.add_argument("--check", action="store_true", help="try to reach what the blocks name, and stop")
     options = parser.parse_args()
     if not get_current_settings().api.url:
         sys.exit("error: PREFECT_API_URL is not set: start `prefect server start` and point it there")
     try:
-        bootstrap(Console(), is_dry=options.dry_run)
+        if options.check:
+            check(Console())
+        else:
+            bootstrap(Console(), is_dry=options.dry_run)
     except (PipelineFailure, DeployFailed) as failure:
         sys.exit(f"error: {failure}")
 
@@ -52,6 +57,22 @@ def bootstrap(console: Console, is_dry: bool) -> None:
                 sys.exit(f"error: the server did not keep {len(left)} of the {room} as they were applied")
     if not settled:
         console.print("no changes")
+
+
+def check(console: Console) -> None:
+    """Try every block of the platform from here; exit 1 if one does not work."""
+    platform = PlatformName().platform
+    with get_client(sync_client=True) as client:
+        blocks = saved_blocks.platform_blocks(effective_settings(client, platform))
+    failures = []
+    for name, block in blocks.items():
+        try:
+            block.check()
+            console.print(f"{name}/{platform}: works")
+        except PipelineFailure as failure:
+            failures.append(f"{name}/{platform}: {failure}")
+    if failures:
+        raise PermanentFailure("\n".join(failures))
 
 
 def _plans_of_blocks(client: SyncPrefectClient) -> list[Change]:

@@ -19,6 +19,7 @@ from blocks.spark_endpoint import SparkEndpoint
 from deployments.change import Change, differing
 from tasks.channel_slack import COLORS
 
+PlatformBlock = ShopDatabase | LakeStorage | SparkEndpoint | AlertChannels
 # The server's own alerts: one block per colour, since a block's payload is fixed but for subject and body.
 SERVER_SEVERITIES = ("warning", "error", "critical")
 
@@ -29,9 +30,9 @@ def plan(client: SyncPrefectClient, platform: str, settings: EnvironmentSettings
     return [change for name, block in blocks.items() for change in _plan(client, name, block, platform)]
 
 
-def platform_blocks(settings: EnvironmentSettings) -> dict[str, Block]:
+def platform_blocks(settings: EnvironmentSettings) -> dict[str, PlatformBlock]:
     """The platform's own blocks, by type; one whose system is not configured is left out."""
-    blocks: dict[str, Block] = {
+    blocks: dict[str, PlatformBlock] = {
         "lake-storage": LakeStorage(
             clickstream_uri=settings.clickstream_uri,
             lake_uri=settings.lake_uri,

@@ -13,7 +13,7 @@ from great_expectations.core.expectation_validation_result import ExpectationVal
 from prefect import task
 from pydantic import BaseModel
 
-from blocks.failures import DataFailure
+from blocks.failures import DataFailure, PermanentFailure
 from blocks.settings import Settings
 from expectations import (
     bronze_clickstream,
@@ -80,9 +80,14 @@ def judge_bronze(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
 
 @task(task_run_name="gate-gold-{table}")
 def judge_gold(table: str, warehouse: Path, ds: dt.date, run_id: str) -> list[QualityResult]:
-    """Judge a mart of the staged warehouse by its gold suite; returns the results, failed ones included."""
+    """Judge a mart of the staged warehouse by its gold suite; returns the results, failed ones included.
+
+    Raises PermanentFailure if the warehouse has no marts.
+    """
     lake = Lake(Settings().lake_uri)
     with duckdb.connect(warehouse) as connection:
+        if not connection.sql("from duckdb_schemas() where schema_name = 'gold'").fetchall():
+            raise PermanentFailure("the warehouse has no marts yet; run daily-ecommerce-pipeline first")
         if table == "order_totals":
             rows = order_totals(connection, lake)
         else:

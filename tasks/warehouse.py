@@ -41,10 +41,10 @@ class Loaded(BaseModel):
 def one_writer() -> AbstractContextManager[None]:
     """The right to change the warehouse, for runs of a deployment: one at a time, wherever they run.
 
-    A run that dies without giving it back loses it after five minutes. Other runs have no server that could
+    A run that dies without giving it back loses it after a minute. Other runs have no server that could
     hold a limit for them, and rely on the lock of `staged_warehouse`.
     """
-    return concurrency(WRITER_LIMIT) if runtime.deployment.id else nullcontext()
+    return concurrency(WRITER_LIMIT, lease_duration=60) if runtime.deployment.id else nullcontext()
 
 
 @contextmanager

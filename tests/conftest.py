@@ -5,8 +5,9 @@ import os
 # Read when the tasks are defined, so before anything of ours is imported.
 os.environ["RETRY_DELAY_SECONDS"] = "0"
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-# Nor may a test find the blocks of a real platform.
+# No test may find the blocks of a real platform, nor a child process of one resolve its incidents.
 os.environ["PREFECT_API_URL"] = ""
+os.environ["PAGERDUTY_URL"] = "http://127.0.0.1:9"
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -125,7 +126,6 @@ def platform(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "SPARK_REMOTE": "",
         "SLACK_WEBHOOK_URL": "",
         "PAGERDUTY_ROUTING_KEY": "",
-        "PAGERDUTY_URL": "http://127.0.0.1:9",
         "SMTP_URL": "",
     }.items():
         monkeypatch.setenv(name, value)
