@@ -65,7 +65,8 @@ def test_every_field_of_a_block_fills_a_setting() -> None:
 def test_without_an_api_there_is_nothing_saved(platform: Any) -> None:
     assert saved_values("production", None) == {}
     assert saved_values("production", "") == {}
-    assert Settings().lake_uri == platform.lake.root
+    with temporary_settings({PREFECT_API_URL: None}):
+        assert Settings().lake_uri == platform.lake.root
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -135,7 +136,8 @@ def test_another_platform_never_writes_where_production_does(
 
 def test_another_platform_needs_an_api(platform: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLATFORM", "staging")
-    with pytest.raises(PermanentFailure, match="no block lake-storage/staging"):
+    refusal = "no block lake-storage/staging"
+    with temporary_settings({PREFECT_API_URL: None}), pytest.raises(PermanentFailure, match=refusal):
         Settings()
 
 

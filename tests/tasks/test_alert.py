@@ -6,6 +6,7 @@ import pytest
 from alerts import ended, rejected, warned
 from deltalake.exceptions import DeltaError
 from hand_made import DAY, at
+from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 
 from tasks.alert import alert_about
 from tasks.ledger import append_records, previous_status
@@ -134,9 +135,8 @@ def test_alerts_of_a_flow_are_one_incident(platform: Any) -> None:
 
 
 def test_the_run_is_linked_where_prefect_has_a_page_for_it(platform: Any) -> None:
-    from prefect.settings import PREFECT_UI_URL, temporary_settings
-
-    assert alert_about(ended("failed")).run_url is None
+    with temporary_settings({PREFECT_API_URL: None, PREFECT_UI_URL: None}):
+        assert alert_about(ended("failed")).run_url is None
     run_id = "11111111-2222-3333-4444-555555555555"
     with temporary_settings({PREFECT_UI_URL: UI}):
         assert alert_about(ended("failed", run_id=run_id)).run_url == f"{UI}/runs/flow-run/{run_id}"
