@@ -16,7 +16,6 @@ from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
 
 from blocks.environment import DATA, REPOSITORY
 from blocks.failures import DataFailure, PermanentFailure
-from tasks.command_line import silence_teardown
 
 PROJECT = REPOSITORY / "dbt"
 SOURCE_FOLDERS = ("models", "macros", "snapshots", "tests")
@@ -56,7 +55,6 @@ def build_marts(warehouse: Path, ds: str, full_refresh: bool = False) -> dict[st
         target_path=DATA / "dbt_target",
         log_level=EventLevel.WARN,
     )
-    silence_teardown()
     with _environment(DUCKDB_PATH=str(warehouse), DBT_LOG_PATH=str(DATA / "dbt_logs")):
         try:
             outcome = ModelsAsTasks(settings=settings, raise_on_failure=False).invoke(command)

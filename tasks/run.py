@@ -11,6 +11,7 @@ from prefect.logging import get_logger
 from pydantic import BaseModel
 
 from spark_jobs.silver import Checked, Published
+from tasks.command_line import silence_teardown
 from tasks.extract import Extracted
 from tasks.ledger import append_records, copy_to_warehouse
 from tasks.quality import QualityResult
@@ -69,6 +70,7 @@ def recorded_run(flow: str, ds: dt.date, tell: Callable[[Run], object]) -> Itera
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         raise RuntimeError("recorded_run belongs inside a flow")
+    silence_teardown()
     run = Run(run_id=str(context.flow_run.id), flow=flow, ds=ds, started_at=dt.datetime.now(dt.UTC))
     begun = time.monotonic()
     _record(run)
@@ -128,5 +130,5 @@ def _try_to_tell(run: Run, tell: Callable[[Run], object]) -> None:
         tell(run)
     except Exception as error:
         get_logger("ledger").warning(
-            "run %s has %s, but nobody could be told: %s", run.run_id, run.status, error
+            "run %s has %s; telling people of it did not come to its end: %s", run.run_id, run.status, error
         )
