@@ -13,7 +13,7 @@ from tasks.ledger import previous_status
 from tasks.run import Run
 
 Kind = Literal["run-completed", "run-with-warnings", "run-failed", "run-failed-twice"]
-"""What happened. Each but the first, which asks nothing of anybody, has a heading in the runbook."""
+"""What happened. Each has a heading in the runbook."""
 
 
 class Alert(BaseModel):
