@@ -14,7 +14,7 @@ from prefect.exceptions import ObjectNotFound
 
 from blocks.failures import PermanentFailure, TransientFailure
 
-BLOCK_TYPES = ("shop-database", "lake-storage", "spark-endpoint", "alert-channels")
+BLOCK_TYPES = ("shop-database", "lake-storage", "spark-endpoint", "kafka-cluster", "alert-channels")
 PRODUCTION = "production"
 
 

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from blocks.alert_channels import PAGERDUTY_URL, ROUTES, Channel, Severity
 from blocks.environment import DATA, REPOSITORY, Environment, PlatformName
+from blocks.kafka_cluster import Mechanism, Protocol
 from blocks.saved import saved_values
 
 
@@ -27,6 +28,13 @@ class EnvironmentSettings(Environment):
     clickstream_uri: str = (DATA / "clickstream").as_uri()
     lake_uri: str = (DATA / "lake").as_uri()
     spark_remote: str = ""
+    kafka_bootstrap_servers: str = ""
+    inventory_topic: str = "inventory"
+    kafka_security_protocol: Protocol = "PLAINTEXT"
+    kafka_sasl_mechanism: Mechanism = "SCRAM-SHA-512"
+    kafka_username: str = ""
+    kafka_password: SecretStr = SecretStr("")
+    kafka_ca_file: str = ""
     warehouse: Literal["duckdb"] = "duckdb"
     duckdb_path: Path = DATA / "warehouse.duckdb"
     extract_overlap: dt.timedelta = dt.timedelta(hours=1)

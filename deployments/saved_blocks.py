@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from pydantic_core import to_jsonable_python
 
 from blocks.alert_channels import AlertChannels
+from blocks.kafka_cluster import KafkaCluster
 from blocks.lake_storage import LakeStorage
 from blocks.settings import EnvironmentSettings
 from blocks.shop_database import ShopDatabase
@@ -19,7 +20,7 @@ from blocks.spark_endpoint import SparkEndpoint
 from deployments.change import Change, differing
 from tasks.channel_slack import COLORS
 
-PlatformBlock = ShopDatabase | LakeStorage | SparkEndpoint | AlertChannels
+PlatformBlock = ShopDatabase | LakeStorage | SparkEndpoint | KafkaCluster | AlertChannels
 # The server's own alerts: one block per colour, since a block's payload is fixed but for subject and body.
 SERVER_SEVERITIES = ("warning", "error", "critical")
 
@@ -46,6 +47,10 @@ def platform_blocks(settings: EnvironmentSettings) -> dict[str, PlatformBlock]:
     if settings.shop_dsn.get_secret_value():
         blocks["shop-database"] = ShopDatabase(
             shop_dsn=settings.shop_dsn, shop_timezone=settings.shop_timezone.key
+        )
+    if settings.kafka_bootstrap_servers:
+        blocks["kafka-cluster"] = KafkaCluster(
+            **{name: getattr(settings, name) for name in KafkaCluster.model_fields}
         )
     return blocks
 

@@ -17,6 +17,8 @@ from uuid import uuid4
 
 import psycopg2
 import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import NewTopic
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 from psycopg2 import sql
@@ -24,12 +26,31 @@ from receivers import Mailbox, Webhook, open_mailbox, open_webhook
 
 from blocks.environment import PlatformName
 from blocks.settings import EnvironmentSettings, Settings
+from demo.kafka import KafkaUnavailable
+from demo.kafka import remove as remove_kafka
+from demo.kafka import start as start_kafka
 from demo.postgres import start, stop
 from expectations.contracts import SOURCE_TABLES
 from spark_jobs.lake import Lake
 from tasks.command_line import silence_teardown
 
 silence_teardown()
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A Kafka broker of the test session."""
+
+    address: str
+    directory: Path
+
+    def make_topic(self, partitions: int = 3, **settings: str) -> str:
+        """Create a topic of a new name; returns the name."""
+        name = f"inventory-{uuid4().hex[:8]}"
+        admin = KafkaAdminClient(bootstrap_servers=self.address)
+        admin.create_topics([NewTopic(name, partitions, 1, topic_configs=settings)])
+        admin.close()
+        return name
 
 
 @dataclass(frozen=True)
@@ -66,6 +87,20 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("postgres")
     yield start(directory)
     stop(directory)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A real Kafka broker that lives as long as the test session."""
+    directory = tmp_path_factory.mktemp("kafka")
+    try:
+        address = start_kafka(directory)
+    except KafkaUnavailable as failure:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(failure))
+    yield Broker(address, directory)
+    remove_kafka(directory)
 
 
 @pytest.fixture(scope="session")

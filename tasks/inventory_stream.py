@@ -1,0 +1,237 @@
+"""Inventory events from Kafka to bronze, each exactly once, whatever dies.
+
+A batch of events and the offsets that follow it are one Delta commit (application transactions, one per
+partition). Where to read on is what the lake says, never what Kafka's group says; the group's offsets are
+written afterwards, for lag monitors. Two consumers that take the same events, as after a rebalance that one
+of them has not noticed, are told apart by Delta: a commit fails if another has moved one of its partitions.
+"""
+
+import datetime as dt
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+from kafka.errors import KafkaError, OffsetOutOfRangeError
+from kafka.structs import OffsetAndMetadata
+
+from blocks.failures import DataFailure, PermanentFailure, TransientFailure
+from blocks.kafka_cluster import client_options, kafka_errors, missing_topic
+from blocks.settings import Settings
+from spark_jobs.lake import Lake
+
+TABLE = "bronze.inventory"
+# Grain: one row per Kafka message, well-formed or not.
+SCHEMA = pa.schema(
+    [
+        ("topic", pa.string()),
+        ("partition", pa.int32()),
+        ("offset", pa.int64()),
+        ("key", pa.string()),
+        ("raw", pa.string()),
+        ("sent_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+GROUP = "ecommerce-pipeline-inventory"
+BATCH_EVENTS = 20_000
+# How long a batch waits for more events after its first: so many commits a second at most.
+LINGER_SECONDS = 1.0
+# A consumer that dies holds its partitions for so long.
+SESSION_TIMEOUT_MS = 10_000
+POLL_MS = 200
+# A drain that sees neither an event nor another consumer's commit for so long will see none.
+IDLE_SECONDS = 60
+
+
+class Intake(ConsumerRebalanceListener):
+    """A consumer of the topic whose position is the lake's. Several share the partitions among them."""
+
+    def __init__(self, settings: Settings, is_loss_accepted: bool = False) -> None:
+        """Join the group. `is_loss_accepted`: go on where Kafka begins if events in between are gone."""
+        if not settings.kafka_bootstrap_servers:
+            raise PermanentFailure(
+                "KAFKA_BOOTSTRAP_SERVERS is not set: point it at the brokers that carry inventory events"
+            )
+        self.servers, self.topic = settings.kafka_bootstrap_servers, settings.inventory_topic
+        self.is_loss_accepted = is_loss_accepted
+        self.table = _bronze(Lake(settings.lake_uri))
+        self._records: list[ConsumerRecord] = []
+        with kafka_errors(self.servers):
+            self._consumer = KafkaConsumer(
+                **client_options(settings),
+                group_id=GROUP,
+                enable_auto_commit=False,
+                # Without a position from the lake there is none.
+                auto_offset_reset="none",
+                max_poll_records=BATCH_EVENTS,
+                session_timeout_ms=SESSION_TIMEOUT_MS,
+                heartbeat_interval_ms=SESSION_TIMEOUT_MS // 3,
+                metadata_max_age_ms=30_000,
+            )
+            partitions = self._consumer.partitions_for_topic(self.topic)
+            if not partitions:
+                self._consumer.close()
+                raise missing_topic(self.topic, self.servers)
+            self._consumer.subscribe([self.topic], listener=self)
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close(autocommit=False)
+
+    def ends(self) -> dict[TopicPartition, int]:
+        """The offset after the last event of every partition, as of now."""
+        with kafka_errors(self.servers):
+            partitions = self._consumer.partitions_for_topic(self.topic) or set()
+            return self._consumer.end_offsets([TopicPartition(self.topic, number) for number in partitions])
+
+    def is_at(self, ends: dict[TopicPartition, int]) -> bool:
+        """Whether the lake holds everything before `ends`, whichever consumer brought it there."""
+        self.table.update_incremental()
+        return all(end == 0 or (self._progress(partition) or 0) >= end for partition, end in ends.items())
+
+    def take(self) -> int:
+        """Bring one batch into bronze; returns its events, 0 if there were none or another consumer has them.
+
+        Raises DataFailure if events that the lake has not seen no longer exist, TransientFailure if Kafka
+        does not answer.
+        """
+        with kafka_errors(self.servers):
+            records = self._poll()
+            if not records or not self._commit(records):
+                return 0
+            return len(records)
+
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Read every partition on from where the lake is; what was polled before may be another's by now."""
+        self._seek({*assigned, *self._consumer.assignment()})
+
+    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """Nothing is lost: what is not committed, the next owner reads again."""
+        self._records.clear()
+
+    def _poll(self) -> list[ConsumerRecord]:
+        self._records = []
+        deadline = time.monotonic() + LINGER_SECONDS
+        while len(self._records) < BATCH_EVENTS and time.monotonic() < deadline:
+            try:
+                polled = self._consumer.poll(POLL_MS, max_records=BATCH_EVENTS - len(self._records))
+            except OffsetOutOfRangeError as error:
+                for partition, held in error.args[0].items():
+                    self._consumer.seek(partition, self._lost(partition, held))
+                continue
+            for records in polled.values():
+                self._records.extend(records)
+        return self._records
+
+    def _commit(self, records: list[ConsumerRecord]) -> bool:
+        nexts: dict[TopicPartition, int] = {}
+        for record in records:
+            nexts[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        marks = [Transaction(_mark(partition), offset) for partition, offset in nexts.items()]
+        try:
+            write_deltalake(
+                self.table,
+                pa.Table.from_pylist([_row(record) for record in records], schema=SCHEMA),
+                mode="append",
+                commit_properties=CommitProperties(app_transactions=marks),
+            )
+        except CommitFailedError:
+            # Another consumer has brought in some of these events: read on from where the lake is now.
+            self._seek(self._consumer.assignment())
+            return False
+        # For lag monitors only.
+        with suppress(KafkaError):
+            self._consumer.commit({each: OffsetAndMetadata(at, "", -1) for each, at in nexts.items()})
+        return True
+
+    def _seek(self, partitions: Collection[TopicPartition]) -> None:
+        # Kafka's client calls this in the thread that reads from the network: nothing here may wait for it.
+        self._records.clear()
+        self.table.update_incremental()
+        for partition in partitions:
+            held = self._progress(partition)
+            if held is None:
+                self._consumer.seek_to_beginning(partition)
+            else:
+                self._consumer.seek(partition, held)
+
+    def _lost(self, partition: TopicPartition, held: int) -> int:
+        """Where to go on though events are gone, or the topic was made anew. Raises DataFailure."""
+        begin = self._consumer.beginning_offsets([partition])[partition]
+        end = self._consumer.end_offsets([partition])[partition]
+        if self.is_loss_accepted:
+            return begin
+        where = f"{partition.topic}-{partition.partition}"
+        what = (
+            f"offsets {held} to {begin - 1} are gone"
+            if held < begin
+            else f"it ends at {end}, though the lake holds everything before {held}: the topic was made anew"
+        )
+        raise DataFailure(
+            f"Kafka no longer has events of {where} that the lake has not seen: {what}. Restore them, or "
+            "accept the loss with `python -m flows.inventory --accept-loss`"
+        )
+
+    def _progress(self, partition: TopicPartition) -> int | None:
+        return self.table.transaction_version(_mark(partition))
+
+
+def drain(intake: Intake) -> int:
+    """Bring in everything that Kafka holds now; returns the events that this consumer brought.
+
+    Raises TransientFailure if nothing moves for IDLE_SECONDS though the end is not reached.
+    """
+    ends, taken = intake.ends(), 0
+    idle_until = time.monotonic() + IDLE_SECONDS
+    while not intake.is_at(ends):
+        version = intake.table.version()
+        count = intake.take()
+        taken += count
+        if count or intake.table.version() != version:
+            idle_until = time.monotonic() + IDLE_SECONDS
+        elif time.monotonic() > idle_until:
+            raise TransientFailure(f"no inventory events came from Kafka for {IDLE_SECONDS} s; try again")
+    return taken
+
+
+def follow(intake: Intake, is_stopped: Callable[[], bool]) -> int:
+    """Bring in events as they come, until `is_stopped` between two batches; returns the events."""
+    taken = 0
+    while not is_stopped():
+        taken += intake.take()
+    return taken
+
+
+def _bronze(lake: Lake) -> DeltaTable:
+    """The table, made at first use; of several that make it at once, one does."""
+    table = lake.table(TABLE)
+    if table is None:
+        with suppress(DeltaError):
+            DeltaTable.create(lake.uri(TABLE), SCHEMA, mode="error")
+        table = DeltaTable(lake.uri(TABLE))
+    return table
+
+
+def _mark(partition: TopicPartition) -> str:
+    """The Delta application transaction that holds a partition's next offset."""
+    return f"kafka/{partition.topic}/{partition.partition}"
+
+
+def _row(record: ConsumerRecord) -> dict[str, object]:
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "key": _text(record.key),
+        "raw": _text(record.value),
+        "sent_at": dt.datetime.fromtimestamp(record.timestamp / 1000, dt.UTC),
+    }
+
+
+def _text(value: bytes | None) -> str | None:
+    """UTF-8; bytes that are none stay readable as escapes, so that nothing is lost."""
+    return None if value is None else value.decode("utf-8", "backslashreplace")

@@ -1,0 +1,246 @@
+"""Inventory events from a real Kafka to bronze: all of them, once, and losses told."""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import NewPartitions
+from kafka.structs import OffsetAndMetadata
+
+from blocks.failures import DataFailure, PermanentFailure, TransientFailure
+from blocks.kafka_cluster import KafkaCluster
+from blocks.settings import Settings
+from tasks import inventory_stream
+from tasks.inventory_stream import GROUP, TABLE, Intake, drain, follow
+from tests.conftest import Broker, Platform
+
+
+@pytest.fixture
+def topic(kafka: Broker, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A topic of three partitions that `Settings()` names."""
+    name = kafka.make_topic()
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka.address)
+    monkeypatch.setenv("INVENTORY_TOPIC", name)
+    return name
+
+
+def produce(kafka: Broker, topic: str, numbers: range, **options: Any) -> None:
+    """Send events numbered `numbers`, keyed by number modulo 50."""
+    producer = KafkaProducer(bootstrap_servers=kafka.address, linger_ms=20)
+    for number in numbers:
+        value = json.dumps({"event_id": number}).encode()
+        producer.send(topic, value, key=str(number % 50).encode(), **options)
+    producer.flush()
+    producer.close()
+
+
+@contextmanager
+def joined(**options: Any) -> Iterator[Intake]:
+    intake = Intake(Settings(), **options)
+    try:
+        yield intake
+    finally:
+        intake.close()
+
+
+def drained(**options: Any) -> int:
+    with joined(**options) as intake:
+        return drain(intake)
+
+
+def bronze(platform: Platform) -> list[dict[str, Any]]:
+    table = platform.lake.table(TABLE)
+    return table.to_pyarrow_table().to_pylist() if table else []
+
+
+def numbers(platform: Platform) -> Counter[int]:
+    return Counter(json.loads(row["raw"])["event_id"] for row in bronze(platform))
+
+
+def once(count: int) -> Counter[int]:
+    return Counter(range(count))
+
+
+def test_a_drain_brings_every_event_once_with_its_coordinates(
+    kafka: Broker, topic: str, platform: Platform
+) -> None:
+    produce(kafka, topic, range(1000))
+    assert drained() == 1000
+    assert numbers(platform) == once(1000)
+    rows = bronze(platform)
+    assert len({(row["topic"], row["partition"], row["offset"]) for row in rows}) == 1000
+    assert {row["topic"] for row in rows} == {topic}
+    assert {row["key"] for row in rows} == {str(number) for number in range(50)}
+    assert drained() == 0
+    assert numbers(platform) == once(1000)
+
+
+def test_an_empty_topic_is_drained_at_once(topic: str, platform: Platform) -> None:
+    assert drained() == 0
+    assert bronze(platform) == []
+
+
+def test_a_drain_stops_at_the_end_that_it_saw(kafka: Broker, topic: str, platform: Platform) -> None:
+    produce(kafka, topic, range(10))
+    with joined() as intake:
+        ends = intake.ends()
+        produce(kafka, topic, range(10, 20))
+        assert sum(ends.values()) == 10
+        assert drain(intake) == 20
+
+
+def test_the_position_is_the_lakes_and_not_the_groups(kafka: Broker, topic: str, platform: Platform) -> None:
+    produce(kafka, topic, range(100))
+    assert drained() == 100
+    consumer = KafkaConsumer(bootstrap_servers=kafka.address, group_id=GROUP)
+    committed = {number: consumer.committed(TopicPartition(topic, number)) for number in range(3)}
+    ends = consumer.end_offsets([TopicPartition(topic, number) for number in range(3)])
+    consumer.close()
+    assert committed == {partition.partition: end for partition, end in ends.items()}
+
+    produce(kafka, topic, range(100, 110))
+    consumer = KafkaConsumer(bootstrap_servers=kafka.address, group_id=GROUP)
+    consumer.commit({partition: OffsetAndMetadata(end + 3, "", -1) for partition, end in ends.items()})
+    consumer.close()
+    assert drained() == 10
+    assert numbers(platform) == once(110)
+
+
+def test_what_is_no_text_or_nothing_at_all_is_kept(kafka: Broker, topic: str, platform: Platform) -> None:
+    producer = KafkaProducer(bootstrap_servers=kafka.address)
+    for value in (b"\xff\xfe", b"", None, "{\u00e9}".encode()):
+        producer.send(topic, value, key=b"\xff", partition=0)
+    producer.flush()
+    producer.close()
+    assert drained() == 4
+    rows = sorted(bronze(platform), key=lambda row: row["offset"])
+    assert [(row["key"], row["raw"]) for row in rows] == [
+        ("\\xff", "\\xff\\xfe"),
+        ("\\xff", ""),
+        ("\\xff", None),
+        ("\\xff", "{é}"),
+    ]
+
+
+def test_a_batch_that_another_consumer_has_brought_in_is_not_brought_twice(
+    kafka: Broker, topic: str, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slow consumer has polled its batch when, unnoticed, another takes over and commits the same events."""
+    produce(kafka, topic, range(300))
+    with joined() as slow:
+        records = slow._poll()
+        while len(records) < 300:
+            records = [*records, *slow._poll()]
+        rival = Intake.__new__(Intake)
+        rival.__dict__.update(slow.__dict__, table=platform.lake.table(TABLE))
+        assert rival._commit(records)
+        assert not slow._commit(records)
+        assert numbers(platform) == once(300)
+        produce(kafka, topic, range(300, 400))
+        assert drain(slow) == 100
+    assert numbers(platform) == once(400)
+
+
+def test_consumers_share_the_partitions_and_a_new_partition_is_found(
+    kafka: Broker, topic: str, platform: Platform
+) -> None:
+    done, taken = threading.Event(), []
+
+    def work() -> None:
+        with joined() as intake:
+            taken.append(follow(intake, done.is_set))
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    produce(kafka, topic, range(2000))
+    admin = KafkaAdminClient(bootstrap_servers=kafka.address)
+    admin.create_partitions({topic: NewPartitions(4)})
+    admin.close()
+    produce(kafka, topic, range(2000, 2100), partition=3)
+    with joined() as third:
+        drain(third)
+    done.set()
+    for worker in workers:
+        worker.join(60)
+    assert numbers(platform) == once(2100)
+    assert len(taken) == 2
+
+
+def lose_head(kafka: Broker, topic: str, before: int) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=kafka.address)
+    admin.delete_records({TopicPartition(topic, 0): before})
+    admin.close()
+
+
+def test_events_that_are_gone_before_they_were_read_are_told_with_their_range(
+    kafka: Broker, topic: str, platform: Platform
+) -> None:
+    produce(kafka, topic, range(10), partition=0)
+    assert drained() == 10
+    produce(kafka, topic, range(10, 30), partition=0)
+    lose_head(kafka, topic, 15)
+    with pytest.raises(DataFailure, match=f"{topic}-0.*offsets 10 to 14 are gone.*--accept-loss"):
+        drained()
+    assert numbers(platform) == once(10)
+
+    assert drained(is_loss_accepted=True) == 15
+    assert sorted(numbers(platform)) == [*range(10), *range(15, 30)]
+    assert drained() == 0
+
+
+def test_what_was_gone_before_the_first_run_is_no_loss_of_ours(
+    kafka: Broker, topic: str, platform: Platform
+) -> None:
+    produce(kafka, topic, range(10), partition=0)
+    lose_head(kafka, topic, 4)
+    assert drained() == 6
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "failure", "words"),
+    [
+        ("KAFKA_BOOTSTRAP_SERVERS", "", PermanentFailure, "KAFKA_BOOTSTRAP_SERVERS is not set"),
+        (
+            "KAFKA_BOOTSTRAP_SERVERS",
+            "127.0.0.1:1",
+            TransientFailure,
+            "no Kafka broker answers at 127.0.0.1:1",
+        ),
+        ("INVENTORY_TOPIC", "no-such-topic", PermanentFailure, "has no topic 'no-such-topic'"),
+    ],
+)
+def test_a_kafka_that_is_not_there_is_named(
+    topic: str,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+    failure: type[Exception],
+    words: str,
+) -> None:
+    monkeypatch.setattr("blocks.kafka_cluster.BOOTSTRAP_TIMEOUT_MS", 2000)
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(failure, match=words):
+        Intake(Settings())
+
+
+def test_a_drain_that_sees_nothing_gives_up(
+    kafka: Broker, topic: str, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another member of the group, dead or stuck, holds the partitions."""
+    produce(kafka, topic, range(10))
+    monkeypatch.setattr(inventory_stream, "IDLE_SECONDS", 1)
+    monkeypatch.setattr(Intake, "take", lambda self: 0)
+    with pytest.raises(TransientFailure, match="for 1 s"):
+        drained()
+
+
+def test_the_blocks_check_finds_the_topic_or_says_that_it_is_missing(kafka: Broker, topic: str) -> None:
+    KafkaCluster(kafka_bootstrap_servers=kafka.address, inventory_topic=topic).check()
+    with pytest.raises(PermanentFailure, match="no topic 'gone'"):
+        KafkaCluster(kafka_bootstrap_servers=kafka.address, inventory_topic="gone").check()
