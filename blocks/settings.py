@@ -16,8 +16,10 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from blocks.alert_channels import PAGERDUTY_URL, ROUTES, Channel, Severity
 from blocks.environment import DATA, REPOSITORY, Environment, PlatformName
-from blocks.kafka_cluster import Mechanism, Protocol
 from blocks.saved import saved_values
+
+Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 
 class EnvironmentSettings(Environment):

@@ -45,8 +45,15 @@ class Site:
 
     def run(self, *command: str, check: bool = True, **environment: str) -> str:
         """Run a command as a person would; returns what it printed."""
+        return self._run("-m", *command, check=check, **environment)
+
+    def run_code(self, code: str) -> None:
+        """Run Python code where the site's environment holds."""
+        self._run("-c", code, check=True)
+
+    def _run(self, *arguments: str, check: bool, **environment: str) -> str:
         done = subprocess.run(
-            [PYTHON, "-m", *command],
+            [PYTHON, *arguments],
             cwd=REPOSITORY,
             env={**self.environment, **environment},
             capture_output=True,
