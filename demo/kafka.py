@@ -26,6 +26,7 @@ from demo.cluster import locked
 POM = Path(__file__).with_name("kafka.pom.xml")
 JARS = DATA / "kafka-jars"
 HEAP = "-Xmx512m"
+MAVEN = ["mvn", "-q", "-B", "dependency:copy-dependencies"]
 FETCH_SECONDS = 300
 START_SECONDS = 60
 STOP_SECONDS = 30
@@ -104,17 +105,7 @@ def fetch_jars() -> None:
     JARS.parent.mkdir(parents=True, exist_ok=True)
     draft = JARS.with_name(".kafka-jars.draft")
     shutil.rmtree(draft, ignore_errors=True)
-    goal = ["dependency:copy-dependencies", f"-DoutputDirectory={draft}"]
-    fetched = subprocess.run(
-        ["mvn", "-q", "-B", "-f", str(POM), *goal],  # noqa: S607 whichever Maven is on the PATH
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=FETCH_SECONDS,
-        check=False,
-    )
-    if fetched.returncode:
-        raise KafkaUnavailable(f"Maven cannot fetch Kafka: {fetched.stdout.strip()[-500:]}")
+    _run(JARS.parent, FETCH_SECONDS, *MAVEN, "-f", str(POM), f"-DoutputDirectory={draft}")
     draft.rename(JARS)
 
 
@@ -123,31 +114,25 @@ def _create(directory: Path) -> None:
     text = PROPERTIES.format(port=port, controller=controller, directory=directory)
     (directory / "server.properties").write_text(text, encoding="utf-8")
     shutil.rmtree(directory / "log", ignore_errors=True)
-    cluster = _run(directory, "kafka.tools.StorageTool", "random-uuid").strip().splitlines()[-1]
-    _run(
-        directory,
-        "kafka.tools.StorageTool",
-        "format",
-        "--standalone",
-        "-t",
-        cluster,
-        "-c",
-        "server.properties",
-    )
+    storage = [*_java(), "kafka.tools.StorageTool"]
+    cluster = _run(directory, START_SECONDS, *storage, "random-uuid").strip().splitlines()[-1]
+    options = ["-t", cluster, "-c", "server.properties"]
+    _run(directory, START_SECONDS, *storage, "format", "--standalone", *options)
 
 
-def _run(directory: Path, *arguments: str) -> str:
+def _run(directory: Path, seconds: float, *command: str) -> str:
     done = subprocess.run(
-        [*_java(), *arguments],
+        command,
         cwd=directory,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=START_SECONDS,
+        timeout=seconds,
         check=False,
     )
     if done.returncode:
-        raise KafkaUnavailable(f"{arguments[0]} failed: {(done.stderr or done.stdout).strip()[-500:]}")
+        said = (done.stderr.strip() or done.stdout.strip())[:500]
+        raise KafkaUnavailable(f"{' '.join(command[:4])} … failed: {said}")
     return done.stdout
 
 
