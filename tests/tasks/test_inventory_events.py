@@ -1,0 +1,171 @@
+"""Messages from bronze to silver: which are events, which are rejected and why, and none counted twice."""
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from spark_jobs.lake import Lake
+from tasks.inventory_events import BRONZE, QUARANTINE, RULES, SILVER, Settled, settle
+from tasks.inventory_stream import SCHEMA
+
+NOON = dt.datetime(2024, 3, 4, 12, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """A lake that knows products 1 and 2."""
+    made = Lake(tmp_path.as_uri())
+    write_deltalake(made.uri("silver.products"), pa.table({"product_id": pa.array([1, 2], pa.int64())}))
+    return made
+
+
+def event(event_id: str | None = "e1", **values: Any) -> str:
+    return json.dumps(
+        {
+            "event_id": event_id,
+            "product_id": 1,
+            "warehouse_id": "north",
+            "quantity_change": -2,
+            "on_hand": 8,
+            "event_time": NOON.isoformat(),
+        }
+        | values
+    )
+
+
+def arrive(lake: Lake, *raws: str | None, first_offset: int = 0, partition: int = 0) -> None:
+    """Messages of the topic, as the intake writes them."""
+    rows = [
+        {
+            "topic": "inventory",
+            "partition": partition,
+            "offset": first_offset + number,
+            "key": "k",
+            "raw": raw,
+            "sent_at": NOON + dt.timedelta(seconds=first_offset + number),
+        }
+        for number, raw in enumerate(raws)
+    ]
+    write_deltalake(lake.uri(BRONZE), pa.Table.from_pylist(rows, schema=SCHEMA), mode="append")
+
+
+def rows(lake: Lake, name: str, *columns: str) -> list[tuple]:
+    table = lake.table(name)
+    assert table
+    return sorted(tuple(row[column] for column in columns) for row in table.to_pyarrow_table().to_pylist())
+
+
+def test_an_event_comes_through_with_its_types(lake: Lake) -> None:
+    arrive(lake, event(event_time="2024-03-04T13:00:00.5+01:00"))
+    assert settle(lake) == Settled(rows_in=1, rows_out=1)
+    columns = ("event_id", "product_id", "warehouse_id", "quantity_change", "on_hand", "event_at", "offset")
+    assert rows(lake, SILVER, *columns) == [
+        ("e1", 1, "north", -2, 8, NOON + dt.timedelta(milliseconds=500), 0)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (None, "line_is_event"),
+        ("", "line_is_event"),
+        ("{", "line_is_event"),
+        ("[1]", "line_is_event"),
+        ('"text"', "line_is_event"),
+        ("\\xff\\xfe", "line_is_event"),
+        (event(None), "event_id_not_null"),
+        (event(" "), "event_id_not_null"),
+        ("{}", "event_id_not_null"),
+        (event(product_id="1"), "product_id_is_integer"),
+        (event(product_id=1.5), "product_id_is_integer"),
+        (event(product_id=10**20), "product_id_is_integer"),
+        (event(warehouse_id=None), "warehouse_id_not_null"),
+        (event(quantity_change="many"), "quantity_change_is_integer"),
+        (event(on_hand=-1), "on_hand_not_negative"),
+        (event(on_hand=None), "on_hand_not_negative"),
+        (event(event_time="yesterday"), "event_time_readable"),
+        (event(event_time="2024-02-30T00:00:00Z"), "event_time_readable"),
+        (event(event_time="12:00"), "event_time_readable"),
+        (event(event_time=(NOON + dt.timedelta(minutes=6)).isoformat()), "event_time_not_in_future"),
+        (event(product_id=3), "product_known"),
+    ],
+)
+def test_a_message_that_is_no_event_is_quarantined_with_its_coordinates_and_the_good_one_beside_it_is_not_lost(
+    lake: Lake, raw: str | None, reason: str
+) -> None:
+    arrive(lake, event("good"), raw, first_offset=40, partition=2)
+    assert settle(lake) == Settled(rows_in=2, rows_out=1, quarantined=1)
+    assert rows(lake, SILVER, "event_id") == [("good",)]
+    assert rows(lake, QUARANTINE, "reason", "origin", "raw") == [(reason, "inventory/2/41", raw)]
+
+
+def test_every_rule_has_a_message_that_breaks_it() -> None:
+    [marker] = [
+        mark
+        for mark in test_a_message_that_is_no_event_is_quarantined_with_its_coordinates_and_the_good_one_beside_it_is_not_lost.pytestmark  # type: ignore[attr-defined]
+        if mark.name == "parametrize"
+    ]
+    assert {reason for _, reason in marker.args[1]} == set(RULES)
+
+
+def test_a_producers_clock_may_be_a_little_ahead(lake: Lake) -> None:
+    arrive(lake, event(event_time=(NOON + dt.timedelta(minutes=4)).isoformat()))
+    assert settle(lake).quarantined == 0
+
+
+def test_of_messages_with_one_event_id_the_first_counts_in_one_batch_and_in_two(lake: Lake) -> None:
+    arrive(lake, event("e1", on_hand=8), event("e1", on_hand=9), event("e2", on_hand=7))
+    assert settle(lake) == Settled(rows_in=3, rows_out=2, duplicates=1)
+    arrive(lake, event("e1", on_hand=10), event("e3", on_hand=6), first_offset=3)
+    assert settle(lake) == Settled(rows_in=2, rows_out=1, duplicates=1)
+    assert rows(lake, SILVER, "event_id", "on_hand") == [("e1", 8), ("e2", 7), ("e3", 6)]
+
+
+def test_settling_again_changes_nothing_and_without_messages_there_is_nothing_to_settle(lake: Lake) -> None:
+    assert settle(lake) == Settled()
+    arrive(lake, event(), "junk")
+    settle(lake)
+    before = (rows(lake, SILVER, "event_id"), rows(lake, QUARANTINE, "origin"))
+    assert settle(lake) == Settled()
+    assert (rows(lake, SILVER, "event_id"), rows(lake, QUARANTINE, "origin")) == before
+
+
+def test_a_crash_between_quarantine_and_silver_is_made_good(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(lake, event(), "junk")
+    real = write_deltalake
+
+    def crash(table: Any, *arguments: Any, **named: Any) -> None:
+        if "commit_properties" in named:
+            raise KeyboardInterrupt
+        real(table, *arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tasks.inventory_events.write_deltalake", crash)
+        with pytest.raises(KeyboardInterrupt):
+            settle(lake)
+    assert rows(lake, QUARANTINE, "origin") == [("inventory/0/1",)]
+    assert settle(lake) == Settled(rows_in=2, rows_out=1, quarantined=1)
+    assert rows(lake, QUARANTINE, "origin") == [("inventory/0/1",)]
+
+
+def test_of_two_that_settle_at_once_one_does(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrive(lake, event("e1"), event("e2"))
+    real, outcomes = write_deltalake, []
+
+    def overtaken(table: Any, *arguments: Any, **named: Any) -> None:
+        if "commit_properties" in named and not outcomes:
+            outcomes.append(None)
+            outcomes.append(settle(lake))
+        real(table, *arguments, **named)
+
+    monkeypatch.setattr("tasks.inventory_events.write_deltalake", overtaken)
+    outcomes.append(settle(lake))
+    assert outcomes == [None, Settled(rows_in=2, rows_out=2), Settled()]
+    assert rows(lake, SILVER, "event_id") == [("e1",), ("e2",)]
