@@ -26,7 +26,7 @@ Labels = dict[str, str | list[str]]
 WEBHOOK = "custom-webhook"
 DAILY = "daily-ecommerce-pipeline"
 # How long a run may take to say that it has told of its own failure.
-TOLD_WITHIN = dt.timedelta(seconds=30)
+TOLD_WITHIN = dt.timedelta(minutes=1)
 HEARTBEATS_MISSED = 3
 # Stands for a block in a dry run, before there is one.
 NOT_SAVED_YET = UUID(int=0)

@@ -10,7 +10,7 @@ from typing import Any
 
 from prefect import Flow, get_client, task
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.events import emit_event
+from prefect.events import Event, emit_event
 from prefect.logging import get_logger
 
 from blocks.alert_channels import ROUTES
@@ -70,9 +70,20 @@ def confirm_told(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
         return
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment(flow_run.deployment_id)
+    run = {"prefect.resource.id": f"prefect.flow-run.{flow_run.id}"}
+    # The server gives the event of a state the state's id. Said to follow it, ours is not weighed before it.
+    ended = Event.model_validate(
+        {
+            "id": state.id,
+            "occurred": state.timestamp,
+            "event": f"prefect.flow-run.{state.name}",
+            "resource": run,
+        }
+    )
     emit_event(
         DELIVERED_EVENT,
-        resource={"prefect.resource.id": f"prefect.flow-run.{flow_run.id}"},
+        follows=ended,
+        resource=run,
         related=[
             {
                 "prefect.resource.id": f"prefect.deployment.{deployment.id}",

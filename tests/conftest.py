@@ -130,10 +130,7 @@ def database(postgres: str) -> Iterator[str]:
 def empty_database(postgres: str) -> Iterator[str]:
     """A new database with the shop's tables in a PostgreSQL, dropped at the end; gives its DSN."""
     name = f"test_{uuid4().hex}"
-    admin = psycopg2.connect(postgres)
-    admin.autocommit = True
-    with admin.cursor() as cursor:
-        cursor.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    _administer(postgres, sql.SQL("create database {}").format(sql.Identifier(name)))
     dsn = postgres.rsplit("/", 1)[0] + f"/{name}"
     with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
         for table in SOURCE_TABLES.values():
@@ -142,8 +139,14 @@ def empty_database(postgres: str) -> Iterator[str]:
             cursor.execute(f"create index on {table.name} (updated_at)")
     connection.close()
     yield dsn
+    _administer(postgres, sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+def _administer(postgres: str, statement: sql.Composed) -> None:
+    admin = psycopg2.connect(postgres)
+    admin.autocommit = True
     with admin.cursor() as cursor:
-        cursor.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+        cursor.execute(statement)
     admin.close()
 
 

@@ -63,7 +63,7 @@ def test_silence_is_three_heartbeats_and_waits_are_as_configured(
         name: rule.trigger.within for name, rule in rules.items() if rule.trigger.posture is Posture.Proactive
     }
     assert within == {
-        "run-died": dt.timedelta(seconds=30),
+        "run-died": dt.timedelta(minutes=1),
         "run-late": dt.timedelta(minutes=10),
         "run-stuck": dt.timedelta(hours=3),
         "run-waiting": dt.timedelta(hours=1),
