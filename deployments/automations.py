@@ -17,14 +17,13 @@ from prefect.events.schemas.automations import Automation, AutomationCore, Event
 from blocks.settings import EnvironmentSettings
 from deployments.change import Change
 from deployments.saved_blocks import read_document, server_blocks, server_document
-from deployments.settings import HEARTBEAT_SECONDS, DeploymentSettings
+from deployments.settings import DAILY, HEARTBEAT_SECONDS, DeploymentSettings
 from tasks.deliver import DELIVERED_EVENT
 from tasks.quality_trend import LOW_QUALITY_EVENT, quality_resource
 
 Labels = dict[str, str | list[str]]
 
 WEBHOOK = "custom-webhook"
-DAILY = "daily-ecommerce-pipeline"
 # How long a run may take to say that it has told of its own failure.
 TOLD_WITHIN = dt.timedelta(minutes=1)
 HEARTBEATS_MISSED = 3
@@ -206,16 +205,14 @@ def _words(span: dt.timedelta) -> str:
 
 def _plan(client: SyncPrefectClient, wanted: AutomationCore, present: Automation | None) -> Change | None:
     if present is None:
-        return Change("automation", wanted.name, "new", lambda: client.create_automation(wanted))
+        return Change(wanted.name, "new", lambda: client.create_automation(wanted))
     fields = set(AutomationCore.model_fields)
     was, will_be = present.model_dump(include=fields), wanted.model_dump(include=fields)
     difference = ", ".join(name for name in sorted(fields) if was[name] != will_be[name])
     if not difference:
         return None
-    return Change("automation", wanted.name, difference, lambda: client.update_automation(present.id, wanted))
+    return Change(wanted.name, difference, lambda: client.update_automation(present.id, wanted))
 
 
 def _deletion(client: SyncPrefectClient, present: Automation) -> Change:
-    return Change(
-        "automation", present.name, "no longer wanted", lambda: client.delete_automation(present.id)
-    )
+    return Change(present.name, "no longer wanted", lambda: client.delete_automation(present.id))

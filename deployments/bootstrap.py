@@ -8,6 +8,8 @@ python -m deployments.bootstrap --check    # only try to reach what the blocks n
 import argparse
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import get_current_settings
@@ -43,8 +45,8 @@ def bootstrap(console: Console, is_dry: bool) -> None:
     """Settle every difference, room by room, since the later ones name the earlier ones."""
     settled = 0
     with get_client(sync_client=True) as client:
-        for room in ROOMS:
-            changes = ROOMS[room](client)
+        for room, differences in _rooms(client).items():
+            changes = differences()
             if changes:
                 console.print(_table(room, changes))
             settled += len(changes)
@@ -52,7 +54,7 @@ def bootstrap(console: Console, is_dry: bool) -> None:
                 continue
             for change in changes:
                 change.apply()
-            if left := ROOMS[room](client):
+            if left := differences():
                 console.print(_table(f"{room}: still different", left))
                 sys.exit(f"error: the server did not keep {len(left)} of the {room} as they were applied")
     if not settled:
@@ -75,40 +77,19 @@ def check(console: Console) -> None:
         raise PermanentFailure("\n".join(failures))
 
 
-def _plans_of_blocks(client: SyncPrefectClient) -> list[Change]:
-    platform = PlatformName().platform
-    return saved_blocks.plan(client, platform, effective_settings(client, platform))
-
-
-def _plans_of_deployments(client: SyncPrefectClient) -> list[Change]:
-    _fill_in(client)
-    return flow_deployments.plan(client)
-
-
-def _plans_of_automations(client: SyncPrefectClient) -> list[Change]:
-    platform = PlatformName().platform
+def _rooms(client: SyncPrefectClient) -> dict[str, Callable[[], list[Change]]]:
+    """What differs, room by room, each time it is asked."""
+    platform, patience = PlatformName().platform, DeploymentSettings()
     settings = effective_settings(client, platform)
-    return automations.plan(client, platform, settings, DeploymentSettings())
-
-
-def _plans_of_pools(client: SyncPrefectClient) -> list[Change]:
-    _fill_in(client)
-    return work_pool.plan(client, DeploymentSettings().work_pool)
-
-
-def _fill_in(client: SyncPrefectClient) -> None:
     # prefect.yaml and the pool templates can name variables of the process only.
-    settings = effective_settings(client, PlatformName().platform)
-    os.environ.update(DeploymentSettings().variables(settings))
-
-
-ROOMS = {
-    "work pools": _plans_of_pools,
-    "concurrency limits": limits.plan,
-    "blocks": _plans_of_blocks,
-    "deployments": _plans_of_deployments,
-    "automations": _plans_of_automations,
-}
+    os.environ.update(patience.variables(settings))
+    return {
+        "work pools": partial(work_pool.plan, client, patience.work_pool),
+        "concurrency limits": partial(limits.plan, client),
+        "blocks": partial(saved_blocks.plan, client, platform, settings),
+        "deployments": partial(flow_deployments.plan, client),
+        "automations": partial(automations.plan, client, platform, settings, patience),
+    }
 
 
 def _table(title: str, changes: list[Change]) -> Table:

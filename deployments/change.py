@@ -9,7 +9,6 @@ from typing import Any
 class Change:
     """A thing to create, or to update in the named respects. Secret values are never named."""
 
-    kind: str
     name: str
     difference: str
     apply: Callable[[], object]

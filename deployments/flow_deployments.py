@@ -34,7 +34,7 @@ def plan(client: SyncPrefectClient) -> list[Change]:
         except ObjectNotFound:
             difference = "new"
         if difference:
-            changes.append(Change("deployment", name, difference, _nothing if changes else deploy_all))
+            changes.append(Change(name, difference, _nothing if changes else deploy_all))
     return changes
 
 

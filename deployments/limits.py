@@ -23,6 +23,4 @@ def _plan(client: SyncPrefectClient, name: str, limit: int) -> list[Change]:
         if present.limit == limit:
             return []
         difference = f"{present.limit} to {limit}"
-    return [
-        Change("limit", name, difference, lambda: client.upsert_global_concurrency_limit_by_name(name, limit))
-    ]
+    return [Change(name, difference, lambda: client.upsert_global_concurrency_limit_by_name(name, limit))]

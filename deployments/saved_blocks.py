@@ -18,6 +18,7 @@ from blocks.settings import EnvironmentSettings
 from blocks.shop_database import ShopDatabase
 from blocks.spark_endpoint import SparkEndpoint
 from deployments.change import Change, differing
+from deployments.settings import DAILY
 from tasks.channel_slack import COLORS
 
 PlatformBlock = ShopDatabase | LakeStorage | SparkEndpoint | KafkaCluster | AlertChannels
@@ -80,7 +81,7 @@ def server_blocks(settings: EnvironmentSettings, platform: str) -> dict[str, Blo
                 "routing_key": "{{ key }}",
                 "event_action": "trigger",
                 # The incident that the daily run's own alerts open, and its next good run resolves.
-                "dedup_key": "daily-ecommerce-pipeline",
+                "dedup_key": DAILY,
                 "payload": {
                     "summary": "{{ subject }}",
                     "severity": "critical",
@@ -119,7 +120,6 @@ def _plan(client: SyncPrefectClient, name: str, block: Block, platform: str) -> 
         return []
     return [
         Change(
-            "block",
             f"{slug}/{document}",
             difference,
             lambda: block.save(document, overwrite=True),
@@ -129,14 +129,10 @@ def _plan(client: SyncPrefectClient, name: str, block: Block, platform: str) -> 
 
 def _plain(block: Block) -> dict[str, Any]:
     """The block's fields as the API keeps them, secrets in the clear."""
-
-    def reveal(value: object) -> object:
-        if isinstance(value, SecretStr | SecretDict):
-            return value.get_secret_value()
-        raise TypeError(f"a block field of type {type(value).__name__} cannot be compared")
-
     fields = {name: getattr(block, name) for name in type(block).model_fields}
     return {
-        name: reveal(value) if isinstance(value, SecretStr | SecretDict) else to_jsonable_python(value)
+        name: value.get_secret_value()
+        if isinstance(value, SecretStr | SecretDict)
+        else to_jsonable_python(value)
         for name, value in fields.items()
     }

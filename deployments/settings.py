@@ -9,6 +9,7 @@ from blocks.environment import REPOSITORY, Environment
 from blocks.saved import read_blocks
 from blocks.settings import EnvironmentSettings
 
+DAILY = "daily-ecommerce-pipeline"
 FOLDER = REPOSITORY / "deployments"
 # How often a run says that it is alive: as often as Prefect lets it.
 HEARTBEAT_SECONDS = 30

@@ -25,22 +25,22 @@ def plan(client: SyncPrefectClient, kind: str) -> list[Change]:
         pool = client.read_work_pool(kind)
     except ObjectNotFound:
         wanted = WorkPoolCreate(name=kind, type=kind, base_job_template=template)
-        return [Change("work pool", kind, "new", lambda: client.create_work_pool(wanted))]
+        return [Change(kind, "new", lambda: client.create_work_pool(wanted))]
     if pool.base_job_template == template:
         return []
     update = WorkPoolUpdate(base_job_template=template)
-    return [Change("work pool", kind, "job template", lambda: client.update_work_pool(kind, update))]
+    return [Change(kind, "job template", lambda: client.update_work_pool(kind, update))]
 
 
 def job_template(kind: str) -> dict[str, Any]:
     """The base job template of a pool of this kind. Raises ValueError for a variable the kind has not."""
     template = deepcopy(_shipped_template(kind))
-    properties = template["variables"]["properties"]
-    for name, value in defaults(kind).items():
+    ours, properties = defaults(kind), template["variables"]["properties"]
+    for name, value in ours.items():
         if name not in properties:
             raise ValueError(f"work_pools/{kind}.yaml: a {kind} worker has no variable {name!r}")
         properties[name]["default"] = value
-    required = [name for name in template["variables"].get("required", []) if name not in defaults(kind)]
+    required = [name for name in template["variables"].get("required", []) if name not in ours]
     template["variables"]["required"] = required
     return template
 

@@ -1,10 +1,11 @@
 """Where the lake's tables are, what is new in them, and how far their readers have come.
 
 A table's address is built from its name (`silver.orders`) here and nowhere else. Writes by Spark live
-in `spark_jobs/upsert.py`; this module only reads Delta logs and sets progress marks.
+in `spark_jobs/upsert.py`; this module only reads Delta logs, makes empty tables and sets progress marks.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -37,6 +38,15 @@ class Lake:
             return DeltaTable(self.uri(name))
         except TableNotFoundError:
             return None
+
+    def ensure(self, name: str, schema: pa.Schema) -> DeltaTable:
+        """The Delta table, made empty at first use; of several that make it at once, one does."""
+        table = self.table(name)
+        if table is None:
+            with suppress(DeltaError):
+                DeltaTable.create(self.uri(name), schema, mode="error")
+            table = DeltaTable(self.uri(name))
+        return table
 
     def read(self, spark: SparkSession, name: str) -> DataFrame:
         """The table's present rows."""

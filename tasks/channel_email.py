@@ -2,18 +2,12 @@
 
 import datetime as dt
 from email.message import EmailMessage
-from importlib.resources import files
-
-from jinja2 import Environment, StrictUndefined, select_autoescape
 
 from blocks.alert_channels import mail_server
 from blocks.settings import Settings
 from tasks.alert import Alert
 from tasks.channel_slack import COLORS
-
-_TEMPLATES = Environment(
-    undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=select_autoescape(["html.j2"])
-)
+from tasks.templates import render
 
 
 def send_email(alert: Alert) -> str:
@@ -32,16 +26,6 @@ def message(alert: Alert, sender: str, recipients: str) -> EmailMessage:
     mail["From"], mail["To"] = sender, recipients
     mail["Date"] = dt.datetime.now(dt.UTC)
     mail["Message-ID"] = f"<{alert.alert_id.replace('/', '.')}@ecommerce-pipeline>"
-    mail.set_content(_render("alert.txt.j2", alert))
-    mail.add_alternative(_render("alert.html.j2", alert), subtype="html")
+    mail.set_content(render("alert.txt.j2", alert=alert))
+    mail.add_alternative(render("alert.html.j2", alert=alert, color=COLORS[alert.severity]), subtype="html")
     return mail
-
-
-def _render(template: str, alert: Alert) -> str:
-    source = files("tasks").joinpath(template).read_text(encoding="utf-8")
-    is_html = template.endswith(".html.j2")
-    return (
-        _TEMPLATES.overlay(autoescape=is_html)
-        .from_string(source)
-        .render(alert=alert, color=COLORS[alert.severity])
-    )

@@ -9,7 +9,7 @@ from contextlib import suppress
 import duckdb
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import CommitFailedError
 from pydantic import BaseModel
 
 from blocks.failures import TransientFailure
@@ -98,7 +98,7 @@ def settle(lake: Lake) -> Settled:
     if lake.table(BRONZE) is None:
         return Settled()
     for _ in range(ATTEMPTS):
-        silver = _made(lake, SILVER, SILVER_SCHEMA)
+        silver = lake.ensure(SILVER, SILVER_SCHEMA)
         with suppress(CommitFailedError):
             return _settle(lake, silver)
     raise TransientFailure(f"{SILVER} is being written by others all the time; try again")
@@ -109,7 +109,7 @@ def _settle(lake: Lake, silver: DeltaTable) -> Settled:
     version = DeltaTable(lake.uri(BRONZE)).version()
     if since == version:
         return Settled()
-    quarantine = _made(lake, QUARANTINE, QUARANTINE_SCHEMA)
+    quarantine = lake.ensure(QUARANTINE, QUARANTINE_SCHEMA)
     with duckdb.connect() as connection:
         _judge(connection, lake, since)
         connection.register("held", silver.to_pyarrow_dataset())
@@ -171,13 +171,3 @@ def _judge(connection: duckdb.DuckDBPyConnection, lake: Lake, since: int | None)
 
 def _fetch(connection: duckdb.DuckDBPyConnection, query: str, schema: pa.Schema) -> pa.Table:
     return connection.sql(query).to_arrow_table().cast(schema)
-
-
-def _made(lake: Lake, name: str, schema: pa.Schema) -> DeltaTable:
-    """The table, made at first use; of several that make it at once, one does."""
-    table = lake.table(name)
-    if table is None:
-        with suppress(DeltaError):
-            DeltaTable.create(lake.uri(name), schema, mode="error")
-        table = DeltaTable(lake.uri(name))
-    return table

@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake import CommitProperties, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError, OffsetOutOfRangeError
@@ -58,7 +58,7 @@ class Intake(ConsumerRebalanceListener):
             )
         self.servers, self.topic = settings.kafka_bootstrap_servers, settings.inventory_topic
         self.is_loss_accepted = is_loss_accepted
-        self.table = _bronze(Lake(settings.lake_uri))
+        self.table = Lake(settings.lake_uri).ensure(TABLE, SCHEMA)
         self._records: list[ConsumerRecord] = []
         with kafka_errors(self.servers):
             self._consumer = KafkaConsumer(
@@ -204,16 +204,6 @@ def follow(intake: Intake, is_stopped: Callable[[], bool]) -> int:
     while not is_stopped():
         taken += intake.take()
     return taken
-
-
-def _bronze(lake: Lake) -> DeltaTable:
-    """The table, made at first use; of several that make it at once, one does."""
-    table = lake.table(TABLE)
-    if table is None:
-        with suppress(DeltaError):
-            DeltaTable.create(lake.uri(TABLE), SCHEMA, mode="error")
-        table = DeltaTable(lake.uri(TABLE))
-    return table
 
 
 def _mark(partition: TopicPartition) -> str:
