@@ -1,6 +1,5 @@
 """What an alert says, before any channel gives it a form."""
 
-import datetime as dt
 from typing import Literal
 
 from prefect.logging import get_logger
@@ -12,12 +11,20 @@ from blocks.settings import Settings
 from tasks.ledger import previous_status
 from tasks.run import Run
 
-Kind = Literal["run-completed", "run-with-warnings", "run-failed", "run-failed-twice"]
+Kind = Literal[
+    "run-completed",
+    "run-with-warnings",
+    "run-failed",
+    "run-failed-twice",
+    "stock-low",
+    "stock-out",
+    "stock-refilled",
+]
 """What happened. Each has a heading in the runbook."""
 
 
 class Alert(BaseModel):
-    """One message about one run. `alert_id` is the same whenever the same thing is told again."""
+    """One message. `alert_id` is the same whenever the same thing is told again."""
 
     alert_id: str
     kind: Kind
@@ -25,38 +32,29 @@ class Alert(BaseModel):
     title: str
     run_id: str
     flow: str
-    ds: dt.date
-    step: str | None = None
-    error: str | None = None
-    quarantined: int = 0
-    notes: list[str] = []
+    facts: dict[str, str]
+    """What is known, in the order in which a person wants it."""
     run_url: str | None = None
     runbook_url: str
     dedup_key: str
     """What PagerDuty groups by: a failing flow is one incident until a run of it is good again."""
-
-    @property
-    def is_resolution(self) -> bool:
-        """Whether the trouble that earlier alerts told of is over."""
-        return self.kind in ("run-completed", "run-with-warnings")
-
-    @property
-    def facts(self) -> dict[str, str]:
-        """What is known, in the order in which a person wants it."""
-        known = {
-            "flow": self.flow,
-            "ds": self.ds.isoformat(),
-            "step": self.step,
-            "error": self.error,
-            "quarantined": f"{self.quarantined:,} rows" if self.quarantined else None,
-            "worth a look": "; ".join(self.notes) or None,
-        }
-        return {name: value for name, value in known.items() if value}
+    is_resolution: bool = False
+    """Whether the trouble that earlier alerts told of is over."""
 
 
 def alert_about(run: Run) -> Alert:
     """The alert that a run's end gives rise to; a second failure in a row is critical."""
     kind, severity, words = _judge(run)
+    known = {
+        "flow": run.flow,
+        "ds": run.ds.isoformat(),
+        "step": run.step if run.status == "failed" else None,
+        "error": run.error,
+        "quarantined": f"{quarantined:,} rows"
+        if (quarantined := sum(rows for _, _, rows in run.rejected))
+        else None,
+        "worth a look": "; ".join(run.notes) or None,
+    }
     return Alert(
         alert_id=f"{kind}/{run.run_id}",
         kind=kind,
@@ -64,15 +62,17 @@ def alert_about(run: Run) -> Alert:
         title=f"{run.flow} {run.ds} {words}",
         run_id=run.run_id,
         flow=run.flow,
-        ds=run.ds,
-        step=run.step if run.status == "failed" else None,
-        error=run.error,
-        quarantined=sum(rows for _, _, rows in run.rejected),
-        notes=run.notes,
-        run_url=url_for("flow-run", obj_id=run.run_id),
+        facts={name: value for name, value in known.items() if value},
+        run_url=run_link(run.run_id),
         runbook_url=runbook_link(kind),
         dedup_key=run.flow,
+        is_resolution=run.status == "completed",
     )
+
+
+def run_link(run_id: str) -> str | None:
+    """The run's page in Prefect's UI, if there is one."""
+    return url_for("flow-run", obj_id=run_id)
 
 
 def runbook_link(kind: str) -> str:

@@ -23,6 +23,7 @@ def payload(alert: Alert) -> dict[str, Any]:
     """The event without its routing key; incidents are told apart by `dedup_key`."""
     if alert.is_resolution:
         return {"event_action": "resolve", "dedup_key": alert.dedup_key}
+    error = [alert.facts["error"]] if "error" in alert.facts else []
     links = [{"href": alert.runbook_url, "text": "what to do"}]
     if alert.run_url:
         links.append({"href": alert.run_url, "text": "the run"})
@@ -30,10 +31,10 @@ def payload(alert: Alert) -> dict[str, Any]:
         "event_action": "trigger",
         "dedup_key": alert.dedup_key,
         "payload": {
-            "summary": f"{alert.title}: {alert.error}"[:LONGEST_SUMMARY],
+            "summary": ": ".join([alert.title, *error])[:LONGEST_SUMMARY],
             "severity": alert.severity,
             "source": alert.flow,
-            **({"component": alert.step} if alert.step else {}),
+            **({"component": alert.facts["step"]} if "step" in alert.facts else {}),
             "custom_details": alert.facts,
         },
         "links": links,

@@ -30,8 +30,15 @@ def rejected(**tables: int) -> list[Checked]:
     ]
 
 
-def alert(**values: Any) -> Alert:
-    """An alert about a failed run."""
+def alert(facts: dict[str, str | None] | None = None, **values: Any) -> Alert:
+    """An alert about a failed run; a fact of None is left out."""
+    known = {
+        "flow": "daily",
+        "ds": DAY.isoformat(),
+        "step": "transform",
+        "error": "DataFailure: orders: too many rejected",
+        **(facts or {}),
+    }
     given = {
         "alert_id": "run-failed/run-1",
         "kind": "run-failed",
@@ -39,9 +46,7 @@ def alert(**values: Any) -> Alert:
         "title": "daily 2024-03-04 failed in transform",
         "run_id": "run-1",
         "flow": "daily",
-        "ds": DAY,
-        "step": "transform",
-        "error": "DataFailure: orders: too many rejected",
+        "facts": {name: value for name, value in known.items() if value},
         "runbook_url": "https://books.example/runbook#run-failed",
         "dedup_key": "daily",
     }

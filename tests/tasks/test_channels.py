@@ -43,7 +43,7 @@ def test_slack_and_email_show_the_severity_in_its_colour(severity: str, color: s
 
 
 def test_slack_says_what_is_known_and_where_to_go_on() -> None:
-    assert texts(run_url="https://prefect.example/runs/1", quarantined=1234) == [
+    assert texts(run_url="https://prefect.example/runs/1", facts={"quarantined": "1,234 rows"}) == [
         "*daily 2024-03-04 failed in transform*",
         "*flow*  daily\n*ds*  2024-03-04\n*step*  transform\n"
         "*error*  DataFailure: orders: too many rejected\n*quarantined*  1,234 rows",
@@ -56,19 +56,19 @@ def test_slack_links_no_run_without_a_page() -> None:
 
 
 def test_slack_escapes_its_three_characters() -> None:
-    title, facts, _ = texts(title="a <b> & c", error=WILD)
+    title, facts, _ = texts(title="a <b> & c", facts={"error": WILD})
     assert title == "*a &lt;b&gt; &amp; c*"
     assert '*error*  amount &lt; 0 &amp; status &lt;&gt; "x" &lt;script&gt;alert(1)&lt;/script&gt;' in facts
 
 
 def test_slack_takes_no_text_above_three_thousand_characters() -> None:
-    _, facts, links = texts(error="long " * 2000)
+    _, facts, links = texts(facts={"error": "long " * 2000})
     assert len(facts) == 2900
     assert "what to do" in links
 
 
 def test_email_says_what_is_known_and_where_to_go_on() -> None:
-    plain, html = parts(run_url="https://prefect.example/runs/1", quarantined=1234)
+    plain, html = parts(run_url="https://prefect.example/runs/1", facts={"quarantined": "1,234 rows"})
     assert plain.splitlines() == [
         "daily 2024-03-04 failed in transform",
         "",
@@ -91,7 +91,7 @@ def test_email_links_no_run_without_a_page() -> None:
 
 
 def test_email_escapes_in_html_only() -> None:
-    plain, html = parts(error=WILD, title="a <b> & c")
+    plain, html = parts(facts={"error": WILD}, title="a <b> & c")
     assert WILD in plain
     assert "<script>" not in html
     assert "amount &lt; 0 &amp; status &lt;&gt; &#34;x&#34; &lt;script&gt;alert(1)&lt;/script&gt;" in html
@@ -158,17 +158,20 @@ def test_pagerduty_triggers_an_incident() -> None:
 
 
 def test_pagerduty_is_told_nothing_that_is_not_known() -> None:
-    event = pagerduty(alert(step=None))
+    event = pagerduty(alert(facts={"step": None}))
     assert "component" not in event["payload"]
     assert [link["text"] for link in event["links"]] == ["what to do"]
 
 
 @pytest.mark.parametrize("kind", ["run-completed", "run-with-warnings"])
 def test_a_good_run_resolves_the_incident(kind: str) -> None:
-    assert pagerduty(alert(kind=kind)) == {"event_action": "resolve", "dedup_key": "daily"}
+    assert pagerduty(alert(kind=kind, is_resolution=True)) == {
+        "event_action": "resolve",
+        "dedup_key": "daily",
+    }
 
 
 def test_pagerduty_takes_no_longer_summary() -> None:
-    event = pagerduty(alert(error="long " * 2000))
+    event = pagerduty(alert(facts={"error": "long " * 2000}))
     assert len(event["payload"]["summary"]) == 1024
     assert len(event["payload"]["custom_details"]["error"]) == 10_000

@@ -17,8 +17,10 @@ from tasks.ledger import copy_to_warehouse, delivered_alerts
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 CRITICAL = alert(alert_id="run-failed-twice/run-1", kind="run-failed-twice", severity="critical")
-COMPLETED = alert(alert_id="run-completed/run-1", kind="run-completed", severity="info")
-WARNED = alert(alert_id="run-with-warnings/run-1", kind="run-with-warnings", severity="warning")
+COMPLETED = alert(alert_id="run-completed/run-1", kind="run-completed", severity="info", is_resolution=True)
+WARNED = alert(
+    alert_id="run-with-warnings/run-1", kind="run-with-warnings", severity="warning", is_resolution=True
+)
 
 
 @flow(name="test-deliver")
