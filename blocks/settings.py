@@ -37,6 +37,8 @@ class EnvironmentSettings(Environment):
     kafka_username: str = ""
     kafka_password: SecretStr = SecretStr("")
     kafka_ca_file: str = ""
+    lead_time_days: float = Field(default=7, ge=0)
+    safety_stock_days: float = Field(default=3, ge=0)
     warehouse: Literal["duckdb"] = "duckdb"
     duckdb_path: Path = DATA / "warehouse.duckdb"
     extract_overlap: dt.timedelta = dt.timedelta(hours=1)

@@ -14,6 +14,7 @@ from flows.transform import transform
 from tasks.business_day import business_day
 from tasks.command_line import run_from_command_line
 from tasks.deliver import confirm_told
+from tasks.inventory_events import settle_again
 from tasks.run import recorded_run
 from tasks.spark import SILVER_JOBS, check_rows
 from tasks.warehouse import one_writer, publish_warehouse, staged_warehouse
@@ -31,6 +32,7 @@ def rebuild(ds: dt.date | None = None) -> None:
     with recorded_run(NAME, day, tell=notify) as run, one_writer(), staged_warehouse() as warehouse:
         run.checked = [check_rows(table, full=True) for table in SILVER_JOBS]
         run.tables = run.timed(transform, day, run.checked, full=True)
+        run.tables.append(run.timed(settle_again))
         run.loaded = run.timed(dbt_build, day, warehouse, full=True)
         run.warnings = run.timed(quality_gold, day, run.run_id, warehouse)
         publish_warehouse(warehouse)

@@ -40,6 +40,8 @@ class Alert(BaseModel):
     """What PagerDuty groups by: a failing flow is one incident until a run of it is good again."""
     is_resolution: bool = False
     """Whether the trouble that earlier alerts told of is over."""
+    undoes: Severity | None = None
+    """Good news goes where the bad news went: the severity of that one."""
 
 
 def alert_about(run: Run) -> Alert:

@@ -15,16 +15,20 @@ def run_name() -> str:
     return f"{runtime.flow_run.flow_name}-{ds or business_day(None)}"
 
 
+def today() -> dt.date:
+    """The shop's date, now."""
+    return dt.datetime.now(Settings().shop_timezone).date()
+
+
 def business_day(ds: dt.date | None) -> dt.date:
     """`ds`, or the day before the run's scheduled start in the shop's time zone: a late run does its own day.
 
     Raises PermanentFailure for a day that has not begun: marking it as covered would hide rows to come.
     """
     timezone = Settings().shop_timezone
-    today = dt.datetime.now(timezone).date()
-    if ds is not None and ds > today:
+    if ds is not None and ds > today():
         raise PermanentFailure(
-            f"ds {ds} lies in the future (today is {today} in {timezone}); give a past day"
+            f"ds {ds} lies in the future (today is {today()} in {timezone}); give a past day"
         )
     scheduled = runtime.flow_run.scheduled_start_time or dt.datetime.now(dt.UTC)
     return ds or previous_business_date(scheduled, timezone)

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 from prefect.logging.handlers import PrefectConsoleHandler
 from pydantic import ValidationError
@@ -23,10 +23,27 @@ def run_from_command_line(flow: Callable[[dt.date | None], object]) -> None:
     parser = argparse.ArgumentParser(description=flow.__doc__)
     parser.add_argument("ds", nargs="?", type=_day, help="business day, YYYY-MM-DD (default: yesterday)")
     day = parser.parse_args().ds
+    _run(check_reach, partial(flow, day))
+
+
+def run_inventory_from_command_line(flow: Callable[[float, bool], object]) -> None:
+    """Run `flow` as the options of the command line say; exit 1 with one sentence if it fails."""
+    parser = argparse.ArgumentParser(description=flow.__doc__)
+    parser.add_argument(
+        "--follow-minutes", type=float, default=0, metavar="N", help="go on as events come, for so long"
+    )
+    parser.add_argument(
+        "--accept-loss", action="store_true", help="go on though Kafka has lost events that the lake has not"
+    )
+    options = parser.parse_args()
+    _run(check_folders, partial(flow, options.follow_minutes, options.accept_loss))
+
+
+def _run(check: Callable[[], object], run: Callable[[], object]) -> None:
     quiet_logs()
     try:
-        check_reach()
-        flow(day)
+        check()
+        run()
     except PipelineFailure as failure:
         sys.exit(f"error: {failure}")
     except ValidationError as error:
@@ -64,6 +81,11 @@ def check_reach() -> None:
     Raises PipelineFailure.
     """
     check_contracts.fn()
+    check_folders()
+
+
+def check_folders() -> None:
+    """Try to write where the platform writes. Raises PermanentFailure."""
     check_writable("LAKE_URI", Settings().lake_uri)
     check_writable("DUCKDB_PATH", Settings().duckdb_path.resolve().parent.as_uri())
 

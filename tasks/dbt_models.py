@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
 
 from blocks.environment import DATA, REPOSITORY
 from blocks.failures import DataFailure, PermanentFailure
+from blocks.settings import Settings
 
 PROJECT = REPOSITORY / "dbt"
 SOURCE_FOLDERS = ("models", "macros", "snapshots", "tests")
@@ -34,22 +36,36 @@ class ModelsAsTasks(PrefectDbtRunner):
         return super()._get_manifest_node_and_config(node_id)
 
 
-def build_marts(warehouse: Path, ds: str, full_refresh: bool = False) -> dict[str, int]:
+def build_marts(
+    warehouse: Path, ds: str, full_refresh: bool = False, topic: str | None = None
+) -> dict[str, int]:
     """Run `dbt build` on the staged warehouse; returns the number of nodes by status.
 
-    Does nothing if the marts were built from the same loads, for the same day, by the same project. Not a
-    task: the runner makes dbt's models tasks of the calling flow. Raises DataFailure if a test fails,
-    PermanentFailure if a model cannot be built.
+    Does nothing if the marts were built from the same loads, for the same day, by the same project. With a
+    `topic`, the models of that tag only; nothing before the others have been built once. Not a task: the
+    runner makes dbt's models tasks of the calling flow. Raises DataFailure if a test fails, PermanentFailure
+    if a model cannot be built.
     """
-    inputs = _fingerprint(warehouse, ds)
-    if not full_refresh and inputs == _last_build(warehouse):
+    inputs, last_inputs = _fingerprint(warehouse, ds), _last_build(warehouse)
+    if topic and last_inputs is None:
+        get_run_logger().info("the %s marts need those of the daily run, which has not run yet", topic)
+        return {}
+    if not full_refresh and not topic and inputs == last_inputs:
         get_run_logger().info("the marts are up to date: nothing to build")
         return {}
+    settings = Settings()
+    variables = {
+        "as_of": ds,
+        "lead_time_days": settings.lead_time_days,
+        "safety_stock_days": settings.safety_stock_days,
+    }
     # Unit tests check the code, not the data: `make test` runs them.
-    command = ["build", "--exclude-resource-type", "unit_test", "--vars", f"{{as_of: '{ds}'}}"]
+    command = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)]
+    if topic:
+        command += ["--select", f"tag:{topic}"]
     if full_refresh:
         command.append("--full-refresh")
-    settings = PrefectDbtSettings(
+    runner_settings = PrefectDbtSettings(
         project_dir=PROJECT,
         profiles_dir=PROJECT,
         target_path=DATA / "dbt_target",
@@ -57,13 +73,15 @@ def build_marts(warehouse: Path, ds: str, full_refresh: bool = False) -> dict[st
     )
     with _environment(DUCKDB_PATH=str(warehouse), DBT_LOG_PATH=str(DATA / "dbt_logs")):
         try:
-            outcome = ModelsAsTasks(settings=settings, raise_on_failure=False).invoke(command)
+            outcome = ModelsAsTasks(settings=runner_settings, raise_on_failure=False).invoke(command)
         finally:
             # The adapter keeps the file open for the process's life; the publish renames it.
             DuckDBConnectionManager.close_all_connections()
     if outcome.exception:
         raise PermanentFailure(f"dbt could not run: {outcome.exception}")
     counts = _counted(outcome.result.results)
+    if topic:
+        return counts
     with duckdb.connect(warehouse) as connection:
         connection.execute("create or replace table ops.last_build as select ? as fingerprint", [inputs])
     return counts

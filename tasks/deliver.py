@@ -46,7 +46,11 @@ def deliver(alert: Alert) -> bool:
         "email": bool(settings.smtp_url.get_secret_value() and settings.alert_email_to),
         "pagerduty": bool(settings.pagerduty_routing_key.get_secret_value()),
     }
-    chains = settings.alert_routes.get(alert.severity, ROUTES[alert.severity])
+    severity = alert.undoes or alert.severity
+    chains = settings.alert_routes.get(severity, ROUTES[severity])
+    if alert.undoes:
+        # PagerDuty knows incidents and their end, and no good news beside.
+        chains = [[channel for channel in chain if channel != "pagerduty"] for chain in chains]
     if alert.is_resolution:
         chains = [*chains, ["pagerduty"]]
     has_had = _recall(alert)
@@ -66,7 +70,8 @@ def deliver(alert: Alert) -> bool:
 
 def confirm_told(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
     """Flow hook: let Prefect's server know that people have been told of this run's end."""
-    if flow_run.deployment_id is None or not delivered_alerts(str(flow_run.id)):
+    told = {alert_id for alert_id, _ in delivered_alerts(str(flow_run.id))}
+    if flow_run.deployment_id is None or not any(alert_id.startswith("run-") for alert_id in told):
         return
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment(flow_run.deployment_id)

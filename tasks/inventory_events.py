@@ -4,16 +4,22 @@ In DuckDB rather than Spark: the continuous way does this every second, on a few
 commit, which also says how far bronze has been taken in.
 """
 
+from collections import Counter
 from contextlib import suppress
+from typing import Literal
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
+from prefect import task
 from pydantic import BaseModel
 
 from blocks.failures import TransientFailure
+from blocks.settings import Settings
 from spark_jobs.lake import Lake
+from spark_jobs.silver import Published
 from spark_jobs.silver_clickstream import ISO_8601
 
 BRONZE, SILVER, QUARANTINE = "bronze.inventory", "silver.inventory", "quarantine.inventory"
@@ -27,6 +33,7 @@ SILVER_SCHEMA = pa.schema(
         ("quantity_change", pa.int64()),
         ("on_hand", pa.int64()),
         ("event_at", TIMESTAMP),
+        ("event_date", pa.date32()),
         ("sent_at", TIMESTAMP),
         ("topic", pa.string()),
         ("partition", pa.int32()),
@@ -81,58 +88,87 @@ ATTEMPTS = 5
 
 
 class Settled(BaseModel):
-    """What became of the new messages: rows_in = rows_out + duplicates + quarantined."""
+    """What became of messages: rows_in = rows_out + duplicates + the rejected, which are rows per reason."""
 
     rows_in: int = 0
     rows_out: int = 0
     duplicates: int = 0
-    quarantined: int = 0
+    rejected: dict[str, int] = {}
+
+    @property
+    def published(self) -> Published:
+        """The same as of the other silver tables."""
+        return Published(
+            "inventory", self.rows_in, self.rows_out, self.duplicates, sum(self.rejected.values())
+        )
+
+    def __add__(self, other: "Settled") -> "Settled":
+        return Settled(
+            rows_in=self.rows_in + other.rows_in,
+            rows_out=self.rows_out + other.rows_out,
+            duplicates=self.duplicates + other.duplicates,
+            rejected=dict(Counter(self.rejected) + Counter(other.rejected)),
+        )
 
 
-def settle(lake: Lake) -> Settled:
+def ensure_tables(lake: Lake) -> tuple[DeltaTable, DeltaTable]:
+    """Silver and quarantine, made empty at first use."""
+    return lake.ensure(SILVER, SILVER_SCHEMA), lake.ensure(QUARANTINE, QUARANTINE_SCHEMA)
+
+
+@task(task_run_name="settle-inventory")
+def settle_again() -> Published:
+    """Judge all of bronze by today's rules and products: what passes now leaves quarantine."""
+    settings = Settings()
+    return settle(Lake(settings.lake_uri), settings.shop_timezone, full=True).published
+
+
+def settle(lake: Lake, timezone: ZoneInfo, full: bool = False) -> Settled:
     """Take the messages that bronze has and silver has not into silver, each event once.
 
     Of several messages with one event_id the first that arrives counts. May be repeated, and done by
-    several processes at once: one of them does it. Raises TransientFailure if others always come first.
+    several processes at once: one of them does it. `full` replaces silver and quarantine by all of bronze,
+    judged anew. Raises TransientFailure if others always come first.
     """
     if lake.table(BRONZE) is None:
         return Settled()
     for _ in range(ATTEMPTS):
-        silver = lake.ensure(SILVER, SILVER_SCHEMA)
         with suppress(CommitFailedError):
-            return _settle(lake, silver)
+            return _settle(lake, timezone, full)
     raise TransientFailure(f"{SILVER} is being written by others all the time; try again")
 
 
-def _settle(lake: Lake, silver: DeltaTable) -> Settled:
-    since = silver.transaction_version(BRONZE)
+def _settle(lake: Lake, timezone: ZoneInfo, full: bool) -> Settled:
+    silver, quarantine = ensure_tables(lake)
+    since = None if full else silver.transaction_version(BRONZE)
     version = DeltaTable(lake.uri(BRONZE)).version()
     if since == version:
         return Settled()
-    quarantine = lake.ensure(QUARANTINE, QUARANTINE_SCHEMA)
     with duckdb.connect() as connection:
-        _judge(connection, lake, since)
-        connection.register("held", silver.to_pyarrow_dataset())
-        connection.register("quarantined", quarantine.to_pyarrow_dataset())
+        _judge(connection, lake, since, timezone)
+        held = SILVER_SCHEMA.empty_table() if full else silver.to_pyarrow_dataset()
+        connection.register("held", held)
+        quarantined = QUARANTINE_SCHEMA.empty_table() if full else quarantine.to_pyarrow_dataset()
+        connection.register("quarantined", quarantined)
         valid = _fetch(connection, NEW_EVENTS, SILVER_SCHEMA)
         rejected = _fetch(connection, REJECTED, QUARANTINE_SCHEMA)
-        [(rows_in, sound)] = connection.sql(
-            "select count(*), count(*) filter (reason is null) from judged"
-        ).fetchall()
-    if rejected.num_rows:
-        write_deltalake(quarantine, rejected, mode="append")
+        counts = dict(connection.sql("select reason, count(*) from judged group by reason").fetchall())
+    mode: Literal["overwrite", "append"] = "overwrite" if full else "append"
+    if rejected.num_rows or full:
+        write_deltalake(quarantine, rejected, mode=mode)
     marks = CommitProperties(app_transactions=[Transaction(BRONZE, version)])
-    write_deltalake(silver, valid, mode="append", commit_properties=marks)
+    write_deltalake(silver, valid, mode=mode, commit_properties=marks)
+    sound = counts.pop(None, 0)
     return Settled(
-        rows_in=rows_in,
+        rows_in=sound + sum(counts.values()),
         rows_out=valid.num_rows,
         duplicates=sound - valid.num_rows,
-        quarantined=rows_in - sound,
+        rejected=counts,
     )
 
 
 NEW_EVENTS = """
-    select event_id, product_id, warehouse_id, quantity_change, on_hand, event_at, sent_at,
+    select event_id, product_id, warehouse_id, quantity_change, on_hand, event_at, event_date, sent_at,
         topic, partition, "offset"
     from judged anti join held using (event_id)
     where reason is null
@@ -157,7 +193,7 @@ REJECTED = """
 """
 
 
-def _judge(connection: duckdb.DuckDBPyConnection, lake: Lake, since: int | None) -> None:
+def _judge(connection: duckdb.DuckDBPyConnection, lake: Lake, since: int | None, timezone: ZoneInfo) -> None:
     """Make the table `judged`: the new messages, parsed, each with the reason to reject it or null."""
     connection.register("incoming", lake.rows_since(BRONZE, since))
     products = lake.table("silver.products")
@@ -166,7 +202,14 @@ def _judge(connection: duckdb.DuckDBPyConnection, lake: Lake, since: int | None)
         products.to_pyarrow_dataset() if products else pa.table({"product_id": pa.array([], pa.int64())}),
     )
     rules = " ".join(f"when not coalesce({rule}, false) then '{name}'" for name, rule in RULES.items())
-    connection.execute(f"create temp table judged as select *, case {rules} end as reason from ({PARSED})")
+    connection.execute(
+        f"""
+        create temp table judged as
+        select *, cast(timezone(?, event_at) as date) as event_date, case {rules} end as reason
+        from ({PARSED})
+        """,
+        [timezone.key],
+    )
 
 
 def _fetch(connection: duckdb.DuckDBPyConnection, query: str, schema: pa.Schema) -> pa.Table:

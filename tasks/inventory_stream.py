@@ -198,11 +198,18 @@ def drain(intake: Intake) -> int:
     return taken
 
 
-def follow(intake: Intake, is_stopped: Callable[[], bool]) -> int:
-    """Bring in events as they come, until `is_stopped` between two batches; returns the events."""
-    taken = 0
+def follow(intake: Intake, is_stopped: Callable[[], bool], then: Callable[[], object]) -> int:
+    """Bring in events as they come, until `is_stopped` between two batches; returns the events.
+
+    `then` is called after each batch, and now and then without one.
+    """
+    taken, due = 0, time.monotonic()
     while not is_stopped():
-        taken += intake.take()
+        count = intake.take()
+        taken += count
+        if count or time.monotonic() >= due:
+            then()
+            due = time.monotonic() + IDLE_SECONDS
     return taken
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-from deltalake import write_deltalake
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from blocks.settings import Settings
 from spark_jobs.lake import Lake
@@ -80,29 +80,62 @@ ALERT_DELIVERIES = pa.schema(
         ("recorded_at", TIMESTAMP),
     ]
 )
+# Grain: one row per product whose state has changed, or is still bad a day later. `kind` and `alert_id` name
+# the message about it; null where there is none.
+STOCK_ALERTS = pa.schema(
+    [
+        ("alert_id", pa.string()),
+        ("run_id", pa.string()),
+        ("kind", pa.string()),
+        ("product_id", pa.int64()),
+        ("product_name", pa.string()),
+        ("state", pa.string()),
+        ("on_hand", pa.int64()),
+        ("units_per_day", pa.float64()),
+        ("days_of_cover", pa.float64()),
+        ("reorder_point", pa.int64()),
+        ("recorded_at", TIMESTAMP),
+    ]
+)
 TABLES = {
     "pipeline_runs": PIPELINE_RUNS,
     "table_runs": TABLE_RUNS,
     "quality_results": QUALITY_RESULTS,
     "alert_deliveries": ALERT_DELIVERIES,
+    "stock_alerts": STOCK_ALERTS,
 }
 UNIQUE_BY = {
     "pipeline_runs": "run_id",
     "table_runs": "run_id, table_name",
     "quality_results": "run_id, layer, table_name, expectation",
     "alert_deliveries": "alert_id, channel, recorded_at",
+    "stock_alerts": "product_id, recorded_at",
 }
 # The trailing window of the row-count expectation, and how far off it is still usual.
 TRAILING_RUNS, LEAST_RUNS, USUAL_FACTOR = 7, 3, 5
 
 
-def append_records(table: str, records: Sequence[dict[str, Any]]) -> None:
-    """Append records to `ops.<table>` in the lake; `recorded_at` is filled in."""
+def append_records(
+    table: str,
+    records: Sequence[dict[str, Any]],
+    onto: DeltaTable | None = None,
+    mark: Transaction | None = None,
+) -> None:
+    """Append records to `ops.<table>` in the lake; `recorded_at` is filled in.
+
+    With `onto`, the table as the caller has read it, and `mark`: raises CommitFailedError if another has
+    moved the mark since.
+    """
     if not records:
         return
     now = dt.datetime.now(dt.UTC)
     rows = pa.Table.from_pylist([{**record, "recorded_at": now} for record in records], schema=TABLES[table])
-    write_deltalake(Lake(Settings().lake_uri).uri(f"ops.{table}"), rows, mode="append")
+    write_deltalake(
+        onto or Lake(Settings().lake_uri).uri(f"ops.{table}"),
+        rows,
+        mode="append",
+        commit_properties=CommitProperties(app_transactions=[mark] if mark else []),
+    )
 
 
 def usual_rows(table_name: str, ds: dt.date) -> tuple[int, int] | None:
@@ -110,7 +143,7 @@ def usual_rows(table_name: str, ds: dt.date) -> tuple[int, int] | None:
 
     A factor USUAL_FACTOR around the median of the last TRAILING_RUNS days; None below LEAST_RUNS days.
     """
-    rows = _query(
+    rows = query_records(
         "table_runs",
         """
         with days as (
@@ -130,7 +163,7 @@ def usual_rows(table_name: str, ds: dt.date) -> tuple[int, int] | None:
 
 def previous_status(flow: str, run_id: str) -> str | None:
     """How the run of `flow` before run `run_id` has ended, or `running`; None if there was none."""
-    rows = _query(
+    rows = query_records(
         "pipeline_runs",
         "select status from records where flow = ? and run_id != ? order by recorded_at desc limit 1",
         [flow, run_id],
@@ -141,7 +174,7 @@ def previous_status(flow: str, run_id: str) -> str | None:
 def delivered_alerts(run_id: str) -> set[tuple[str, str]]:
     """(alert_id, channel) of what has reached people about a run."""
     return set(
-        _query(
+        query_records(
             "alert_deliveries",
             "select alert_id, channel from records where run_id = ? and is_delivered",
             [run_id],
@@ -149,21 +182,20 @@ def delivered_alerts(run_id: str) -> set[tuple[str, str]]:
     )
 
 
-def quality_scores(runs: int) -> list[float]:
-    """The share of rows that passed the row rules, of the last `runs` runs that judged any; newest first."""
-    rows = _query(
+def quality_scores(runs: int) -> list[tuple[str, float]]:
+    """(run, share of rows that passed the row rules) of the last runs that judged any; newest first."""
+    return query_records(
         "quality_results",
         """
-        select 1 - sum(rows_unexpected) / sum(rows_checked) from records
+        select run_id, 1 - sum(rows_unexpected) / sum(rows_checked) from records
         where layer = 'bronze' and starts_with(expectation, 'reject_reason ')
         group by run_id having sum(rows_checked) > 0 order by max(recorded_at) desc limit ?
         """,
         [runs],
     )
-    return [score for (score,) in rows]
 
 
-def _query(table: str, query: str, parameters: list[Any]) -> list[tuple]:
+def query_records(table: str, query: str, parameters: Sequence[Any]) -> list[tuple]:
     """The answer over all records of `ops.<table>` in the lake, as `records`; empty if there are none yet."""
     lake = Lake(Settings().lake_uri)
     if lake.table(f"ops.{table}") is None:

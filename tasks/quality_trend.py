@@ -12,10 +12,14 @@ LOW_QUALITY_EVENT = "ecommerce-pipeline.quality.low"
 
 
 def report_low_quality(run: Run) -> bool:
-    """Emit LOW_QUALITY_EVENT if each of the last RUNS runs was below `QUALITY_MINIMUM`; returns whether."""
+    """Emit LOW_QUALITY_EVENT if this run and the RUNS - 1 before it were below `QUALITY_MINIMUM`.
+
+    Returns whether. Runs that judge no rows say nothing about quality, and repeat nothing.
+    """
     minimum = Settings().quality_minimum
-    scores = quality_scores(RUNS)
-    if len(scores) < RUNS or max(scores) >= minimum:
+    judged = quality_scores(RUNS)
+    scores = [score for _, score in judged]
+    if len(scores) < RUNS or judged[0][0] != run.run_id or max(scores) >= minimum:
         return False
     emit_event(
         LOW_QUALITY_EVENT,

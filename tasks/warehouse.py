@@ -6,7 +6,7 @@ gate has passed. Readers keep the file they opened, and never see a run that fai
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
@@ -21,14 +21,23 @@ from pydantic import BaseModel
 from blocks.failures import PermanentFailure, TransientFailure
 from blocks.settings import Settings
 from spark_jobs.lake import Lake
+from tasks.inventory_events import ensure_tables
 
 # Another run holds the warehouse for minutes; one that waits longer is better told.
 LOCK_TIMEOUT_SECONDS = 900
 # The server's concurrency limit (deployments/limits.py): it holds across machines, where a file lock may not.
 WRITER_LIMIT = "warehouse-writer"
-KEYS = {"orders": "order_id", "customers": "customer_id", "products": "product_id", "clickstream": "event_id"}
+KEYS = {
+    "orders": "order_id",
+    "customers": "customer_id",
+    "products": "product_id",
+    "clickstream": "event_id",
+    "inventory": "event_id",
+}
 # Lineage of the lake that analysts have no use for.
-LAKE_ONLY = {"clickstream": ["source_file", "line_number"]}
+LAKE_ONLY = {"clickstream": ["source_file", "line_number"], "inventory": ["topic", "partition", "offset"]}
+# Events are never replaced by newer versions of themselves.
+EVENTS = ("clickstream", "inventory")
 
 
 class Loaded(BaseModel):
@@ -78,13 +87,15 @@ def staged_warehouse() -> Iterator[Path]:
 
 
 @task(task_run_name="load-warehouse")
-def load_warehouse(warehouse: Path, full: bool = False) -> Loaded:
+def load_warehouse(warehouse: Path, full: bool = False, tables: Collection[str] = KEYS.keys()) -> Loaded:
     """Bring silver and quarantine into the staged warehouse: changed rows only, in one transaction.
 
     A changed row gets this load's `load_id`. Loading again changes nothing. `full` compares all of silver
     and also removes what it no longer holds.
     """
     lake = Lake(Settings().lake_uri)
+    # A shop without Kafka has its marts all the same, empty.
+    ensure_tables(lake)
     with duckdb.connect(warehouse) as connection:
         connection.execute("begin")
         connection.execute("create schema if not exists ops")
@@ -94,10 +105,12 @@ def load_warehouse(warehouse: Path, full: bool = False) -> Loaded:
         )
         load_id = _next_load_id(connection)
         rows = {}
-        for table, key in KEYS.items():
+        for table in tables:
+            key = KEYS[table]
             rows[table] = _load(connection, lake, f"silver.{table}", key, load_id, full)
             _load(connection, lake, f"quarantine.{table}", "quarantine_id", load_id, full)
-        _create_open_quarantine(connection)
+        if len(rows) == len(KEYS):
+            _create_open_quarantine(connection)
         connection.execute("commit")
     return Loaded(load_id=load_id, rows=rows)
 
@@ -192,6 +205,6 @@ def _create_open_quarantine(connection: duckdb.DuckDBPyConnection) -> None:
             or row_number() over (partition by rejected.key order by rejected.occurred_at desc) = 1
         """
         for table, key in KEYS.items()
-        for replaced_by in ["true" if table == "clickstream" else "valid.updated_at >= rejected.occurred_at"]
+        for replaced_by in ["true" if table in EVENTS else "valid.updated_at >= rejected.occurred_at"]
     ]
     connection.execute("create or replace view quarantine.open_rows as " + " union all ".join(selects))

@@ -1,7 +1,7 @@
-{% macro ratio(numerator, denominator) -%}
+{% macro ratio(numerator, denominator, places=2) -%}
     cast(
         round(
-            cast({{ numerator }} / nullif({{ denominator }}, 0) as numeric(28, 8)), 2
-        ) as numeric(18, 2)
+            cast({{ numerator }} / nullif({{ denominator }}, 0) as numeric(28, 8)), {{ places }}
+        ) as numeric(18, {{ places }})
     )
 {%- endmacro %}

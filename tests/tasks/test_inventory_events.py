@@ -4,6 +4,7 @@ import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
@@ -13,6 +14,7 @@ from spark_jobs.lake import Lake
 from tasks.inventory_events import BRONZE, QUARANTINE, RULES, SILVER, Settled, settle
 from tasks.inventory_stream import SCHEMA
 
+UTC = ZoneInfo("UTC")
 NOON = dt.datetime(2024, 3, 4, 12, tzinfo=dt.UTC)
 
 
@@ -62,7 +64,7 @@ def rows(lake: Lake, name: str, *columns: str) -> list[tuple]:
 
 def test_an_event_comes_through_with_its_types(lake: Lake) -> None:
     arrive(lake, event(event_time="2024-03-04T13:00:00.5+01:00"))
-    assert settle(lake) == Settled(rows_in=1, rows_out=1)
+    assert settle(lake, UTC) == Settled(rows_in=1, rows_out=1)
     columns = ("event_id", "product_id", "warehouse_id", "quantity_change", "on_hand", "event_at", "offset")
     assert rows(lake, SILVER, *columns) == [
         ("e1", 1, "north", -2, 8, NOON + dt.timedelta(milliseconds=500), 0)
@@ -99,7 +101,7 @@ def test_a_message_that_is_no_event_is_quarantined_with_its_coordinates_and_the_
     lake: Lake, raw: str | None, reason: str
 ) -> None:
     arrive(lake, event("good"), raw, first_offset=40, partition=2)
-    assert settle(lake) == Settled(rows_in=2, rows_out=1, quarantined=1)
+    assert settle(lake, UTC) == Settled(rows_in=2, rows_out=1, rejected={reason: 1})
     assert rows(lake, SILVER, "event_id") == [("good",)]
     assert rows(lake, QUARANTINE, "reason", "origin", "raw") == [(reason, "inventory/2/41", raw)]
 
@@ -115,23 +117,23 @@ def test_every_rule_has_a_message_that_breaks_it() -> None:
 
 def test_a_producers_clock_may_be_a_little_ahead(lake: Lake) -> None:
     arrive(lake, event(event_time=(NOON + dt.timedelta(minutes=4)).isoformat()))
-    assert settle(lake).quarantined == 0
+    assert settle(lake, UTC).rejected == {}
 
 
 def test_of_messages_with_one_event_id_the_first_counts_in_one_batch_and_in_two(lake: Lake) -> None:
     arrive(lake, event("e1", on_hand=8), event("e1", on_hand=9), event("e2", on_hand=7))
-    assert settle(lake) == Settled(rows_in=3, rows_out=2, duplicates=1)
+    assert settle(lake, UTC) == Settled(rows_in=3, rows_out=2, duplicates=1)
     arrive(lake, event("e1", on_hand=10), event("e3", on_hand=6), first_offset=3)
-    assert settle(lake) == Settled(rows_in=2, rows_out=1, duplicates=1)
+    assert settle(lake, UTC) == Settled(rows_in=2, rows_out=1, duplicates=1)
     assert rows(lake, SILVER, "event_id", "on_hand") == [("e1", 8), ("e2", 7), ("e3", 6)]
 
 
 def test_settling_again_changes_nothing_and_without_messages_there_is_nothing_to_settle(lake: Lake) -> None:
-    assert settle(lake) == Settled()
+    assert settle(lake, UTC) == Settled()
     arrive(lake, event(), "junk")
-    settle(lake)
+    settle(lake, UTC)
     before = (rows(lake, SILVER, "event_id"), rows(lake, QUARANTINE, "origin"))
-    assert settle(lake) == Settled()
+    assert settle(lake, UTC) == Settled()
     assert (rows(lake, SILVER, "event_id"), rows(lake, QUARANTINE, "origin")) == before
 
 
@@ -149,9 +151,9 @@ def test_a_crash_between_quarantine_and_silver_is_made_good(
     with monkeypatch.context() as patched:
         patched.setattr("tasks.inventory_events.write_deltalake", crash)
         with pytest.raises(KeyboardInterrupt):
-            settle(lake)
+            settle(lake, UTC)
     assert rows(lake, QUARANTINE, "origin") == [("inventory/0/1",)]
-    assert settle(lake) == Settled(rows_in=2, rows_out=1, quarantined=1)
+    assert settle(lake, UTC) == Settled(rows_in=2, rows_out=1, rejected={"line_is_event": 1})
     assert rows(lake, QUARANTINE, "origin") == [("inventory/0/1",)]
 
 
@@ -162,10 +164,38 @@ def test_of_two_that_settle_at_once_one_does(lake: Lake, monkeypatch: pytest.Mon
     def overtaken(table: Any, *arguments: Any, **named: Any) -> None:
         if "commit_properties" in named and not outcomes:
             outcomes.append(None)
-            outcomes.append(settle(lake))
+            outcomes.append(settle(lake, UTC))
         real(table, *arguments, **named)
 
     monkeypatch.setattr("tasks.inventory_events.write_deltalake", overtaken)
-    outcomes.append(settle(lake))
+    outcomes.append(settle(lake, UTC))
     assert outcomes == [None, Settled(rows_in=2, rows_out=2), Settled()]
     assert rows(lake, SILVER, "event_id") == [("e1",), ("e2",)]
+
+
+def test_the_day_of_an_event_is_the_shops(lake: Lake) -> None:
+    arrive(lake, event(event_time="2024-03-03T23:30:00Z"))
+    settle(lake, ZoneInfo("Europe/Berlin"))
+    assert rows(lake, SILVER, "event_date") == [(dt.date(2024, 3, 4),)]
+
+
+def test_what_two_batches_became_adds_up() -> None:
+    first = Settled(rows_in=3, rows_out=1, duplicates=1, rejected={"line_is_event": 1})
+    second = Settled(rows_in=3, rows_out=1, rejected={"line_is_event": 1, "product_known": 1})
+    assert first + second == Settled(
+        rows_in=6, rows_out=2, duplicates=1, rejected={"line_is_event": 2, "product_known": 1}
+    )
+
+
+def test_all_of_bronze_is_judged_anew_and_what_was_rejected_may_come_through(lake: Lake) -> None:
+    arrive(lake, event("e1"), event("e2", product_id=3), event("e1"))
+    assert settle(lake, UTC).rejected == {"product_known": 1}
+    write_deltalake(
+        lake.uri("silver.products"), pa.table({"product_id": pa.array([3], pa.int64())}), mode="append"
+    )
+    assert settle(lake, UTC) == Settled()
+    assert settle(lake, UTC, full=True) == Settled(rows_in=3, rows_out=2, duplicates=1)
+    assert rows(lake, SILVER, "event_id") == [("e1",), ("e2",)]
+    assert rows(lake, QUARANTINE, "origin") == []
+    arrive(lake, event("e3"), first_offset=3)
+    assert settle(lake, UTC) == Settled(rows_in=1, rows_out=1)

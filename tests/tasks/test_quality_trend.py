@@ -10,6 +10,7 @@ from prefect.client.orchestration import get_client
 
 from tasks.ledger import append_records, quality_scores
 from tasks.quality_trend import LOW_QUALITY_EVENT, report_low_quality
+from tasks.run import Run
 
 NAME = "prefect.resource.name"
 RULES = "reject_reason to be null (mostly=0.95)"
@@ -41,21 +42,26 @@ def judge_runs(*rejected: int) -> None:
         judge(f"run-{number}", orders=(100, rows))
 
 
+def last_of(rejected: list[int]) -> Run:
+    """The last of `judge_runs`."""
+    return ended("completed", run_id=f"run-{len(rejected) - 1}")
+
+
 def test_no_run_no_score(platform: Any) -> None:
     assert quality_scores(3) == []
 
 
 def test_scores_are_of_the_last_runs_newest_first(platform: Any) -> None:
     judge_runs(50, 1, 2, 10)
-    assert quality_scores(3) == [0.9, 0.98, 0.99]
-    assert quality_scores(9) == [0.9, 0.98, 0.99, 0.5]
+    assert quality_scores(3) == [("run-3", 0.9), ("run-2", 0.98), ("run-1", 0.99)]
+    assert [score for _, score in quality_scores(9)] == [0.9, 0.98, 0.99, 0.5]
 
 
 def test_a_score_is_of_all_rows_of_a_run(platform: Any) -> None:
     judge("run-1", orders=(90, 0), customers=(10, 10))
     judge("run-2", orders=(100, 0))
     judge("run-2", customers=(100, 50))
-    assert quality_scores(3) == [0.75, 0.9]
+    assert quality_scores(3) == [("run-2", 0.75), ("run-1", 0.9)]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +84,7 @@ def test_what_says_nothing_of_the_rows_is_no_score(platform: Any, other: dict[st
         "rows_unexpected": 100,
     }
     append_records("quality_results", [record | other])
-    assert quality_scores(3) == [0.99]
+    assert quality_scores(3) == [("run-1", 0.99)]
 
 
 @pytest.mark.parametrize(
@@ -94,13 +100,18 @@ def test_what_says_nothing_of_the_rows_is_no_score(platform: Any, other: dict[st
 )
 def test_what_is_no_trend(platform: Any, rejected: list[int]) -> None:
     judge_runs(*rejected)
-    assert not report_low_quality(ended("completed"))
+    assert not report_low_quality(last_of(rejected))
+
+
+def test_a_run_that_judges_no_rows_does_not_repeat_it(platform: Any) -> None:
+    judge_runs(50, 50, 50)
+    assert not report_low_quality(ended("completed", run_id="of another flow"))
 
 
 def test_the_minimum_can_be_changed(platform: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     judge_runs(6, 6, 6)
     monkeypatch.setenv("QUALITY_MINIMUM", "0.9")
-    assert not report_low_quality(ended("completed"))
+    assert not report_low_quality(last_of([6, 6, 6]))
 
 
 def events(flow: str) -> list[dict[str, Any]]:
@@ -117,7 +128,7 @@ def events(flow: str) -> list[dict[str, Any]]:
 @pytest.mark.usefixtures("prefect_server")
 def test_three_low_runs_in_a_row_are_reported(platform: Any) -> None:
     judge_runs(0, 6, 10, 25)
-    assert report_low_quality(ended("failed", flow="a-flow-of-bad-days"))
+    assert report_low_quality(ended("failed", run_id="run-3", flow="a-flow-of-bad-days"))
     (event,) = events("a-flow-of-bad-days")
     assert event["resource"] == {
         "prefect.resource.id": "ecommerce-pipeline.quality.production",

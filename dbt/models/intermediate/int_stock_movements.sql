@@ -1,0 +1,52 @@
+with
+
+events as (
+
+    select * from {{ ref('stg_inventory') }}
+
+),
+
+-- Of events of one moment the one that the broker got last counts as the later.
+ordered as (
+
+    select
+        event_id,
+        product_id,
+        warehouse_id,
+        quantity_change,
+        on_hand,
+        event_at,
+        event_date,
+        lag(on_hand) over (
+            partition by product_id, warehouse_id
+            order by event_at, sent_at, event_id
+        ) as on_hand_before,
+        lead(event_date) over (
+            partition by product_id, warehouse_id
+            order by event_at, sent_at, event_id
+        ) as next_event_date
+
+    from events
+
+),
+
+final as (
+
+    select
+        event_id,
+        product_id,
+        warehouse_id,
+        quantity_change,
+        on_hand,
+        event_at,
+        event_date,
+        next_event_date,
+        next_event_date is null as is_newest,
+        next_event_date is null or next_event_date > event_date as is_last_of_day,
+        coalesce(on_hand_before + quantity_change <> on_hand, false) as is_gap
+
+    from ordered
+
+)
+
+select * from final
