@@ -19,6 +19,7 @@ class DeploymentSettings(Environment):
     """Where runs go, and how patient the automations are."""
 
     work_pool: Literal["process", "docker", "kubernetes", "ecs"] = "process"
+    inventory_mode: Literal["hourly", "continuous"] = "hourly"
     worker_image: str = "ecommerce-pipeline:latest"
     ecs_execution_role_arn: str = ""
     ecs_task_role_arn: str = ""
@@ -29,7 +30,10 @@ class DeploymentSettings(Environment):
 
     def variables(self, settings: EnvironmentSettings) -> dict[str, str]:
         """The variables that prefect.yaml and the pool templates name, with their values here."""
+        mode = self.inventory_mode if settings.kafka_bootstrap_servers else "off"
         return {
+            "INVENTORY_HOURLY": str(mode == "hourly").lower(),
+            "INVENTORY_CONTINUOUS": str(mode == "continuous").lower(),
             "WORK_POOL": self.work_pool,
             "WORKER_IMAGE": self.worker_image,
             "ECS_EXECUTION_ROLE_ARN": self.ecs_execution_role_arn,

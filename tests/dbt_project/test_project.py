@@ -16,6 +16,10 @@ import duckdb
 import pytest
 import yaml
 from dbt.cli.main import dbtRunner
+from deltalake import write_deltalake
+
+from spark_jobs.lake import Lake
+from tasks.reorder import read_products
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt"
 AS_OF = "2024-03-04"
@@ -75,9 +79,18 @@ from (
         ('g', '2', 's3', 'checkout', date '2024-03-02'),
         ('h', '2', 's3', 'product_view', date '2024-03-04')
 ) as t (event_id, user_id, session_id, event_type, event_date);
+insert into silver.inventory values
+    ('i1', 10, 'north', 5, 5, '2024-03-01 08:00', '2024-03-01', '2024-03-01 08:00', 1),
+    ('i2', 10, 'south', 9, 9, '2024-03-01 09:00', '2024-03-01', '2024-03-01 09:00', 1),
+    ('i3', 12, 'north', -1, 3, '2024-03-02 08:00', '2024-03-02', '2024-03-02 08:00', 1);
 """
 
 CHANGES = """
+insert into silver.inventory values
+    -- A gap of one piece, and product 12 sells out; one event comes late.
+    ('i4', 10, 'north', -1, 3, '2024-03-03 08:00', '2024-03-03', '2024-03-03 08:00', 2),
+    ('i5', 12, 'north', -3, 0, '2024-03-03 09:00', '2024-03-03', '2024-03-03 09:00', 2),
+    ('i6', 12, 'north', 0, 4, '2024-03-01 09:00', '2024-03-01', '2024-03-04 09:00', 2);
 -- An old order changes its status and amount.
 update silver.orders
 set status = 'delivered', amount = 89.99, updated_at = '2024-03-04 08:00:00+00', load_id = 2
@@ -184,7 +197,31 @@ from gold.agg_daily_funnel
 order by 1
 """
 
+EXPECTED_STOCK = """
+select i.product_id, sum(i.on_hand), max(i.event_at)
+from silver.inventory as i
+where (i.product_id, i.warehouse_id, i.event_at) in (
+    select (product_id, warehouse_id, max(event_at)) from silver.inventory group by product_id, warehouse_id
+)
+group by 1 order by 1
+"""
+
+EXPECTED_LEVELS = """
+select
+    d.event_date, k.product_id, k.warehouse_id,
+    (
+        select max_by(on_hand, event_at) from silver.inventory as i
+        where i.product_id = k.product_id and i.warehouse_id = k.warehouse_id and i.event_date <= d.event_date
+    ) as closing_on_hand
+from (select distinct event_date from silver.inventory) as d,
+    (select distinct product_id, warehouse_id from silver.inventory) as k
+where closing_on_hand is not null
+order by 1, 2, 3
+"""
+
 TABLES = [
+    "gold.inventory_status",
+    "gold.fct_inventory_daily",
     "gold.fct_orders",
     "gold.dim_customers",
     "gold.dim_products",
@@ -327,6 +364,12 @@ def assert_equal_to_silver(shop: Shop) -> None:
     assert sales == expected_sales(shop) != []
     assert shop.sql(CUSTOMERS) == shop.sql(EXPECTED_CUSTOMERS) != []
     assert shop.sql(FUNNEL) == shop.sql(EXPECTED_FUNNEL) != []
+    stock = shop.sql("select product_id, on_hand, newest_event_at from gold.inventory_status order by 1")
+    assert stock == shop.sql(EXPECTED_STOCK) != []
+    levels = shop.sql(
+        "select inventory_date, product_id, warehouse_id, closing_on_hand from gold.fct_inventory_daily order by all"
+    )
+    assert levels == shop.sql(EXPECTED_LEVELS) != []
 
 
 def test_first_build_equals_silver(shop: Shop, first_build: dict[str, Node]) -> None:
@@ -339,6 +382,30 @@ def test_first_build_equals_silver(shop: Shop, first_build: dict[str, Node]) -> 
 def test_second_build_equals_silver_after_changes(shop: Shop, second_build: dict[str, Node]) -> None:
     assert unsuccessful(second_build) == {}
     assert_equal_to_silver(shop)
+
+
+def test_the_mart_says_of_stock_what_the_alerts_say(
+    shop: Shop, second_build: dict[str, Node], tmp_path: Path
+) -> None:
+    lake = Lake(tmp_path.as_uri())
+    with duckdb.connect(shop.path) as connection:
+        for table in ("silver.orders", "silver.products"):
+            write_deltalake(lake.uri(table), connection.sql(f"from {table}").to_arrow_table())
+    products = read_products(lake)
+    found = shop.sql(
+        "select product_id, on_hand, units_per_day, reorder_point, state, days_of_cover, total_gaps "
+        "from gold.inventory_status order by 1"
+    )
+    # 15 days of trade: product 10 has sold 4 pieces in them, product 12 eight.
+    assert [(row[0], float(row[2]), *row[3:5], row[6]) for row in found] == [
+        (10, 0.2857, 3, "ok", 1),
+        (12, 0.5714, 6, "out", 0),
+    ]
+    for product_id, on_hand, units_per_day, reorder_point, state, days_of_cover, _ in found:
+        product = products[product_id]
+        assert (product.units_per_day, product.reorder_point) == (float(units_per_day), reorder_point)
+        assert product.state(on_hand) == state
+        assert product.days_of_cover(on_hand) == pytest.approx(float(days_of_cover), abs=0.005)
 
 
 @pytest.mark.parametrize(

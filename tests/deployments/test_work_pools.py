@@ -11,7 +11,7 @@ from prefect.utilities.templating import find_placeholders
 
 from blocks.environment import REPOSITORY
 from blocks.settings import EnvironmentSettings
-from deployments.flow_deployments import entries, full_name
+from deployments.flow_deployments import entries, full_name, wanted
 from deployments.settings import DeploymentSettings
 from deployments.work_pool import defaults, job_template
 
@@ -99,7 +99,7 @@ def test_every_flow_that_people_start_is_deployed_twice_and_staging_has_no_sched
     started = {
         path.stem
         for path in (REPOSITORY / "flows").glob("*.py")
-        if "run_from_command_line" in path.read_text(encoding="utf-8")
+        if "from_command_line" in path.read_text(encoding="utf-8")
     }
     deployed = {entry["entrypoint"].split("/")[1].split(".")[0] for entry in entries()}
     assert deployed == started
@@ -117,6 +117,26 @@ def test_the_daily_run_starts_at_six_in_the_shops_time_zone_one_at_a_time() -> N
     [schedule] = daily["schedules"]
     assert (schedule["cron"], schedule["timezone"]) == ("0 6 * * *", "Europe/Berlin")
     assert daily["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "servers", "active"),
+    [
+        ("hourly", "kafka:9092", ["every-hour"]),
+        ("continuous", "kafka:9092", ["at-all-times"]),
+        ("hourly", "", []),
+        ("continuous", "", []),
+    ],
+)
+def test_stock_events_are_taken_in_one_way_and_only_where_there_is_kafka(
+    mode: str, servers: str, active: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = EnvironmentSettings(kafka_bootstrap_servers=servers)
+    for name, value in DeploymentSettings(inventory_mode=mode).variables(settings).items():  # type: ignore[arg-type]
+        monkeypatch.setenv(name, value)
+    [entry] = [entry for entry in entries() if full_name(entry) == "inventory/production"]
+    assert [slug for slug, _, _, is_active, _ in wanted(entry)["schedules"] if is_active] == active
+    assert wanted(entry)["schedules"][1][-1] == {"follow_minutes": 61}
 
 
 def test_prefect_yaml_holds_no_secret() -> None:

@@ -127,6 +127,18 @@ def test_a_completed_run_tells_nobody_and_resolves_the_incident(webhook: Webhook
     assert mailbox.messages == []
 
 
+REFILLED = alert(kind="stock-refilled", severity="info", undoes="critical", dedup_key="stock")
+
+
+@pytest.mark.usefixtures("slack", "email", "pagerduty")
+def test_good_news_goes_where_the_bad_news_went_but_wakes_nobody(webhook: Webhook) -> None:
+    assert delivering(REFILLED)
+    assert posted(webhook) == ["slack"]
+    assert delivering(REFILLED.model_copy(update={"alert_id": "b", "is_resolution": True}))
+    assert posted(webhook) == ["slack", "slack", "pagerduty"]
+    assert webhook.requests[2].body["event_action"] == "resolve"
+
+
 @pytest.mark.usefixtures("slack", "pagerduty")
 def test_a_completed_run_with_warnings_tells_and_resolves(webhook: Webhook) -> None:
     assert delivering(WARNED)
