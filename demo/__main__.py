@@ -1,8 +1,8 @@
 """`make demo`: open the synthetic shop, or let it play its next day, and run the pipeline on it.
 
 python -m demo              three days at first, one more each time after that
-python -m demo start        only start the shop's database, e.g. after a reboot
-python -m demo stop         stop it
+python -m demo start        only start the shop's database and its Kafka, e.g. after a reboot
+python -m demo stop         stop them
 """
 
 import argparse
@@ -15,12 +15,13 @@ from rich.table import Table
 
 from blocks.environment import DATA
 from blocks.settings import Settings
-from demo.postgres import remove, start, stop
+from demo import kafka, postgres
 from demo.shop import Shop
 
 FIRST_DAY = dt.date(2024, 1, 13)
 FIRST_DAYS = 3
 POSTGRES = DATA / "postgres"
+KAFKA = DATA / "kafka"
 ENVIRONMENT = DATA / "demo.env"
 # Wide enough for the sales table, also where the output goes to a file.
 console = Console(width=max(110, Console().width))
@@ -33,11 +34,14 @@ def main() -> None:
     match parser.parse_args().command:
         case "start":
             open_database()
-            console.print("The shop's database runs.")
+            open_broker()
+            console.print("The shop runs.")
         case "stop":
-            stop(POSTGRES)
+            kafka.stop(KAFKA)
+            postgres.stop(POSTGRES)
         case "remove":
-            remove(POSTGRES)
+            kafka.remove(KAFKA)
+            postgres.remove(POSTGRES)
         case "play":
             play()
 
@@ -46,10 +50,24 @@ def open_database() -> str:
     """Start the shop's PostgreSQL, or take SHOP_DSN's, where `Settings` finds it; returns the DSN."""
     if given := os.environ.get("SHOP_DSN"):
         return given
-    dsn = start(POSTGRES)
+    dsn = postgres.start(POSTGRES)
     ENVIRONMENT.touch(mode=0o600)
-    ENVIRONMENT.write_text(f"# Written by the demo: the shop's database on this machine.\nSHOP_DSN={dsn}\n")
+    ENVIRONMENT.write_text(f"# Written by the demo: the shop's services on this machine.\nSHOP_DSN={dsn}\n")
     return dsn
+
+
+def open_broker() -> bool:
+    """Start the shop's Kafka where `Settings` finds it, or take KAFKA_BOOTSTRAP_SERVERS; returns whether."""
+    if os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+        return True
+    try:
+        servers = kafka.start(KAFKA)
+    except kafka.KafkaUnavailable as failure:
+        console.print(f"Stock events are skipped, inventory_status stays empty: {failure}", soft_wrap=True)
+        return False
+    with ENVIRONMENT.open("a") as environment:
+        environment.write(f"KAFKA_BOOTSTRAP_SERVERS={servers}\n")
+    return True
 
 
 def play() -> None:
@@ -57,6 +75,7 @@ def play() -> None:
     dsn = open_database()
     # Imported only now: the flows take seconds to import, and read their settings.
     from flows.daily import daily_ecommerce_pipeline
+    from flows.inventory import inventory
     from tasks.command_line import quiet_logs
 
     quiet_logs()
@@ -66,7 +85,12 @@ def play() -> None:
         console.rule(f"the shop plays {day:%A, %d %B %Y}")
         shop.play(day)
         daily_ecommerce_pipeline(day)
+    if open_broker():
+        console.rule("the warehouses tell their stock")
+        shop.publish_stock()
+        inventory()
     show_sales()
+    show_stock()
     show_totals()
     show_where()
 
@@ -92,6 +116,22 @@ def show_sales(rows: int = 10) -> None:
             [rows],
         )
         console.print(_table("gold.agg_daily_sales, newest day, highest revenue", found))
+
+
+def show_stock(rows: int = 10) -> None:
+    """Print the products that are short, the worst first."""
+    with duckdb.connect(Settings().duckdb_path, read_only=True) as warehouse:
+        found = warehouse.execute(
+            """
+            select
+                product_name as product, category, state, on_hand, units_per_day as sold_a_day, days_of_cover,
+                reorder_point
+            from gold.inventory_status where state != 'ok'
+            order by state desc, days_of_cover, units_per_day desc limit ?
+            """,
+            [rows],
+        )
+        console.print(_table("gold.inventory_status, what is short, worst first", found))
 
 
 def show_totals(rows: int = 5) -> None:

@@ -1,6 +1,7 @@
 """The synthetic shop: a deterministic simulation that plays one business day (UTC) after another.
 
-It fills PostgreSQL and a clickstream folder, with the late rows and the dirt that real shops have.
+It fills PostgreSQL, a clickstream folder and a Kafka topic, with the late rows and the dirt that real shops
+have.
 
 All state is in the database, so any process can go on where another stopped.
 """
@@ -12,9 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psycopg2
+from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from demo import clickfiles, clickstream, tables
+from demo import clickfiles, clickstream, stock, tables
 from demo.chance import DAY, die
 from demo.tables import Order
 from demo.trade import Trade
@@ -81,9 +83,15 @@ class Shop:
             if day != expected:
                 raise ValueError(f"The next day to play is {expected}, not {day}.")
             dealings = Trade(cursor, self.seed, self.scale).play(day)
+            stock.play(cursor, self.seed, day, dealings.placed)
             click_lines = self._clicks(cursor, day, dealings.placed)
             cursor.execute("UPDATE demo.clock SET last_day = %s", (day,))
         return Played(dealings.orders, dealings.customers, dealings.products, click_lines)
+
+    def publish_stock(self) -> int:
+        """Bring the stock events that wait to Kafka; returns how many. Raises kafka.errors.KafkaError."""
+        with contextlib.closing(self._connect()) as connection:
+            return stock.publish(connection)
 
     def last_day(self) -> dt.date | None:
         """The last day played, by whichever process; None before the first."""
@@ -103,10 +111,13 @@ class Shop:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Cursor]:
-        connection = psycopg2.connect(self.dsn, connect_timeout=10, options=SESSION)
+        connection = self._connect()
         with contextlib.closing(connection), connection, connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", (PLAYER,))
             yield cursor
+
+    def _connect(self) -> Connection:
+        return psycopg2.connect(self.dsn, connect_timeout=10, options=SESSION)
 
     def _clock(self, cursor: Cursor) -> tuple[dt.date, dt.date | None]:
         """First day and last day played. ValueError when another seed or scale has played here."""

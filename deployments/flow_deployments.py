@@ -55,11 +55,11 @@ def wanted(entry: dict[str, Any]) -> dict[str, Any]:
         "parameters": entry.get("parameters", {}),
         "parameter_schema": parameter_schema(_flow(entry["entrypoint"])).properties,
         "pull": _prefect_yaml()["pull"],
-        "schedules": [
+        "schedules": {
             # What a variable says is text.
-            (s["slug"], s["cron"], s["timezone"], s.get("active", "true") == "true", s.get("parameters", {}))
+            s["slug"]: (s["cron"], s["timezone"], s.get("active", "true") == "true", s.get("parameters", {}))
             for s in entry["schedules"]
-        ],
+        },
         "work_pool": entry["work_pool"]["name"],
         "job_variables": entry["work_pool"].get("job_variables", {}),
         "concurrency_limit": tuple(entry["concurrency_limit"].values()),
@@ -74,16 +74,15 @@ def actual(deployment: DeploymentResponse) -> dict[str, Any]:
         "parameters": deployment.parameters,
         "parameter_schema": (deployment.parameter_openapi_schema or {}).get("properties"),
         "pull": deployment.pull_steps,
-        "schedules": [
-            (
-                s.slug,
+        "schedules": {
+            s.slug: (
                 getattr(s.schedule, "cron", None),
                 getattr(s.schedule, "timezone", None),
                 s.active,
                 s.parameters,
             )
             for s in deployment.schedules
-        ],
+        },
         "work_pool": deployment.work_pool_name,
         "job_variables": deployment.job_variables,
         "concurrency_limit": (limit and limit.limit, options and options.collision_strategy.value),

@@ -135,8 +135,9 @@ def test_stock_events_are_taken_in_one_way_and_only_where_there_is_kafka(
     for name, value in DeploymentSettings(inventory_mode=mode).variables(settings).items():  # type: ignore[arg-type]
         monkeypatch.setenv(name, value)
     [entry] = [entry for entry in entries() if full_name(entry) == "inventory/production"]
-    assert [slug for slug, _, _, is_active, _ in wanted(entry)["schedules"] if is_active] == active
-    assert wanted(entry)["schedules"][1][-1] == {"follow_minutes": 61}
+    schedules = wanted(entry)["schedules"]
+    assert [slug for slug, (_, _, is_active, _) in schedules.items() if is_active] == active
+    assert schedules["at-all-times"][-1] == {"follow_minutes": 61}
 
 
 def test_prefect_yaml_holds_no_secret() -> None:
