@@ -25,8 +25,8 @@ from demo.tables import Order
 WAREHOUSES = ("north", "south")
 PARTITIONS = 3
 SEND_SECONDS = 60
-# Days' sales on the shelf when the shop opens: (weight, least, most). One product in twelve sells out soon.
-FIRST_STOCK = ((8, 1, 3), (12, 4, 9), (80, 15, 40))
+# Days' sales on the shelf when the shop opens: (weight, least, most). One product in twenty sells out soon.
+FIRST_STOCK = ((5, 1, 3), (12, 4, 9), (83, 15, 40))
 DELIVERED_BELOW_DAYS, DELIVERY_DAYS, DELIVERY_CHANCE = 10, 30, 0.2
 NEW_PRODUCT_PIECES = 60
 DDL = """
