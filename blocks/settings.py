@@ -51,6 +51,8 @@ class EnvironmentSettings(Environment):
     alert_email_from: str = "ecommerce-pipeline@localhost"
     alert_email_to: str = ""
     alert_routes: dict[Severity, list[list[Channel]]] = ROUTES
+    report_dir: Path = DATA / "reports"
+    report_url: str = ""
     runbook_url: str = (REPOSITORY / "docs" / "runbook.md").as_uri()
 
     @field_validator("clickstream_uri", "lake_uri")

@@ -16,6 +16,7 @@ from flows.transform import transform
 from tasks.business_day import business_day, run_name
 from tasks.command_line import run_from_command_line
 from tasks.deliver import confirm_told
+from tasks.report import write_report
 from tasks.run import recorded_run
 from tasks.warehouse import one_writer, publish_warehouse, staged_warehouse
 
@@ -36,6 +37,7 @@ def daily_ecommerce_pipeline(ds: dt.date | None = None) -> None:
         run.loaded = run.timed(dbt_build, day, warehouse)
         run.warnings += run.timed(quality_gold, day, run.run_id, warehouse)
         publish_warehouse(warehouse)
+        run.report_url = run.timed(write_report, run)
 
 
 if __name__ == "__main__":

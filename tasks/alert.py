@@ -56,6 +56,7 @@ def alert_about(run: Run) -> Alert:
         if (quarantined := sum(rows for _, _, rows in run.rejected))
         else None,
         "worth a look": "; ".join(run.notes) or None,
+        "report": run.report_url,
     }
     return Alert(
         alert_id=f"{kind}/{run.run_id}",

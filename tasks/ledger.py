@@ -6,7 +6,7 @@ warehouse's `ops` schema at the end of each run. Nothing here decides anything.
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -111,6 +111,25 @@ UNIQUE_BY = {
     "alert_deliveries": "alert_id, channel, recorded_at",
     "stock_alerts": "product_id, recorded_at",
 }
+
+
+class QualityDay(NamedTuple):
+    """What all expectations said of one business day."""
+
+    ds: dt.date
+    rows_checked: int | None
+    rows_rejected: int | None
+    expectations: int
+    critical: int
+    """Expectations that failed, by severity."""
+    warnings: int
+
+    @property
+    def score(self) -> float | None:
+        """The share of rows that passed the row rules."""
+        return 1 - (self.rows_rejected or 0) / self.rows_checked if self.rows_checked else None
+
+
 # The trailing window of the row-count expectation, and how far off it is still usual.
 TRAILING_RUNS, LEAST_RUNS, USUAL_FACTOR = 7, 3, 5
 
@@ -193,6 +212,32 @@ def quality_scores(runs: int) -> list[tuple[str, float]]:
         """,
         [runs],
     )
+
+
+def quality_days(first: dt.date, last: dt.date) -> list[QualityDay]:
+    """What was judged of each of these business days, by whichever runs; days on which nothing was are left out.
+
+    A row that two runs judged counts twice, on both sides of the score.
+    """
+    rows = query_records(
+        "quality_results",
+        """
+        select
+            ds,
+            sum(rows_checked) filter (rules) as rows_checked,
+            sum(rows_unexpected) filter (rules) as rows_rejected,
+            count(distinct (layer, table_name, expectation)) as expectations,
+            count(distinct (layer, table_name, expectation))
+                filter (not is_success and severity = 'critical') as critical,
+            count(distinct (layer, table_name, expectation))
+                filter (not is_success and severity = 'warning') as warnings
+        from (select *, layer = 'bronze' and starts_with(expectation, 'reject_reason ') as rules from records)
+        where ds between ? and ?
+        group by ds order by ds
+        """,
+        [first, last],
+    )
+    return [QualityDay(*row) for row in rows]
 
 
 def query_records(table: str, query: str, parameters: Sequence[Any]) -> list[tuple]:

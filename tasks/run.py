@@ -39,6 +39,7 @@ class Run(BaseModel):
     tables: list[Published] = []
     loaded: Loaded | None = None
     warnings: list[QualityResult] = []
+    report_url: str | None = None
 
     def timed(self, step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a step, noting its name while it runs and its wall seconds."""

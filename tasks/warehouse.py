@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -130,6 +131,14 @@ def publish_file(staged: Path) -> Path:
         os.fsync(file.fileno())
     staged.replace(live)
     return live
+
+
+def query_warehouse(sql: str) -> list[dict[str, Any]]:
+    """The rows that a SELECT finds in the live warehouse, each by column name."""
+    with duckdb.connect(Settings().duckdb_path, read_only=True) as connection:
+        found = connection.execute(sql)
+        columns = [column[0] for column in found.description]
+        return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
 
 
 def _remove(staged: Path) -> None:

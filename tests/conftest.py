@@ -160,6 +160,7 @@ def platform(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "CLICKSTREAM_URI": made.clickstream.as_uri(),
         "LAKE_URI": made.lake.root,
         "DUCKDB_PATH": str(made.warehouse),
+        "REPORT_DIR": str(tmp_path / "reports"),
         "SHOP_TIMEZONE": "UTC",
         "SPARK_REMOTE": "",
         "SLACK_WEBHOOK_URL": "",

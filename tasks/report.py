@@ -1,0 +1,89 @@
+"""The daily report: one HTML page per business day, for people who would rather look than query.
+
+`<REPORT_DIR>/<ds>.html`, and `latest.html`, the newest day's. A page holds all it needs, plotly.js included,
+and asks the network for nothing: it can be mailed, and opens offline.
+"""
+
+import base64
+import datetime as dt
+import gzip
+from functools import cache
+from pathlib import Path
+
+import plotly.graph_objects as go
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+from prefect import task
+from prefect.logging import get_run_logger
+
+from blocks.settings import Settings
+from tasks import report_charts as charts
+from tasks.report_data import ReportData
+from tasks.report_queries import Query, read_report_data
+from tasks.run import Run
+from tasks.templates import render
+from tasks.warehouse import query_warehouse
+
+
+@task(task_run_name="write-report")
+def write_report(run: Run) -> str | None:
+    """Write the report about the day of `run`; returns its address.
+
+    None, and a warning, if it cannot be written: figures that are good and published are worth more than
+    their picture.
+    """
+    try:
+        return publish_report(run, query_warehouse)
+    except Exception as error:
+        get_run_logger().warning("no report for %s: %s: %s", run.ds, type(error).__name__, error)
+        return None
+
+
+def publish_report(run: Run, query: Query) -> str:
+    """Read, render and write the report; returns its address. Nobody ever sees half a page."""
+    settings = Settings()
+    folder = settings.report_dir.resolve()
+    page = render_report(run, read_report_data(query, run.ds), settings.quality_minimum)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / f"{run.ds}.html", page)
+    if f"{run.ds}.html" == max(file.name for file in folder.glob("????-??-??.html")):
+        _write(folder / "latest.html", page)
+    return f"{settings.report_url.rstrip('/') or folder.as_uri()}/{run.ds}.html"
+
+
+def render_report(run: Run, data: ReportData, quality_minimum: float) -> str:
+    """The page itself."""
+    usual = None if data.week is None else float(data.week.revenue)
+    figures = {
+        "sales-by-day": charts.sales_by_day(data.days, usual),
+        **{f"sales-by-{column}": charts.sales_against_usual(shares) for column, shares in data.sales.items()},
+        "funnel": charts.funnel(data.funnel),
+        "segments": charts.segments_by_revenue(data.segments),
+        "quality": charts.quality_by_day(data.quality, quality_minimum),
+        "quarantine": charts.open_quarantine(data.quarantine),
+    }
+    return render(
+        "report.html.j2",
+        run=run,
+        data=data,
+        figures={name: _as_json(figure) for name, figure in figures.items()},
+        plotly=_packed_plotly(),
+        written_at=dt.datetime.now(dt.UTC),
+    )
+
+
+def _as_json(figure: go.Figure) -> Markup:
+    # plotly writes <, > and / as \u003c and so on: nothing in it ends a script element.
+    return Markup(figure.to_json())
+
+
+@cache
+def _packed_plotly() -> str:
+    """plotly.js, a 4.8 MB file, as base64 of gzip, 2 MB: every browser since 2023 unpacks it by itself."""
+    return base64.b64encode(gzip.compress(get_plotlyjs().encode())).decode("ascii")
+
+
+def _write(path: Path, page: str) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_text(page, encoding="utf-8")
+    draft.replace(path)
