@@ -215,9 +215,9 @@ def quality_scores(runs: int) -> list[tuple[str, float]]:
 
 
 def quality_days(first: dt.date, last: dt.date) -> list[QualityDay]:
-    """What was judged of each of these business days, by whichever runs; days on which nothing was are left out.
+    """What all runs judged of each of these business days; days on which nothing was judged are left out.
 
-    A row that two runs judged counts twice, on both sides of the score.
+    A row that two runs judged counts twice, in the score's numerator and in its denominator.
     """
     rows = query_records(
         "quality_results",

@@ -10,8 +10,6 @@ import gzip
 from functools import cache
 from pathlib import Path
 
-import plotly.graph_objects as go
-from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 from prefect import task
 from prefect.logging import get_run_logger
@@ -66,15 +64,10 @@ def render_report(run: Run, data: ReportData, quality_minimum: float) -> str:
         "report.html.j2",
         run=run,
         data=data,
-        figures={name: _as_json(figure) for name, figure in figures.items()},
+        figures={name: figure.to_plotly_json() for name, figure in figures.items()},
         plotly=_packed_plotly(),
         written_at=dt.datetime.now(dt.UTC),
     )
-
-
-def _as_json(figure: go.Figure) -> Markup:
-    # plotly writes <, > and / as \u003c and so on: nothing in it ends a script element.
-    return Markup(figure.to_json())
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What the daily report shows, as small models: `tasks/report_queries.py` fills them, the template shows them."""
+"""What the daily report shows: the small models that its queries fill and its template and charts read."""
 
 import datetime as dt
 from decimal import Decimal
