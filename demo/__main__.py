@@ -161,6 +161,7 @@ def show_where() -> None:
     settings = Settings()
     console.print(f"warehouse  {settings.duckdb_path}", soft_wrap=True)
     console.print(f"lake       {settings.lake_uri}", soft_wrap=True)
+    console.print(f"report     {settings.report_dir / 'latest.html'}", soft_wrap=True)
     console.print("runs       make ui, then open http://127.0.0.1:4200")
     console.print("next day   make demo")
 

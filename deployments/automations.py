@@ -159,7 +159,7 @@ def automations(
             tell(
                 "low-quality",
                 "error",
-                f"{DAILY}: rows below the quality limit three runs in a row",
+                f"{DAILY}: rows below the quality limit three days in a row",
                 "Share of rows that passed, newest first: {{ event.payload.scores }}; "
                 "at least {{ event.payload.minimum }} is wanted.",
             ),

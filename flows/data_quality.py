@@ -1,4 +1,4 @@
-"""Data quality: judge the marts that people read, between the daily runs.
+"""Data quality: judge every layer between the daily runs, and publish its documentation.
 
 python -m flows.data_quality
 """
@@ -8,7 +8,7 @@ import datetime as dt
 from prefect import flow
 
 from flows.notify import notify
-from flows.quality_gold import quality_gold
+from flows.quality_layers import quality_layers
 from tasks.business_day import business_day, run_name
 from tasks.command_line import run_from_command_line
 from tasks.deliver import confirm_told
@@ -20,13 +20,13 @@ NAME = "data-quality"
 
 @flow(name=NAME, flow_run_name=run_name, on_failure=[confirm_told], on_crashed=[confirm_told])
 def data_quality(ds: dt.date | None = None) -> None:
-    """Run every gold suite on a copy of the live warehouse; publishes nothing. Raises PipelineFailure.
+    """Run every suite: bronze's on what day `ds` (default: yesterday) brought, gold's on all marts.
 
-    `ds` (default: yesterday) only dates the results.
+    Changes neither lake nor warehouse. Raises PipelineFailure.
     """
     day = business_day(ds)
     with recorded_run(NAME, day, tell=notify) as run, staged_warehouse() as warehouse:
-        run.warnings = run.timed(quality_gold, day, run.run_id, warehouse)
+        run.warnings = run.timed(quality_layers, day, run.run_id, warehouse)
 
 
 if __name__ == "__main__":

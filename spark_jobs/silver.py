@@ -7,6 +7,7 @@ run may go on, and both may be repeated at any time.
 """
 
 import argparse
+import datetime as dt
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -101,8 +102,7 @@ def check(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, full: 
     `full` takes all of bronze, and replaces the quarantine.
     """
     since = None if full else lake.progress(f"silver.{job.table}", "bronze")
-    files, version = lake.files_since(f"bronze.{job.table}", since)
-    bronze = spark.read.schema(job.bronze).parquet(*files) if files else spark.createDataFrame([], job.bronze)
+    bronze, version = _bronze_since(spark, lake, job, since)
     rows_in = overwrite(job.check(bronze, timezone), lake, f"checked.{job.table}")
     checked = lake.read(spark, f"checked.{job.table}")
     rejected = checked.where(F.col(REJECT_REASON).isNotNull())
@@ -118,6 +118,15 @@ def check(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, full: 
         rows_in=rows_in,
         rejected=dict(reasons.collect()) if rows_in else {},
     )
+
+
+def check_day(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, ds: dt.date) -> int:
+    """Write `checked_day.<table>`: all that bronze holds of business day `ds`; returns its rows.
+
+    It is for looking at only: silver and quarantine stay as they are.
+    """
+    bronze, _ = _bronze_since(spark, lake, job, None)
+    return overwrite(job.check(bronze, timezone).where(F.col("ds") == ds), lake, f"checked_day.{job.table}")
 
 
 def publish(
@@ -153,6 +162,15 @@ def publish(
         )
     lake.mark_progress(name, "bronze", checked.bronze_version)
     return published
+
+
+def _bronze_since(
+    spark: SparkSession, lake: Lake, job: SilverJob, version: int | None
+) -> tuple[DataFrame, int | None]:
+    """The bronze rows added after `version` (None: all), and the present version."""
+    files, present = lake.files_since(f"bronze.{job.table}", version)
+    rows = spark.read.schema(job.bronze).parquet(*files) if files else spark.createDataFrame([], job.bronze)
+    return rows, present
 
 
 def change_log_job(

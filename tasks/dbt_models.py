@@ -20,6 +20,7 @@ from blocks.failures import DataFailure, PermanentFailure
 from blocks.settings import Settings
 
 PROJECT = REPOSITORY / "dbt"
+TARGET = DATA / "dbt_target"
 SOURCE_FOLDERS = ("models", "macros", "snapshots", "tests")
 
 
@@ -68,15 +69,11 @@ def build_marts(
     runner_settings = PrefectDbtSettings(
         project_dir=PROJECT,
         profiles_dir=PROJECT,
-        target_path=DATA / "dbt_target",
+        target_path=TARGET,
         log_level=EventLevel.WARN,
     )
-    with _environment(DUCKDB_PATH=str(warehouse), DBT_LOG_PATH=str(DATA / "dbt_logs")):
-        try:
-            outcome = ModelsAsTasks(settings=runner_settings, raise_on_failure=False).invoke(command)
-        finally:
-            # The adapter keeps the file open for the process's life; the publish renames it.
-            DuckDBConnectionManager.close_all_connections()
+    with dbt_environment(warehouse):
+        outcome = ModelsAsTasks(settings=runner_settings, raise_on_failure=False).invoke(command)
     if outcome.exception:
         raise PermanentFailure(f"dbt could not run: {outcome.exception}")
     counts = _counted(outcome.result.results)
@@ -121,13 +118,16 @@ def _counted(results: list) -> dict[str, int]:
 
 
 @contextmanager
-def _environment(**variables: str) -> Iterator[None]:
-    """Dbt's profile can be told things through the environment only."""
+def dbt_environment(warehouse: Path) -> Iterator[None]:
+    """Point dbt's profile at `warehouse`, by the environment; let go of the file at the end."""
+    variables = {"DUCKDB_PATH": str(warehouse), "DBT_LOG_PATH": str(DATA / "dbt_logs")}
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
         yield
     finally:
+        # The adapter keeps the file open for the process's life; the publish renames it.
+        DuckDBConnectionManager.close_all_connections()
         for name, value in before.items():
             if value is None:
                 del os.environ[name]

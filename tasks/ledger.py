@@ -201,16 +201,19 @@ def delivered_alerts(run_id: str) -> set[tuple[str, str]]:
     )
 
 
-def quality_scores(runs: int) -> list[tuple[str, float]]:
-    """(run, share of rows that passed the row rules) of the last runs that judged any; newest first."""
+def quality_scores(days: int) -> list[tuple[str, float]]:
+    """(first run, share of rows that passed the row rules) of the last business days judged; newest first.
+
+    A day counts once, however many runs have judged it.
+    """
     return query_records(
         "quality_results",
         """
-        select run_id, 1 - sum(rows_unexpected) / sum(rows_checked) from records
+        select arg_min(run_id, recorded_at), 1 - sum(rows_unexpected) / sum(rows_checked) from records
         where layer = 'bronze' and starts_with(expectation, 'reject_reason ')
-        group by run_id having sum(rows_checked) > 0 order by max(recorded_at) desc limit ?
+        group by ds having sum(rows_checked) > 0 order by min(recorded_at) desc limit ?
         """,
-        [runs],
+        [days],
     )
 
 

@@ -5,13 +5,16 @@ from prefect.artifacts import create_markdown_artifact
 from rich.console import Console
 from rich.markdown import Markdown
 
+from tasks.published import address, documentation
 from tasks.run import Run
 from tasks.templates import render
 
 
 def message(run: Run) -> str:
-    """The message about a run, in Markdown: outcome, rows per layer, rejects by reason, gates, durations."""
-    return render("run_message.md.j2", run=run)
+    """The message about a run, in Markdown: outcome, links, rows per layer, rejects by reason, durations."""
+    links = {"report": run.report_url} if run.report_url else {}
+    links |= {name: address(path) for name, path in documentation().items()}
+    return render("run_message.md.j2", run=run, links=links)
 
 
 @task(task_run_name="tell-console")

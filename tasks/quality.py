@@ -78,11 +78,21 @@ def judge_bronze(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
     return _judge("bronze", BRONZE_SUITES[table], norms, ds, run_id)
 
 
+@task(task_run_name="judge-day-{table}")
+def judge_day(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
+    """Judge `checked_day.<table>` by its bronze suite, but not whether as many rows came as usual."""
+    norms = Norms(Settings().quarantine_threshold)
+    return _judge("bronze", BRONZE_SUITES[table], norms, ds, run_id, checked="checked_day")
+
+
 @task(task_run_name="gate-gold-{table}")
-def judge_gold(table: str, warehouse: Path, ds: dt.date, run_id: str) -> list[QualityResult]:
+def judge_gold(
+    table: str, warehouse: Path, ds: dt.date, run_id: str, all_rows: bool = False
+) -> list[QualityResult]:
     """Judge a mart of the staged warehouse by its gold suite; returns the results, failed ones included.
 
-    Raises PermanentFailure if the warehouse has no marts.
+    `all_rows` judges those too that this run did not change. Raises PermanentFailure if the warehouse has no
+    marts.
     """
     lake = Lake(Settings().lake_uri)
     with duckdb.connect(warehouse) as connection:
@@ -91,9 +101,8 @@ def judge_gold(table: str, warehouse: Path, ds: dt.date, run_id: str) -> list[Qu
         if table == "order_totals":
             rows = order_totals(connection, lake)
         else:
-            rows = connection.sql(
-                f"select * from gold.{table} {AUDITED_ROWS.get(table, '')}"
-            ).to_arrow_reader()
+            audited = "" if all_rows else AUDITED_ROWS.get(table, "")
+            rows = connection.sql(f"select * from gold.{table} {audited}").to_arrow_reader()
         # Through the lake, so that any Spark engine can read it and no mart has to fit in memory.
         write_deltalake(lake.uri(f"checked.{table}"), rows, mode="overwrite", schema_mode="overwrite")
     return _judge("gold", GOLD_SUITES[table], Norms(Settings().quarantine_threshold), ds, run_id)
@@ -109,12 +118,22 @@ def stop_on_critical(results: list[QualityResult]) -> list[QualityResult]:
     return [result for result in failed if result.severity == WARNING]
 
 
-def _judge(layer: str, suite: Suite, norms: Norms, ds: dt.date, run_id: str) -> list[QualityResult]:
+def _judge(
+    layer: str, suite: Suite, norms: Norms, ds: dt.date, run_id: str, checked: str = "checked"
+) -> list[QualityResult]:
     settings = Settings()
-    rows = Lake(settings.lake_uri).read(spark_session(settings.spark_remote), f"checked.{suite.name}")
-    batch = _dataframe_asset(f"{layer}.{suite.name}").get_batch({"dataframe": rows})
-    outcome = batch.validate(
-        gx.ExpectationSuite(name=suite.name, expectations=suite.expectations(norms)),
+    rows = Lake(settings.lake_uri).read(spark_session(settings.spark_remote), f"{checked}.{suite.name}")
+    name = f"{layer}.{suite.name}"
+    validation = expectation_context().validation_definitions.add_or_update(
+        gx.ValidationDefinition(
+            name=name,
+            data=_dataframe_asset(name),
+            suite=gx.ExpectationSuite(name=name, expectations=suite.expectations(norms)),
+        )
+    )
+    outcome = validation.run(
+        batch_parameters={"dataframe": rows},
+        run_id=gx.RunIdentifier(run_name=str(ds)),
         result_format={
             "result_format": "SUMMARY",
             "unexpected_index_column_names": suite.key,
@@ -127,10 +146,16 @@ def _judge(layer: str, suite: Suite, norms: Norms, ds: dt.date, run_id: str) -> 
 
 
 @cache
-def _dataframe_asset(name: str) -> Any:
+def expectation_context() -> Any:
+    """Great Expectations' context of this process: suites and results, in memory."""
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    source = context.data_sources.add_spark(name)
+    return context
+
+
+@cache
+def _dataframe_asset(name: str) -> Any:
+    source = expectation_context().data_sources.add_spark(name)
     return source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
 
 

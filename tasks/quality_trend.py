@@ -1,4 +1,4 @@
-"""Quality over several runs: one bad day may be an accident, three in a row are a change at the source."""
+"""Quality over several days: one bad day may be an accident, three in a row are a change at the source."""
 
 from prefect.events import emit_event
 
@@ -7,19 +7,19 @@ from blocks.settings import Settings
 from tasks.ledger import quality_scores
 from tasks.run import Run
 
-RUNS = 3
+DAYS = 3
 LOW_QUALITY_EVENT = "ecommerce-pipeline.quality.low"
 
 
 def report_low_quality(run: Run) -> bool:
-    """Emit LOW_QUALITY_EVENT if this run and the RUNS - 1 before it were below `QUALITY_MINIMUM`.
+    """Emit LOW_QUALITY_EVENT if the last DAYS days judged were below `QUALITY_MINIMUM`; returns whether.
 
-    Returns whether. Runs that judge no rows say nothing about quality, and repeat nothing.
+    Only the first run that judges the rows of a day tells: the others repeat nothing.
     """
     minimum = Settings().quality_minimum
-    judged = quality_scores(RUNS)
+    judged = quality_scores(DAYS)
     scores = [score for _, score in judged]
-    if len(scores) < RUNS or judged[0][0] != run.run_id or max(scores) >= minimum:
+    if len(scores) < DAYS or judged[0][0] != run.run_id or max(scores) >= minimum:
         return False
     emit_event(
         LOW_QUALITY_EVENT,

@@ -16,6 +16,7 @@ from prefect.logging import get_run_logger
 
 from blocks.settings import Settings
 from tasks import report_charts as charts
+from tasks.published import address, documentation, folder
 from tasks.report_data import ReportData
 from tasks.report_queries import Query, read_report_data
 from tasks.run import Run
@@ -39,14 +40,14 @@ def write_report(run: Run) -> str | None:
 
 def publish_report(run: Run, query: Query) -> str:
     """Read, render and write the report; returns its address. Nobody ever sees half a page."""
-    settings = Settings()
-    folder = settings.report_dir.resolve()
-    page = render_report(run, read_report_data(query, run.ds), settings.quality_minimum)
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / f"{run.ds}.html", page)
-    if f"{run.ds}.html" == max(file.name for file in folder.glob("????-??-??.html")):
-        _write(folder / "latest.html", page)
-    return f"{settings.report_url.rstrip('/') or folder.as_uri()}/{run.ds}.html"
+    page = render_report(run, read_report_data(query, run.ds), Settings().quality_minimum)
+    name = f"{run.ds}.html"
+    reports = folder()
+    reports.mkdir(parents=True, exist_ok=True)
+    _write(reports / name, page)
+    if name == max(report.name for report in reports.glob("????-??-??.html")):
+        _write(reports / "latest.html", page)
+    return address(name)
 
 
 def render_report(run: Run, data: ReportData, quality_minimum: float) -> str:
@@ -65,6 +66,7 @@ def render_report(run: Run, data: ReportData, quality_minimum: float) -> str:
         run=run,
         data=data,
         figures={name: figure.to_plotly_json() for name, figure in figures.items()},
+        documentation=documentation(),
         plotly=_packed_plotly(),
         written_at=dt.datetime.now(dt.UTC),
     )

@@ -1,5 +1,7 @@
 """Run a Spark job on the flow's session."""
 
+import datetime as dt
+
 from prefect import task
 
 from blocks.settings import Settings
@@ -33,6 +35,16 @@ def check_rows(table: str, full: bool = False) -> silver.Checked:
     session = spark_session(settings.spark_remote)
     return silver.check(
         session, Lake(settings.lake_uri), SILVER_JOBS[table], settings.shop_timezone.key, full
+    )
+
+
+@task(task_run_name="check-day-{table}")
+def check_day(table: str, ds: dt.date) -> int:
+    """Type and flag all that bronze holds of a business day, into `checked_day.<table>`; returns its rows."""
+    settings = Settings()
+    session = spark_session(settings.spark_remote)
+    return silver.check_day(
+        session, Lake(settings.lake_uri), SILVER_JOBS[table], settings.shop_timezone.key, ds
     )
 
 

@@ -99,7 +99,7 @@ def test_low_quality_is_told_with_the_scores(
     impatient: Site, messages: Callable[[str], list[dict[str, Any]]]
 ) -> None:
     impatient.run_code(EMIT)
-    wait_for(lambda: bool(messages("three runs in a row")), 30, "nobody was told of the low quality")
-    [told] = messages("three runs in a row")
+    wait_for(lambda: bool(messages("three days in a row")), 30, "nobody was told of the low quality")
+    [told] = messages("three days in a row")
     assert "90.1%, 91.2%, 93.0%; at least 95.0% is wanted" in told["text"]
     assert "#low-quality" in told["text"]

@@ -1,0 +1,24 @@
+"""Quality, every layer: judge what a day brought and all that people read, and publish what was found."""
+
+import datetime as dt
+from itertools import chain
+from pathlib import Path
+
+from prefect import flow
+
+from tasks.documentation import publish_data_docs, publish_dbt_docs
+from tasks.quality import GOLD_SUITES, QualityResult, judge_day, judge_gold, stop_on_critical
+from tasks.spark import SILVER_JOBS, check_day
+
+
+@flow(name="quality-layers", flow_run_name="quality-layers-{ds}")
+def quality_layers(ds: dt.date, run_id: str, warehouse: Path) -> list[QualityResult]:
+    """Run every bronze suite on day `ds` and every gold suite on the whole warehouse; returns the warnings.
+
+    Judges everything before it raises DataFailure about anything.
+    """
+    judged = [judge_gold(table, warehouse, ds, run_id, all_rows=True) for table in GOLD_SUITES]
+    judged += [judge_day(table, ds, run_id) for table in SILVER_JOBS if check_day(table, ds)]
+    publish_data_docs()
+    publish_dbt_docs(warehouse)
+    return stop_on_critical(list(chain.from_iterable(judged)))
