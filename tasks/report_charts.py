@@ -142,7 +142,7 @@ def _bars(names: list[str], values: Sequence[float], texts: list[str]) -> go.Fig
         showgrid=False,
         ticks="",
     )
-    _plain(figure, height=ROW_HEIGHT * len(rows))
+    _plain(figure, height=ROW_HEIGHT * max(len(rows), 1))
     return figure.update_layout(margin={"t": 0, "r": room})
 
 

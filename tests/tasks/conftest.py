@@ -1,4 +1,4 @@
-"""Fixtures of the warehouse's tests."""
+"""Fixtures of the warehouse's and the report's tests."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 from hand_made import customer, order, product
 from silver_tables import Silver, event
 
+from blocks.settings import Settings
 from tasks import warehouse
 
 
@@ -19,6 +20,16 @@ def silver(platform: Any) -> Silver:
     made.append("silver.products", product(1))
     made.append("silver.clickstream", event("a"), event("b"))
     return made
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where lake, warehouse and reports of a test are that needs no shop."""
+    monkeypatch.setenv("LAKE_URI", (tmp_path / "lake").as_uri())
+    monkeypatch.setenv("DUCKDB_PATH", str(tmp_path / "warehouse.duckdb"))
+    monkeypatch.setenv("REPORT_DIR", str(tmp_path / "reports"))
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
+    return tmp_path
 
 
 @pytest.fixture
