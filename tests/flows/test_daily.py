@@ -135,6 +135,10 @@ def test_two_days_then_the_same_day_again_then_an_empty_day(platform: Any) -> No
     assert "| clickstream | 41 | 40 | 0 | 1 | 40 |" in artifact
     assert "| orders | amount_in_range | 1 |" in artifact
     assert "| clickstream | line_is_event | 1 |" in artifact
+    report = platform.folder / "reports" / f"{DAY}.html"
+    assert f"[report]({report.as_uri()})" in artifact
+    revenue = shop_sums(platform)[DAY]
+    assert f'id="revenue"><data value="{revenue}">' in report.read_text(encoding="utf-8")
 
     live_next_day(platform)
     daily_ecommerce_pipeline(NEXT_DAY)

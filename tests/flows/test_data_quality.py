@@ -1,16 +1,51 @@
-"""The quality flow: it judges what people read, and changes nothing of it."""
+"""The quality flow: it judges every layer, publishes what it found, and changes nothing that people read."""
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from hand_made import DAY, click, customer, order, product, put, write_clicks
+from hand_made import DAY, NEXT_DAY, at, click, customer, order, product, put, write_clicks
 
 from blocks.failures import DataFailure, PermanentFailure
 from flows.daily import daily_ecommerce_pipeline
 from flows.data_quality import data_quality
+from tasks.extract import extract_table
+from tasks.quality import BRONZE_SUITES, GOLD_SUITES
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+def query(platform: Any, statement: str) -> list[tuple]:
+    with duckdb.connect(platform.warehouse, read_only=True) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def judged_by_the_last_run(platform: Any) -> set[tuple[str, str]]:
+    """(layer, table) of what the last quality run judged."""
+    return set(
+        query(
+            platform,
+            "select layer, table_name from ops.quality_results where run_id = "
+            "(select run_id from ops.pipeline_runs where flow = 'data-quality' order by started_at desc limit 1)",
+        )
+    )
+
+
+def lineage(page: Path) -> dict[str, list[str]]:
+    """What each node of dbt's documentation comes from, as the page itself has it."""
+    manifest = re.search(r'"parent_map": (\{.*?\}), "child_map"', page.read_text(encoding="utf-8"), re.DOTALL)
+    assert manifest
+    return json.loads(manifest[1])
+
+
+def origins(parents: dict[str, list[str]], node: str) -> set[str]:
+    """The sources that a node comes from in the end."""
+    if node.startswith("source."):
+        return {node.removeprefix("source.ecommerce.")}
+    return set().union(*(origins(parents, parent) for parent in parents[node]))
 
 
 def test_without_marts_it_says_what_to_run_first(platform: Any) -> None:
@@ -18,22 +53,47 @@ def test_without_marts_it_says_what_to_run_first(platform: Any) -> None:
         data_quality(DAY)
 
 
-def test_good_marts_pass_and_a_mart_that_was_tampered_with_does_not(platform: Any) -> None:
-    put(platform, "customers", customer(1))
-    put(platform, "products", product(1))
+@pytest.mark.slow
+def test_every_layer_is_judged_and_what_is_wrong_in_any_fails_the_run(platform: Any) -> None:
+    put(platform, "customers", customer(1, updated_at=at(DAY)))
+    put(platform, "products", product(1, updated_at=at(DAY)))
     put(platform, "orders", *(order(number) for number in range(1, 21)))
     write_clicks(platform.clickstream, DAY, [click("e1")])
     daily_ecommerce_pipeline(DAY)
-    data_quality(DAY)
+    report = platform.folder / "reports" / f"{DAY}.html"
+    assert 'id="revenue"><data value="200.00">200</data>' in report.read_text(encoding="utf-8")
 
+    # All is well: every suite has judged, and the documentation is there and linked.
+    data_quality(DAY)
+    every_suite = {("bronze", table) for table in BRONZE_SUITES} | {("gold", table) for table in GOLD_SUITES}
+    assert judged_by_the_last_run(platform) == every_suite
+    docs = platform.folder / "reports" / "docs"
+    assert len(list((docs / "quality" / "validations").rglob("*.html"))) >= len(every_suite)
+    parents = lineage(docs / "dbt.html")
+    assert origins(parents, "model.ecommerce.fct_orders") == {
+        "silver.orders",
+        "silver.customers",
+        "silver.products",
+    }
+    assert "model.ecommerce.agg_daily_sales" in parents["exposure.ecommerce.daily_report"]
+
+    # Of what the next day brought half is wrong, and a mart was tampered with, also in a row of an older load.
+    put(platform, "orders", *(order(100 + n, quantity=n, updated_at=at(NEXT_DAY)) for n in range(2)))
+    extract_table.fn("orders", NEXT_DAY)
     with duckdb.connect(platform.warehouse) as connection:
         connection.execute("update gold.fct_orders set order_amount = 11 where order_id = 7")
-    with pytest.raises(DataFailure, match="2024-03-04"):
-        data_quality(DAY)
-    with duckdb.connect(platform.warehouse, read_only=True) as connection:
-        assert connection.execute(
-            "select order_amount from gold.fct_orders where order_id = 7"
-        ).fetchall() == [(11,)]
-        assert connection.execute(
-            "select status, failed_step from ops.pipeline_runs where flow = 'data-quality' order by started_at"
-        ).fetchall() == [("completed", None), ("failed", "quality-gold")]
+        connection.execute("update gold.fct_orders set status = 'lost', load_id = 0 where order_id = 8")
+    with pytest.raises(DataFailure) as failure:
+        data_quality(NEXT_DAY)
+    told = str(failure.value)
+    assert re.search(r"orders: reject_reason to be null .*: 1 of 2 rows, e\.g\. 100", told)
+    assert re.search(r"order_totals: .*fact_amount.*2024-03-04", told)
+    assert re.search(r"fct_orders: status to be in set .*: 1 of 20 rows, e\.g\. 8", told)
+    assert judged_by_the_last_run(platform) == {("bronze", "orders")} | {("gold", t) for t in GOLD_SUITES}
+
+    # It has changed nothing of what it judged.
+    assert query(platform, "select order_amount from gold.fct_orders where order_id = 7") == [(11,)]
+    assert query(
+        platform,
+        "select status, failed_step from ops.pipeline_runs where flow = 'data-quality' order by started_at",
+    ) == [("completed", None), ("failed", "quality-layers")]

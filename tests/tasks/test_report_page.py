@@ -139,6 +139,16 @@ def test_nothing_is_wider_than_the_screen(browser: Page, page: Path, query: Quer
     assert 0.8 * card < chart < card
 
 
+def test_the_browser_notices_what_a_page_should_not_do(browser: Page, folder: Path) -> None:
+    bad = folder / "bad.html"
+    bad.write_text(
+        "<img src='http://tracker.example/1.gif'><script>document.title = 'ready'; nobody()</script>"
+    )
+    browser.open(bad, 390, "document.title === 'ready' && document.readyState === 'complete'")
+    assert "http://tracker.example/1.gif" in browser.requests
+    assert any("nobody is not defined" in complaint for complaint in browser.complaints)
+
+
 def test_an_empty_shop_has_a_page_too(browser: Page, folder: Path) -> None:
     publish_report(finished(ds=days_ago(400)), marts())
     browser.open(folder / "reports" / f"{days_ago(400)}.html", 390, DRAWN)
