@@ -65,9 +65,9 @@ class StockItem(BaseModel):
     product_name: str
     category: str
     on_hand: int
-    units_per_day: float | None
+    units_per_day: float
     days_of_cover: float | None
-    reorder_point: float | None
+    reorder_point: float
     state: str
 
 

@@ -154,14 +154,6 @@ def _segments(query: Query) -> list[Segment]:
 
 
 def _stock(query: Query) -> Stock:
-    found = query(
-        """
-        select table_name from information_schema.tables
-        where table_schema = 'gold' and table_name = 'inventory_status'
-        """
-    )
-    if not found:
-        return Stock(states={}, newest_event_at=None, at_risk=[])
     states = query(
         """
         select state, count(*) as products, max(newest_event_at) as newest_event_at
