@@ -43,7 +43,7 @@ def sales_by_day(days: list[Day], usual: float | None) -> go.Figure:
     figure.add_annotation(
         x=names[-1], y=revenue[-1], text=_short(revenue[-1]), yanchor="bottom", showarrow=False
     )
-    figure.update_xaxes(type="category", nticks=8, tickangle=0)
+    figure.update_xaxes(type="category", nticks=6, tickangle=0)
     figure.update_yaxes(range=[0, max(revenue) * 1.12 or 1], tickformat="~s", nticks=5)
     return _plain(figure, height=280)
 
@@ -95,7 +95,7 @@ def quality_by_day(days: list[QualityDay], minimum: float) -> go.Figure:
             "x": 0,
         },
     )
-    figure.update_xaxes(type="category", nticks=8, tickangle=0)
+    figure.update_xaxes(type="category", nticks=6, tickangle=0)
     lowest = min([minimum, *(score for score in scores if score is not None)])
     figure.update_yaxes(tickformat=".0%", nticks=5, range=[lowest - (1 - lowest) * 0.2, 1.002])
     return _plain(figure, height=220)
