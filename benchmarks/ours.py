@@ -38,9 +38,10 @@ def lake_work(ds: dt.date) -> None:
 
 
 def settings(home: Path) -> dict[str, str | None]:
-    """Keep warehouse and Prefect in `home`, and the run away from whatever server the user works with."""
+    """Keep warehouse, reports and Prefect in `home`, and the run away from whatever server the user works with."""
     return {
         "DUCKDB_PATH": str(home / "warehouse.duckdb"),
+        "REPORT_DIR": str(home / "reports"),
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_API_URL": None,
         "PREFECT_API_KEY": None,

@@ -81,6 +81,7 @@ def platform_at(folder: Path, dsn: str) -> Platform:
         CLICKSTREAM_URI=made.clickstream.as_uri(),
         LAKE_URI=made.lake.root,
         DUCKDB_PATH=str(made.warehouse),
+        REPORT_DIR=str(folder / "reports"),
         SHOP_TIMEZONE="UTC",
         SPARK_REMOTE="",
         QUARANTINE_THRESHOLD="0.5",
