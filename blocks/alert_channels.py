@@ -4,7 +4,6 @@ import smtplib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import httpx
@@ -12,21 +11,12 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from blocks.failures import PermanentFailure, TransientFailure
+from blocks.routes import PAGERDUTY_URL, ROUTES, Channel, Severity
 
 TIMEOUT_SECONDS = 10
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue"
 # What httpx raises for an address that is none.
 NO_URL = (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)
-Channel = Literal["slack", "email", "pagerduty"]
-Severity = Literal["info", "warning", "error", "critical"]
-# Per severity a list of chains: each chain is tried in its order until one channel has delivered.
-ROUTES: dict[Severity, list[list[Channel]]] = {
-    "info": [],
-    "warning": [["slack", "email"]],
-    "error": [["slack", "email"]],
-    "critical": [["slack", "email"], ["pagerduty", "email"]],
-}
 
 
 class AlertChannels(Block):

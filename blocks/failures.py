@@ -9,12 +9,14 @@
 Anything else that escapes a task is a bug and is treated as permanent.
 """
 
-from typing import Any
-
-from prefect import Task
-from prefect.client.schemas.objects import State, TaskRun
+from typing import TYPE_CHECKING, Any
 
 from blocks.environment import RetrySettings
+
+if TYPE_CHECKING:
+    # Prefect takes a second to import, and `flows.status` has none to spare.
+    from prefect import Task
+    from prefect.client.schemas.objects import State, TaskRun
 
 
 class PipelineFailure(Exception):
@@ -33,7 +35,7 @@ class DataFailure(PipelineFailure):
     """The data are wrong: a critical expectation, a contract break, totals that disagree."""
 
 
-def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+def is_transient(_task: "Task[..., Any]", _run: "TaskRun", state: "State[Any]") -> bool:
     """Prefect's `retry_condition_fn`: only a TransientFailure is worth another try."""
     failure = state.result(raise_on_failure=False)
     return isinstance(failure, TransientFailure)

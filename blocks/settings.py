@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from prefect.settings import get_current_settings
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
-from blocks.alert_channels import PAGERDUTY_URL, ROUTES, Channel, Severity
 from blocks.environment import DATA, REPOSITORY, Environment, PlatformName
-from blocks.saved import saved_values
+from blocks.routes import PAGERDUTY_URL, ROUTES, Channel, Severity
 
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
@@ -53,6 +51,8 @@ class EnvironmentSettings(Environment):
     alert_routes: dict[Severity, list[list[Channel]]] = ROUTES
     report_dir: Path = DATA / "reports"
     report_url: str = ""
+    pushgateway_url: SecretStr = SecretStr("")
+    ops_dsn: SecretStr = SecretStr("")
     runbook_url: str = (REPOSITORY / "docs" / "runbook.md").as_uri()
 
     @field_validator("clickstream_uri", "lake_uri")
@@ -74,6 +74,11 @@ class Settings(EnvironmentSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the values of saved blocks before those of the environment."""
+        # Imported only now: what the environment alone says can be read without Prefect (flows/status.py).
+        from prefect.settings import get_current_settings
+
+        from blocks.saved import saved_values
+
         saved = InitSettingsSource(
             settings_cls, saved_values(PlatformName().platform, get_current_settings().api.url)
         )

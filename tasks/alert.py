@@ -6,7 +6,7 @@ from prefect.logging import get_logger
 from prefect.utilities.urls import url_for
 from pydantic import BaseModel
 
-from blocks.alert_channels import Severity
+from blocks.routes import Severity
 from blocks.settings import Settings
 from tasks.ledger import previous_status
 from tasks.run import Run

@@ -13,8 +13,8 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.events import Event, emit_event
 from prefect.logging import get_logger
 
-from blocks.alert_channels import ROUTES
 from blocks.failures import RETRY_TRANSIENT
+from blocks.routes import ROUTES
 from blocks.settings import Settings
 from tasks.alert import Alert
 from tasks.channel_email import send_email

@@ -20,7 +20,7 @@ from kafka.errors import KafkaError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
 from blocks.failures import DataFailure, PermanentFailure, TransientFailure
-from blocks.kafka_cluster import client_options, kafka_errors, missing_topic
+from blocks.kafka_client import client_options, kafka_errors, missing_topic
 from blocks.settings import Settings
 from spark_jobs.lake import Lake
 

@@ -14,7 +14,6 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from blocks.settings import Settings
 from spark_jobs.lake import Lake
-from tasks.warehouse import publish_file, staged_warehouse
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 # Grain: one row per change of a run's status; the warehouse keeps the last of each run_id.
@@ -255,6 +254,9 @@ def query_records(table: str, query: str, parameters: Sequence[Any]) -> list[tup
 
 def copy_to_warehouse() -> None:
     """Make the warehouse's `ops` tables equal to the lake's, the last record of each run and check."""
+    # Imported only now: the ledger can be read without Prefect (flows/status.py).
+    from tasks.warehouse import publish_file, staged_warehouse
+
     lake = Lake(Settings().lake_uri)
     with staged_warehouse() as warehouse:
         with duckdb.connect(warehouse) as connection:

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
-from blocks.alert_channels import PAGERDUTY_URL, ROUTES
 from blocks.environment import DATA, REPOSITORY, PlatformName, RetrySettings
+from blocks.routes import PAGERDUTY_URL, ROUTES
 from blocks.settings import Settings
 
 READ_HERE = (Settings, RetrySettings, PlatformName)

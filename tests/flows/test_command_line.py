@@ -13,8 +13,8 @@ import pytest
 from hand_made import order, put
 from psycopg2.extensions import parse_dsn
 
-from blocks.alert_channels import ROUTES
 from blocks.environment import REPOSITORY
+from blocks.routes import ROUTES
 
 SECRET = "hunter2secret"
 DS = "2024-03-04"

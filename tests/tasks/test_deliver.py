@@ -9,7 +9,7 @@ from alerts import alert
 from prefect import flow
 from receivers import Mailbox, Webhook
 
-from blocks.alert_channels import ROUTES, Channel, Severity
+from blocks.routes import ROUTES, Channel, Severity
 from tasks.alert import Alert
 from tasks.deliver import SENDERS, deliver
 from tasks.ledger import copy_to_warehouse, delivered_alerts
