@@ -131,7 +131,7 @@ class Intake(ConsumerRebalanceListener):
         nexts: dict[TopicPartition, int] = {}
         for record in records:
             nexts[TopicPartition(record.topic, record.partition)] = record.offset + 1
-        marks = [Transaction(_mark(partition), offset) for partition, offset in nexts.items()]
+        marks = [Transaction(mark(partition), offset) for partition, offset in nexts.items()]
         try:
             write_deltalake(
                 self.table,
@@ -177,7 +177,7 @@ class Intake(ConsumerRebalanceListener):
         )
 
     def _progress(self, partition: TopicPartition) -> int | None:
-        return self.table.transaction_version(_mark(partition))
+        return self.table.transaction_version(mark(partition))
 
 
 def drain(intake: Intake) -> int:
@@ -213,7 +213,7 @@ def follow(intake: Intake, is_stopped: Callable[[], bool], then: Callable[[], ob
     return taken
 
 
-def _mark(partition: TopicPartition) -> str:
+def mark(partition: TopicPartition) -> str:
     """The Delta application transaction that holds a partition's next offset."""
     return f"kafka/{partition.topic}/{partition.partition}"
 

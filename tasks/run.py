@@ -14,6 +14,7 @@ from spark_jobs.silver import Checked, Published
 from tasks.command_line import silence_teardown
 from tasks.extract import Extracted
 from tasks.ledger import append_records, copy_to_warehouse
+from tasks.metrics import push_metrics
 from tasks.quality import QualityResult
 from tasks.warehouse import Loaded
 
@@ -65,8 +66,8 @@ class Run(BaseModel):
 def recorded_run(flow: str, ds: dt.date, tell: Callable[[Run], object]) -> Iterator[Run]:
     """Record a run in the ledger as running, then as completed or failed, whatever ends it; then `tell` it.
 
-    A ledger that cannot be written, or a message that cannot be sent, is logged, and never hides how the run
-    ended.
+    A ledger that cannot be written, a gateway that takes no metrics, or a message that cannot be sent, is
+    logged, and never hides how the run ended.
     """
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
@@ -84,6 +85,7 @@ def recorded_run(flow: str, ds: dt.date, tell: Callable[[Run], object]) -> Itera
     finally:
         run.duration_seconds = time.monotonic() - begun
         _record(run)
+        push_metrics(run)
         _try_to_tell(run, tell)
 
 

@@ -21,6 +21,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
+from prometheus_servers import open_pushgateway
 from psycopg2 import sql
 from receivers import Mailbox, Webhook, open_mailbox, open_webhook
 
@@ -166,6 +167,8 @@ def platform(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "SLACK_WEBHOOK_URL": "",
         "PAGERDUTY_ROUTING_KEY": "",
         "SMTP_URL": "",
+        "PUSHGATEWAY_URL": "",
+        "OPS_DSN": "",
     }.items():
         monkeypatch.setenv(name, value)
     # Empty is not set: a developer's own .env would speak, and people be told of the tests.
@@ -180,6 +183,14 @@ def webhook() -> Iterator[Webhook]:
     """Stands in for Slack and PagerDuty."""
     with open_webhook() as opened:
         yield opened
+
+
+@pytest.fixture
+def pushgateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of a real, empty Pushgateway that `Settings()` names."""
+    with open_pushgateway(tmp_path) as url:
+        monkeypatch.setenv("PUSHGATEWAY_URL", url)
+        yield url
 
 
 @pytest.fixture

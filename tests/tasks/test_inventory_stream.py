@@ -223,7 +223,7 @@ def test_a_kafka_that_is_not_there_is_named(
     failure: type[Exception],
     words: str,
 ) -> None:
-    monkeypatch.setattr("blocks.kafka_cluster.BOOTSTRAP_TIMEOUT_MS", 2000)
+    monkeypatch.setattr("blocks.kafka_client.BOOTSTRAP_TIMEOUT_MS", 2000)
     monkeypatch.setenv(variable, value)
     with pytest.raises(failure, match=words):
         Intake(Settings())
