@@ -242,14 +242,27 @@ def quality_days(first: dt.date, last: dt.date) -> list[QualityDay]:
     return [QualityDay(*row) for row in rows]
 
 
-def query_records(table: str, query: str, parameters: Sequence[Any]) -> list[tuple]:
-    """The answer over all records of `ops.<table>` in the lake, as `records`; empty if there are none yet."""
-    lake = Lake(Settings().lake_uri)
+def query_records(
+    table: str, query: str, parameters: Sequence[Any] = (), lake: Lake | None = None
+) -> list[tuple]:
+    """The answer over all records of `ops.<table>`, as `records`, in the platform's lake unless another is given.
+
+    Empty if there are none yet.
+    """
+    lake = lake or Lake(Settings().lake_uri)
     if lake.table(f"ops.{table}") is None:
         return []
     with duckdb.connect() as connection:
         connection.register("records", lake.rows_since(f"ops.{table}", None))
         return connection.execute(query, parameters).fetchall()
+
+
+def latest(table: str) -> str:
+    """The query for the records of a ledger table that are not superseded by a later one."""
+    return (
+        "select * from records qualify row_number() over "
+        f"(partition by {UNIQUE_BY[table]} order by recorded_at desc) = 1"
+    )
 
 
 def copy_to_warehouse() -> None:
@@ -261,13 +274,10 @@ def copy_to_warehouse() -> None:
     with staged_warehouse() as warehouse:
         with duckdb.connect(warehouse) as connection:
             connection.execute("create schema if not exists ops")
-            for table, unique_by in UNIQUE_BY.items():
+            for table in TABLES:
                 if lake.table(f"ops.{table}") is None:
                     continue
                 connection.register("records", lake.rows_since(f"ops.{table}", None))
-                connection.execute(
-                    f"create or replace table ops.{table} as select * from records "
-                    f"qualify row_number() over (partition by {unique_by} order by recorded_at desc) = 1"
-                )
+                connection.execute(f"create or replace table ops.{table} as {latest(table)}")
                 connection.unregister("records")
         publish_file(warehouse)

@@ -14,6 +14,7 @@ from spark_jobs.silver import Checked, Published
 from tasks.command_line import silence_teardown
 from tasks.extract import Extracted
 from tasks.ledger import append_records, copy_to_warehouse
+from tasks.ledger_mirror import mirror_ledger
 from tasks.metrics import push_metrics
 from tasks.quality import QualityResult
 from tasks.warehouse import Loaded
@@ -66,7 +67,7 @@ class Run(BaseModel):
 def recorded_run(flow: str, ds: dt.date, tell: Callable[[Run], object]) -> Iterator[Run]:
     """Record a run in the ledger as running, then as completed or failed, whatever ends it; then `tell` it.
 
-    A ledger that cannot be written, a gateway that takes no metrics, or a message that cannot be sent, is
+    A ledger that cannot be written, boards that cannot be told, or a message that cannot be sent, is
     logged, and never hides how the run ended.
     """
     context = FlowRunContext.get()
@@ -85,6 +86,7 @@ def recorded_run(flow: str, ds: dt.date, tell: Callable[[Run], object]) -> Itera
     finally:
         run.duration_seconds = time.monotonic() - begun
         _record(run)
+        mirror_ledger()
         push_metrics(run)
         _try_to_tell(run, tell)
 

@@ -1,0 +1,62 @@
+"""A copy of the run ledger in a PostgreSQL: Grafana cannot read a DuckDB file."""
+
+import psycopg2
+import pyarrow as pa
+from prefect.logging import get_logger
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
+
+from blocks.settings import Settings
+from spark_jobs.lake import Lake
+from tasks.ledger import TABLES, latest, query_records
+
+CONNECT_TIMEOUT_SECONDS = 10
+STATEMENT_TIMEOUT_SECONDS = 60
+TYPES = {
+    pa.string(): "text",
+    pa.date32(): "date",
+    pa.timestamp("us", tz="UTC"): "timestamptz",
+    pa.float64(): "double precision",
+    pa.int64(): "bigint",
+    pa.bool_(): "boolean",
+}
+
+
+def mirror_ledger() -> None:
+    """Make the tables of schema `ops` in `OPS_DSN` equal to the ledger's, if that is set.
+
+    Boards that cannot be told are logged, and change nothing for a run.
+    """
+    try:
+        settings = Settings()
+        if dsn := settings.ops_dsn.get_secret_value():
+            _mirror(Lake(settings.lake_uri), dsn)
+    except Exception as error:
+        # libpq's own words name host and user; others may quote the password.
+        is_safe = isinstance(error, psycopg2.OperationalError)
+        reason = str(error).strip().partition("\n")[0] if is_safe else type(error).__name__
+        get_logger("ledger").warning("OPS_DSN did not take the copy of the run ledger (%s)", reason)
+
+
+def _mirror(lake: Lake, dsn: str) -> None:
+    connection = psycopg2.connect(
+        dsn,
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        options=f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s",
+    )
+    try:
+        # One transaction: until it ends, readers see the tables as they were.
+        with connection, connection.cursor() as cursor:
+            cursor.execute("create schema if not exists ops")
+            for table in TABLES:
+                _replace(cursor, table, query_records(table, latest(table), lake=lake))
+    finally:
+        connection.close()
+
+
+def _replace(cursor: Cursor, table: str, rows: list[tuple]) -> None:
+    """Make the table anew, so that it has the columns that the ledger has now."""
+    columns = ", ".join(f'"{field.name}" {TYPES[field.type]}' for field in TABLES[table])
+    cursor.execute(f"drop table if exists ops.{table}")
+    cursor.execute(f"create table ops.{table} ({columns})")
+    execute_values(cursor, f"insert into ops.{table} values %s", rows, page_size=1_000)
