@@ -1,5 +1,6 @@
 """The process's environment: where its variables are read, and the few that nothing else may decide."""
 
+import datetime as dt
 from pathlib import Path
 
 from pydantic import Field
@@ -7,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DATA = REPOSITORY / "data"
+PRODUCTION = "production"
 
 
 class Environment(BaseSettings):
@@ -23,7 +25,20 @@ class RetrySettings(Environment):
     retry_delay_seconds: float = Field(default=300, ge=0)
 
 
+class Patience(Environment):
+    """How long a run may take, and how old the last good daily run may be, before somebody is told."""
+
+    running_after: dt.timedelta = dt.timedelta(hours=3)
+    success_within: dt.timedelta = dt.timedelta(hours=26)
+
+
 class PlatformName(Environment):
     """Which of several platforms on one Prefect server this process belongs to: its blocks bear this name."""
 
-    platform: str = Field(default="production", pattern="^[a-z0-9-]+$")
+    platform: str = Field(default=PRODUCTION, pattern="^[a-z0-9-]+$")
+
+
+class PrefectAddress(Environment):
+    """Prefect reads this variable itself; here it only tells whether there is a server to ask."""
+
+    prefect_api_url: str = ""

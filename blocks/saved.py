@@ -12,10 +12,10 @@ import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import ObjectNotFound
 
+from blocks.environment import PRODUCTION
 from blocks.failures import PermanentFailure, TransientFailure
 
 BLOCK_TYPES = ("shop-database", "lake-storage", "spark-endpoint", "kafka-cluster", "alert-channels")
-PRODUCTION = "production"
 
 
 @cache

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
-from blocks.environment import DATA, REPOSITORY, Environment, PlatformName
+from blocks.environment import DATA, PRODUCTION, REPOSITORY, Environment, PlatformName, PrefectAddress
 from blocks.routes import PAGERDUTY_URL, ROUTES, Channel, Severity
 
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
@@ -83,3 +83,9 @@ class Settings(EnvironmentSettings):
             settings_cls, saved_values(PlatformName().platform, get_current_settings().api.url)
         )
         return init_settings, saved, env_settings, dotenv_settings
+
+
+def quick_settings() -> EnvironmentSettings:
+    """`Settings()`, but without importing Prefect where the environment names no server to ask."""
+    asks_server = PrefectAddress().prefect_api_url or PlatformName().platform != PRODUCTION
+    return Settings() if asks_server else EnvironmentSettings()

@@ -5,7 +5,7 @@ from typing import Literal
 
 from prefect.client.orchestration import SyncPrefectClient
 
-from blocks.environment import REPOSITORY, Environment
+from blocks.environment import REPOSITORY, Patience
 from blocks.saved import read_blocks
 from blocks.settings import EnvironmentSettings
 
@@ -15,7 +15,7 @@ FOLDER = REPOSITORY / "deployments"
 HEARTBEAT_SECONDS = 30
 
 
-class DeploymentSettings(Environment):
+class DeploymentSettings(Patience):
     """Where runs go, and how patient the automations are."""
 
     work_pool: Literal["process", "docker", "kubernetes", "ecs"] = "process"
@@ -24,9 +24,7 @@ class DeploymentSettings(Environment):
     ecs_execution_role_arn: str = ""
     ecs_task_role_arn: str = ""
     late_after: dt.timedelta = dt.timedelta(minutes=10)
-    running_after: dt.timedelta = dt.timedelta(hours=3)
     waiting_after: dt.timedelta = dt.timedelta(hours=1)
-    success_within: dt.timedelta = dt.timedelta(hours=26)
 
     def variables(self, settings: EnvironmentSettings) -> dict[str, str]:
         """The variables that prefect.yaml and the pool templates name, with their values here."""

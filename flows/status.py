@@ -1,0 +1,45 @@
+"""What is broken now, on one screen; no flow, and in no need of Prefect.
+
+python -m flows.status         # exit code 0: healthy, 1: broken, 2: something could not be learnt
+python -m flows.status --json
+"""
+
+import argparse
+import datetime as dt
+import sys
+
+from pydantic import ValidationError
+from rich.console import Console
+
+from blocks.environment import Patience
+from blocks.failures import PipelineFailure
+from blocks.settings import quick_settings
+from tasks.status import look
+from tasks.status_screen import show
+
+EXIT_CODES = {"healthy": 0, "broken": 1, "unknown": 2}
+
+
+def main() -> int:
+    """Look, and show it; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m flows.status", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="for programs")
+    is_json = parser.parse_args().json
+    try:
+        status = look(quick_settings(), Patience(), dt.datetime.now(dt.UTC))
+    except ValidationError as error:
+        wrong = "; ".join(f"{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors())
+        sys.stderr.write(f"error: wrong configuration: {wrong}; correct the environment or .env\n")
+        return EXIT_CODES["unknown"]
+    except (PipelineFailure, ValueError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_CODES["unknown"]
+    if is_json:
+        sys.stdout.write(status.model_dump_json(indent=2) + "\n")
+    else:
+        show(status, Console())
+    return EXIT_CODES[status.verdict]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
