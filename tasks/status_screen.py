@@ -15,14 +15,8 @@ MOST_ROWS = 8
 
 def show(status: Status, console: Console) -> None:
     """Print what is broken, what is not known, and then what there is."""
-    console.print(
-        Text(status.verdict.upper(), f"bold {COLORS[status.verdict]}"),
-        Text(f"lake {status.lake}"),
-        soft_wrap=True,
-    )
-    for color, sentences in (("red", status.broken), ("yellow", status.unknown)):
-        for sentence in sentences:
-            console.print(Text(f"- {sentence}", color), soft_wrap=True)
+    headline = Text(status.verdict.upper(), f"bold {COLORS[status.verdict]}")
+    console.print(headline, Text(f"lake {status.lake}"), soft_wrap=True)
 
     def ago(at: dt.datetime | None) -> str:
         return _span(status.at - at) if at else "never"
@@ -81,7 +75,8 @@ def _table(
     found = list(rows)
     if not found:
         return
-    table = Table(title=title, title_justify="left", box=None, title_style="bold", header_style="dim")
+    console.print(Text(title, "bold"))
+    table = Table(box=None, header_style="dim")
     for column in columns:
         table.add_column(column, no_wrap=True, overflow="ellipsis")
     for row in found[:MOST_ROWS]:
