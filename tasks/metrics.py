@@ -104,7 +104,7 @@ def state_samples(settings: Settings) -> Iterator[Sample]:
 
 
 def _quality(settings: Settings) -> Iterator[Sample]:
-    if scores := quality_scores(LONGEST_STREAK):
+    if scores := [score for _, score in quality_scores(LONGEST_STREAK)]:
         low = takewhile(lambda score: score < settings.quality_minimum, scores)
         yield "ecommerce_quality_score", {}, scores[0]
         yield "ecommerce_quality_low_runs", {}, sum(1 for _ in low)

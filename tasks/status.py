@@ -154,7 +154,7 @@ def last_runs(lake: Lake) -> list[LastRun]:
         qualify row_number() over (partition by flow order by started_at desc) = 1
         order by flow
     """
-    return _models(LastRun, query_records(lake, "pipeline_runs", query))
+    return _models(LastRun, query_records("pipeline_runs", query, lake=lake))
 
 
 def failed_expectations(lake: Lake) -> list[FailedExpectation]:
@@ -165,7 +165,7 @@ def failed_expectations(lake: Lake) -> list[FailedExpectation]:
         qualify recorded_at = max(recorded_at) over (partition by layer, table_name) and not is_success
         order by severity, layer, table_name, expectation
     """
-    return _models(FailedExpectation, query_records(lake, "quality_results", query))
+    return _models(FailedExpectation, query_records("quality_results", query, lake=lake))
 
 
 def undelivered(lake: Lake, since: dt.datetime) -> list[Undelivered]:
@@ -176,7 +176,7 @@ def undelivered(lake: Lake, since: dt.datetime) -> list[Undelivered]:
         group by alert_id having not bool_or(is_delivered) and max(recorded_at) >= ?
         order by max(recorded_at) desc
     """
-    return _models(Undelivered, query_records(lake, "alert_deliveries", query, [since]))
+    return _models(Undelivered, query_records("alert_deliveries", query, [since], lake))
 
 
 def open_quarantine(warehouse: Path) -> list[OpenRows]:

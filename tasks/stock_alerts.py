@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from prefect.events import emit_event
 
-from blocks.alert_channels import Severity
 from blocks.environment import PlatformName
+from blocks.routes import Severity
 from tasks.alert import Alert, run_link, runbook_link
 from tasks.stock_changes import BADNESS, StockChange, StockKind
 
