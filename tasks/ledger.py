@@ -245,9 +245,9 @@ def quality_days(first: dt.date, last: dt.date) -> list[QualityDay]:
 def query_records(
     table: str, query: str, parameters: Sequence[Any] = (), lake: Lake | None = None
 ) -> list[tuple]:
-    """The answer over all records of `ops.<table>`, as `records`, in the platform's lake unless another is given.
+    """The answer over all records of `ops.<table>`, as `records`; empty if there are none yet.
 
-    Empty if there are none yet.
+    In the platform's lake, unless another is given.
     """
     lake = lake or Lake(Settings().lake_uri)
     if lake.table(f"ops.{table}") is None:

@@ -17,6 +17,9 @@ def show(status: Status, console: Console) -> None:
     """Print what is broken, what is not known, and then what there is."""
     headline = Text(status.verdict.upper(), f"bold {COLORS[status.verdict]}")
     console.print(headline, Text(f"lake {status.lake}"), soft_wrap=True)
+    for color, sentences in (("red", status.broken), ("yellow", status.unknown)):
+        for sentence in sentences:
+            console.print(Text(f"- {sentence}", color), soft_wrap=True)
 
     def ago(at: dt.datetime | None) -> str:
         return _span(status.at - at) if at else "never"
