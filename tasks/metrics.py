@@ -35,12 +35,10 @@ METRICS = {
     "ecommerce_run_success": "1 if the flow's last run completed, 0 if it failed",
     "ecommerce_run_duration_seconds": "Wall time of the flow's last run",
     "ecommerce_run_records_processed": "Rows that came into the last run, over all tables",
-    "ecommerce_run_end_timestamp_seconds": "When the last run ended",
     "ecommerce_run_last_success_timestamp_seconds": "When the last run that completed ended",
     "ecommerce_step_duration_seconds": "Wall time of each step of the last run",
     "ecommerce_table_rows_in": "Rows that came into the table's job in the last run",
-    "ecommerce_table_rows_out": "Of these, the rows that were inserted or replaced another",
-    "ecommerce_table_rows_duplicate": "Of these, the rows that the table had already, as new or newer",
+    "ecommerce_table_rows_out": "Of these, the rows that were inserted or replaced an older one",
     "ecommerce_table_rows_quarantined": "Of these, the rows that broke a rule",
     "ecommerce_table_last_success_timestamp_seconds": "When the table last took in everything there was",
     "ecommerce_table_newest_data_timestamp_seconds": "When the newest row of the silver table became true",
@@ -79,7 +77,6 @@ def run_samples(run: "Run") -> Iterator[Sample]:
     yield "ecommerce_run_success", {}, is_good
     yield "ecommerce_run_duration_seconds", {}, run.duration_seconds or 0
     yield "ecommerce_run_records_processed", {}, sum(table.rows_in for table in run.tables)
-    yield "ecommerce_run_end_timestamp_seconds", {}, now
     if is_good:
         yield "ecommerce_run_last_success_timestamp_seconds", {}, now
     for step, seconds in run.seconds.items():
@@ -88,7 +85,6 @@ def run_samples(run: "Run") -> Iterator[Sample]:
         label = {"table": table.table}
         yield "ecommerce_table_rows_in", label, table.rows_in
         yield "ecommerce_table_rows_out", label, table.rows_out
-        yield "ecommerce_table_rows_duplicate", label, table.duplicates
         yield "ecommerce_table_rows_quarantined", label, table.quarantined
         if is_good:
             yield "ecommerce_table_last_success_timestamp_seconds", label, now
