@@ -15,7 +15,14 @@ from prefect.exceptions import ObjectNotFound
 from blocks.environment import PRODUCTION
 from blocks.failures import PermanentFailure, TransientFailure
 
-BLOCK_TYPES = ("shop-database", "lake-storage", "spark-endpoint", "kafka-cluster", "alert-channels")
+BLOCK_TYPES = (
+    "shop-database",
+    "lake-storage",
+    "spark-endpoint",
+    "kafka-cluster",
+    "alert-channels",
+    "monitoring",
+)
 
 
 @cache

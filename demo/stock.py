@@ -16,7 +16,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from blocks.kafka_cluster import client_options
+from blocks.kafka_client import client_options
 from blocks.settings import Settings
 from demo import tables
 from demo.chance import DAY, OFFICE_HOURS, die, midnight, moment, nature

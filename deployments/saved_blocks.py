@@ -14,6 +14,7 @@ from pydantic_core import to_jsonable_python
 from blocks.alert_channels import AlertChannels
 from blocks.kafka_cluster import KafkaCluster
 from blocks.lake_storage import LakeStorage
+from blocks.monitoring import Monitoring
 from blocks.settings import EnvironmentSettings
 from blocks.shop_database import ShopDatabase
 from blocks.spark_endpoint import SparkEndpoint
@@ -21,7 +22,7 @@ from deployments.change import Change, differing
 from deployments.settings import DAILY
 from tasks.channel_slack import COLORS
 
-PlatformBlock = ShopDatabase | LakeStorage | SparkEndpoint | KafkaCluster | AlertChannels
+PlatformBlock = ShopDatabase | LakeStorage | SparkEndpoint | KafkaCluster | AlertChannels | Monitoring
 # The server's own alerts: one block per colour, since a block's payload is fixed but for subject and body.
 SERVER_SEVERITIES = ("warning", "error", "critical")
 
@@ -53,6 +54,8 @@ def platform_blocks(settings: EnvironmentSettings) -> dict[str, PlatformBlock]:
         blocks["kafka-cluster"] = KafkaCluster(
             **{name: getattr(settings, name) for name in KafkaCluster.model_fields}
         )
+    if settings.pushgateway_url.get_secret_value() or settings.ops_dsn.get_secret_value():
+        blocks["monitoring"] = Monitoring(pushgateway_url=settings.pushgateway_url, ops_dsn=settings.ops_dsn)
     return blocks
 
 

@@ -6,11 +6,11 @@ from prefect.logging import get_logger
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+from blocks.monitoring import CONNECT_TIMEOUT_SECONDS, reason
 from blocks.settings import Settings
 from spark_jobs.lake import Lake
 from tasks.ledger import TABLES, latest, query_records
 
-CONNECT_TIMEOUT_SECONDS = 10
 STATEMENT_TIMEOUT_SECONDS = 60
 TYPES = {
     pa.string(): "text",
@@ -32,10 +32,7 @@ def mirror_ledger() -> None:
         if dsn := settings.ops_dsn.get_secret_value():
             _mirror(Lake(settings.lake_uri), dsn)
     except Exception as error:
-        # libpq's own words name host and user; others may quote the password.
-        is_safe = isinstance(error, psycopg2.OperationalError)
-        reason = str(error).strip().partition("\n")[0] if is_safe else type(error).__name__
-        get_logger("ledger").warning("OPS_DSN did not take the copy of the run ledger (%s)", reason)
+        get_logger("ledger").warning("OPS_DSN did not take the copy of the run ledger (%s)", reason(error))
 
 
 def _mirror(lake: Lake, dsn: str) -> None:

@@ -18,12 +18,20 @@ from blocks.environment import PlatformName
 from blocks.failures import PermanentFailure, TransientFailure
 from blocks.kafka_cluster import KafkaCluster
 from blocks.lake_storage import LakeStorage
+from blocks.monitoring import Monitoring
 from blocks.saved import BLOCK_TYPES, saved_values
 from blocks.settings import EnvironmentSettings, Settings
 from blocks.shop_database import ShopDatabase
 from blocks.spark_endpoint import SparkEndpoint
 
-TYPES: tuple[type[Block], ...] = (ShopDatabase, LakeStorage, SparkEndpoint, KafkaCluster, AlertChannels)
+TYPES: tuple[type[Block], ...] = (
+    ShopDatabase,
+    LakeStorage,
+    SparkEndpoint,
+    KafkaCluster,
+    AlertChannels,
+    Monitoring,
+)
 STORAGE = LakeStorage(
     clickstream_uri="s3://theirs/clicks", lake_uri="s3://theirs/lake", duckdb_path="/their/file"
 )
