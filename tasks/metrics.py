@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 JOB = "ecommerce-pipeline"
 TIMEOUT_SECONDS = 5
-# So many low runs in a row are counted; more would not be worse.
+# So many low days in a row are counted; more would not be worse.
 LONGEST_STREAK = 30
 # All are gauges: they tell of the last run or of the present state, not of everything since some start.
 METRICS = {
@@ -42,8 +42,8 @@ METRICS = {
     "ecommerce_table_rows_quarantined": "Of these, the rows that broke a rule",
     "ecommerce_table_last_success_timestamp_seconds": "When the table last took in everything there was",
     "ecommerce_table_newest_data_timestamp_seconds": "When the newest row of the silver table became true",
-    "ecommerce_quality_score": "Share of rows, 0 to 1, that passed the row rules in the last run with rows",
-    "ecommerce_quality_low_runs": "Runs in a row, up to the last, whose score is below QUALITY_MINIMUM",
+    "ecommerce_quality_score": "Share of rows, 0 to 1, that passed the row rules, of the last day judged",
+    "ecommerce_quality_low_days": "Days judged in a row, up to the last, whose score is below QUALITY_MINIMUM",
     "ecommerce_consumer_lag_events": "Events that Kafka holds and the lake does not",
 }
 # (metric, its labels, its value)
@@ -103,7 +103,7 @@ def _quality(settings: Settings) -> Iterator[Sample]:
     if scores := [score for _, score in quality_scores(LONGEST_STREAK)]:
         low = takewhile(lambda score: score < settings.quality_minimum, scores)
         yield "ecommerce_quality_score", {}, scores[0]
-        yield "ecommerce_quality_low_runs", {}, sum(1 for _ in low)
+        yield "ecommerce_quality_low_days", {}, sum(1 for _ in low)
 
 
 def _freshness(settings: Settings) -> Iterator[Sample]:

@@ -34,10 +34,10 @@ HERE = 'platform="$platform"'
 DAILY = f'{HERE}, flow="daily-ecommerce-pipeline"'
 
 SCORES = """
-select max(recorded_at) as time, 1 - sum(rows_unexpected)::float / sum(rows_checked) as score
+select ds::timestamp as time, 1 - sum(rows_unexpected)::float / sum(rows_checked) as score
 from ops.quality_results
-where $__timeFilter(recorded_at) and layer = 'bronze' and expectation like 'reject_reason %'
-group by run_id
+where $__timeFilter(ds) and layer = 'bronze' and expectation like 'reject_reason %'
+group by ds
 having sum(rows_checked) > 0
 order by time
 """
@@ -133,13 +133,13 @@ def daily_data_quality() -> list[Builder]:
     """How good are the rows, what was rejected, which expectations fail? Prometheus, and the run ledger."""
     share = f"ecommerce_table_rows_quarantined{{{HERE}}} / (ecommerce_table_rows_in{{{HERE}}} > 0)"
     score = _number(
-        "Quality score of the last run", _promql(f"ecommerce_quality_score{{{HERE}}}"), "percentunit"
+        "Quality score of the last day", _promql(f"ecommerce_quality_score{{{HERE}}}"), "percentunit"
     )
     return [
         score.thresholds(_steps(("red", None), ("yellow", 0.95), ("green", 0.99))),
-        _number("Low runs in a row", _promql(f"ecommerce_quality_low_runs{{{HERE}}}"), red=3),
+        _number("Low days in a row", _promql(f"ecommerce_quality_low_days{{{HERE}}}"), red=3),
         _number("Rejected in the last run", _promql(share, "{{table}}"), "percentunit", red=0.05),
-        _lines("Quality score of each run", Sql(SCORES, "time_series"), "percentunit"),
+        _lines("Quality score of each day", Sql(SCORES, "time_series"), "percentunit"),
         _lines("Rejected rows of each run", Sql(REJECTED, "time_series")),
         _rows("Expectations that fail", FAILED_EXPECTATIONS),
         _rows("Runs", RUNS),

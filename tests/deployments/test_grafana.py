@@ -76,5 +76,5 @@ def test_rows_of_a_number_are_red_where_the_rules_fire() -> None:
     }
     assert reds["Since the last good daily run"] == 26 * 3600
     assert "> 26 * 3600" in rules
-    assert reds["Low runs in a row"] == 3
-    assert "ecommerce_quality_low_runs >= 3" in rules
+    assert reds["Low days in a row"] == 3
+    assert "ecommerce_quality_low_days >= 3" in rules

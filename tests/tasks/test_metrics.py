@@ -11,7 +11,7 @@ from hand_made import DAY, at
 from prometheus_client.exposition import generate_latest
 from prometheus_servers import open_pushgateway, pushed, unused_port
 from silver_tables import Silver
-from test_quality_trend import judge_runs
+from test_quality_trend import judge_days
 
 from blocks.failures import DataFailure
 from spark_jobs.silver import Published
@@ -85,19 +85,19 @@ def test_runs_replace_each_other_and_flows_and_platforms_do_not(
 @pytest.mark.parametrize(
     ("rejected", "score", "streak"),
     [
-        pytest.param([1], 0.99, 0, id="a good run"),
+        pytest.param([1], 0.99, 0, id="a good day"),
         pytest.param([1, 6], 0.94, 1, id="a low one after it"),
         pytest.param([50, 1, 6, 7], 0.93, 2, id="only the last in a row count"),
         pytest.param([50, 50, 5], 0.95, 0, id="as good as it must be"),
     ],
 )
-def test_the_quality_of_the_last_runs(
+def test_the_quality_of_the_last_days(
     platform: Any, pushgateway: str, rejected: list[int], score: float, streak: int
 ) -> None:
-    judge_runs(*rejected)
+    judge_days(*rejected)
     push_metrics(ended("failed"))
     assert value(pushgateway, "ecommerce_quality_score") == pytest.approx(score)
-    assert value(pushgateway, "ecommerce_quality_low_runs") == streak
+    assert value(pushgateway, "ecommerce_quality_low_days") == streak
 
 
 def test_how_new_the_tables_are(silver: Silver, pushgateway: str) -> None:
@@ -108,7 +108,7 @@ def test_how_new_the_tables_are(silver: Silver, pushgateway: str) -> None:
 
 
 def test_every_name_has_its_unit_and_every_sample_its_name(silver: Silver) -> None:
-    judge_runs(1)
+    judge_days(1)
     samples = [*metrics.run_samples(good()), *metrics.state_samples(metrics.Settings())]
     assert {name for name, _, _ in samples} == set(METRICS) - {"ecommerce_consumer_lag_events"}
     text = generate_latest(metrics._registry(samples)).decode()
