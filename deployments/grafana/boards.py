@@ -34,9 +34,9 @@ HERE = 'platform="$platform"'
 DAILY = f'{HERE}, flow="daily-ecommerce-pipeline"'
 
 SCORES = """
-select ds::timestamp as time, 1 - sum(rows_unexpected)::float / sum(rows_checked) as score
+select min(recorded_at) as time, 1 - sum(rows_unexpected)::float / sum(rows_checked) as score
 from ops.quality_results
-where $__timeFilter(ds) and layer = 'bronze' and expectation like 'reject_reason %'
+where $__timeFilter(recorded_at) and layer = 'bronze' and expectation like 'reject_reason %'
 group by ds
 having sum(rows_checked) > 0
 order by time
