@@ -153,7 +153,7 @@ def test_consumers_share_the_partitions_and_a_new_partition_is_found(
 
     def work() -> None:
         with joined() as intake:
-            taken.append(follow(intake, done.is_set))
+            taken.append(follow(intake, done.is_set, lambda: None))
 
     workers = [threading.Thread(target=work) for _ in range(2)]
     for worker in workers:
