@@ -9,12 +9,19 @@
 Anything else that escapes a task is a bug and is treated as permanent.
 """
 
+import re
 from typing import Any
 
 from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 
 from blocks.environment import RetrySettings
+
+# What delta-rs and Arrow say of an object store that may yet answer: they have tried several times by then.
+STORE_OUTAGE = re.compile(
+    r"after \d+ retries|AWS Error "
+    r"(NETWORK_CONNECTION|INTERNAL_FAILURE|SERVICE_UNAVAILABLE|SLOW_DOWN|THROTTLING|REQUEST_TIMEOUT)"
+)
 
 
 class PipelineFailure(Exception):
@@ -34,9 +41,14 @@ class DataFailure(PipelineFailure):
 
 
 def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Prefect's `retry_condition_fn`: only a TransientFailure is worth another try."""
+    """Prefect's `retry_condition_fn`: only a TransientFailure, or a store's outage, is worth another try."""
     failure = state.result(raise_on_failure=False)
-    return isinstance(failure, TransientFailure)
+    return isinstance(failure, TransientFailure) or is_store_outage(failure)
+
+
+def is_store_outage(error: object) -> bool:
+    """Whether an error is that of an object store which could not be reached, or could not do its work."""
+    return isinstance(error, OSError) and bool(STORE_OUTAGE.search(str(error)))
 
 
 RETRY_TRANSIENT: dict[str, Any] = {

@@ -15,6 +15,8 @@ from prefect.exceptions import ObjectNotFound
 from blocks.failures import PermanentFailure, TransientFailure
 
 BLOCK_TYPES = ("shop-database", "lake-storage", "spark-endpoint", "kafka-cluster", "alert-channels")
+# prefect-aws' own, which people may have saved for other things too: its names are not ours.
+AWS_CREDENTIALS = "aws-credentials"
 PRODUCTION = "production"
 
 
@@ -56,5 +58,19 @@ def read_blocks(client: SyncPrefectClient, platform: str) -> dict[str, Any]:
     for slug in BLOCK_TYPES:
         with suppress(ObjectNotFound):
             document = client.read_block_document_by_name(platform, slug, include_secrets=True)
-            values |= {name: value for name, value in document.data.items() if value not in (None, "")}
-    return values
+            values |= document.data
+    with suppress(ObjectNotFound):
+        document = client.read_block_document_by_name(platform, AWS_CREDENTIALS, include_secrets=True)
+        values |= _from_aws(document.data)
+    return {name: value for name, value in values.items() if value not in (None, "")}
+
+
+def _from_aws(data: dict[str, Any]) -> dict[str, Any]:
+    """The settings that an AwsCredentials block fills; a role to assume, or a profile, is not among them."""
+    return {
+        "aws_access_key_id": data.get("aws_access_key_id"),
+        "aws_secret_access_key": data.get("aws_secret_access_key"),
+        "aws_session_token": data.get("aws_session_token"),
+        "aws_region": data.get("region_name"),
+        "aws_endpoint_url": (data.get("aws_client_parameters") or {}).get("endpoint_url"),
+    }

@@ -3,15 +3,19 @@
 Every variable is listed in `.env.example`. Precedence: blocks (`blocks/saved.py`), process environment, then
 `.env`, then `data/demo.env` (written by the demo shop, so that `python -m flows.daily` finds its database).
 Nothing here opens a connection to a system it names.
+
+The object store's credentials are handed on to the process's own environment: delta-rs, Arrow, Sail, Spark's
+JVM and every child process look for the standard AWS variables there, so nothing else has to carry them.
 """
 
 import datetime as dt
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
 from prefect.settings import get_current_settings
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
 from blocks.alert_channels import PAGERDUTY_URL, ROUTES, Channel, Severity
@@ -29,6 +33,11 @@ class EnvironmentSettings(Environment):
     shop_timezone: ZoneInfo = ZoneInfo("UTC")
     clickstream_uri: str = (DATA / "clickstream").as_uri()
     lake_uri: str = (DATA / "lake").as_uri()
+    aws_endpoint_url: str = ""
+    aws_region: str = ""
+    aws_access_key_id: str = ""
+    aws_secret_access_key: SecretStr = SecretStr("")
+    aws_session_token: SecretStr = SecretStr("")
     spark_remote: str = ""
     kafka_bootstrap_servers: str = ""
     inventory_topic: str = "inventory"
@@ -59,6 +68,23 @@ class EnvironmentSettings(Environment):
     @classmethod
     def _path_as_uri(cls, value: str) -> str:
         return value if "://" in value else Path(value).resolve().as_uri()
+
+    @model_validator(mode="after")
+    def _hand_on_credentials(self) -> Self:
+        variables = {
+            "AWS_ENDPOINT_URL": self.aws_endpoint_url,
+            "AWS_REGION": self.aws_region,
+            "AWS_ACCESS_KEY_ID": self.aws_access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.aws_secret_access_key.get_secret_value(),
+            "AWS_SESSION_TOKEN": self.aws_session_token.get_secret_value(),
+            # delta-rs and Sail refuse a store without TLS unless they are told that it is meant.
+            "AWS_ALLOW_HTTP": "true" if self.aws_endpoint_url.startswith("http://") else "",
+        }
+        for name, value in variables.items():
+            # Only what is new: other threads may be reading the environment.
+            if value and os.environ.get(name) != value:
+                os.environ[name] = value
+        return self
 
 
 class Settings(EnvironmentSettings):
