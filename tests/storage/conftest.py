@@ -1,7 +1,10 @@
 """Real S3 over HTTP: moto's server, which forgets, and SeaweedFS, which keeps what it is given."""
 
-import logging
 import os
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +12,12 @@ from uuid import uuid4
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from demo import seaweed
 from demo.seaweed import SeaweedUnavailable
 from spark_jobs.lake import Lake
+
+START_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -45,20 +49,34 @@ class Store:
 
 @pytest.fixture(scope="session")
 def moto() -> Iterator[Store]:
-    """An S3 in a thread of this process."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield Store(
+    """An S3 that starts in a second, in a process of its own (see proxy.py)."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    store = Store(
         {
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
             "AWS_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "moto",
             "AWS_SECRET_ACCESS_KEY": "hunter2secret",
         }
     )
-    server.stop()
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            break
+        except OSError:
+            assert server.poll() is None and time.monotonic() < deadline, "moto's server has not started"
+            time.sleep(0.1)
+    yield store
+    server.terminate()
+    server.wait(30)
 
 
 @pytest.fixture(scope="session")
