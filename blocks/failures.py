@@ -48,7 +48,7 @@ def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> boo
 
 def is_store_outage(error: object) -> bool:
     """Whether an error is that of an object store which could not be reached, or could not do its work."""
-    return isinstance(error, OSError) and bool(STORE_OUTAGE.search(str(error)))
+    return isinstance(error, Exception) and bool(STORE_OUTAGE.search(str(error)))
 
 
 RETRY_TRANSIENT: dict[str, Any] = {

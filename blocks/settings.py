@@ -39,6 +39,7 @@ class EnvironmentSettings(Environment):
     aws_secret_access_key: SecretStr = SecretStr("")
     aws_session_token: SecretStr = SecretStr("")
     spark_remote: str = ""
+    spark_submit: str = ""
     kafka_bootstrap_servers: str = ""
     inventory_topic: str = "inventory"
     kafka_security_protocol: Protocol = "PLAINTEXT"
@@ -50,6 +51,8 @@ class EnvironmentSettings(Environment):
     safety_stock_days: float = Field(default=3, ge=0)
     warehouse: Literal["duckdb"] = "duckdb"
     duckdb_path: Path = DATA / "warehouse.duckdb"
+    lake_file_mb: int = Field(default=256, ge=128, le=512)
+    lake_retention: dt.timedelta = Field(default=dt.timedelta(days=7), ge=dt.timedelta(days=7))
     extract_overlap: dt.timedelta = dt.timedelta(hours=1)
     quarantine_threshold: float = Field(default=0.05, ge=0, le=1)
     quality_minimum: float = Field(default=0.95, ge=0, le=1)

@@ -42,7 +42,9 @@ def platform_blocks(settings: EnvironmentSettings) -> dict[str, PlatformBlock]:
             lake_uri=settings.lake_uri,
             duckdb_path=str(settings.duckdb_path.resolve()),
         ),
-        "spark-endpoint": SparkEndpoint(spark_remote=settings.spark_remote),
+        "spark-endpoint": SparkEndpoint(
+            spark_remote=settings.spark_remote, spark_submit=settings.spark_submit
+        ),
         "alert-channels": AlertChannels(
             **{name: getattr(settings, name) for name in AlertChannels.model_fields}
         ),

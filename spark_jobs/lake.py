@@ -92,6 +92,16 @@ class Lake:
         ]
         return pads.FileSystemDataset(parts, dataset.schema, dataset.format, dataset.filesystem)
 
+    def bytes_since(self, name: str, version: int | None = None) -> int:
+        """The size of what is new since `version`, or of the whole table; 0 if it does not exist."""
+        table = self.table(name)
+        if table is None:
+            return 0
+        new = {file.rsplit("/", 1)[-1] for file in new_files(table, version)}
+        actions = table.get_add_actions(flatten=True)
+        sizes = zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True)
+        return sum(size for path, size in sizes if path.rsplit("/", 1)[-1] in new)
+
     def progress(self, name: str, reader_of: str) -> int | None:
         """The version of `reader_of` up to which this table has taken everything in, or None."""
         table = self.table(name)

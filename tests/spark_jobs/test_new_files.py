@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from spark_jobs.lake import Lake
 
 NAME = "bronze.numbers"
-APPEND, COMPACT, READ, VACUUM, MERGE, CHECKPOINT = "append", "compact", "read", "vacuum", "merge", "checkpoint"
+APPEND, COMPACT, READ, VACUUM, MERGE, CHECKPOINT = (
+    "append",
+    "compact",
+    "read",
+    "vacuum",
+    "merge",
+    "checkpoint",
+)
 
 
 class History:
@@ -134,7 +141,9 @@ def test_a_reader_of_an_upserted_table_comes_to_what_it_holds(actions: list[str]
         pytest.param([COMPACT, APPEND], [4, 5], id="new rows beside a compacted file"),
         pytest.param([APPEND, COMPACT, APPEND, COMPACT], [4, 5, 6, 7], id="compacted twice"),
         pytest.param([COMPACT, VACUUM], [], id="a vacuum of what was read"),
-        pytest.param([APPEND, COMPACT, VACUUM], [0, 1, 2, 3, 4, 5], id="a vacuum of what was not: everything"),
+        pytest.param(
+            [APPEND, COMPACT, VACUUM], [0, 1, 2, 3, 4, 5], id="a vacuum of what was not: everything"
+        ),
         pytest.param([COMPACT, MERGE], [0, 1, 2, 3, 4], id="a merge rewrites what lay beside"),
         pytest.param([APPEND, COMPACT, MERGE], [0, 1, 2, 3, 4, 5, 6], id="a merge into compacted new rows"),
     ],
