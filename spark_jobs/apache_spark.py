@@ -18,7 +18,11 @@ import pyspark
 # The Python package delta-spark 4.4.1 names the same artifact, in a version that came later to Maven Central.
 DELTA = "io.delta:delta-spark_4.2_2.13:4.4.0"
 # Everything that Delta depends on besides its own jars comes with Spark, in the versions that Spark wants.
-COMES_WITH_SPARK = "org.*:*,com.*:*,javax.*:*,jakarta.*:*,commons-*:*,io.airlift:*"
+COMES_WITH_SPARK = (
+    "org.apache.hadoop:hadoop-client*,org.apache.logging.*:*,org.apache.parquet:*,org.locationtech.*:*,"
+    "org.roaringbitmap:*,org.scala-lang:*,org.slf4j:*,org.wildfly.*:*,org.xerial.*:*,"
+    "com.*:*,javax.*:*,jakarta.*:*,commons-*:*,io.airlift:*"
+)
 # What reads and writes s3:// addresses: of the Hadoop that Spark brings, and the SDK that it was built with.
 S3 = "org.apache.hadoop:hadoop-aws:3.5.0,software.amazon.awssdk:bundle:2.35.4"
 S3_CONF = {
@@ -94,25 +98,17 @@ class LocalSpark:
 
     def _start(self, master: str, on_s3: bool) -> subprocess.Popen[bytes]:
         spark_home = Path(pyspark.__file__).parent
-        conf = (
-            CONF
-            | (s3_conf() if on_s3 else {})
-            | {
-                "spark.connect.grpc.binding.port": str(self._port),
-                "spark.local.dir": self._folder.name,
-            }
-        )
+        jars = f"{DELTA},{S3}" if on_s3 else DELTA
+        conf = CONF | {
+            "spark.connect.grpc.binding.port": str(self._port),
+            "spark.local.dir": self._folder.name,
+        }
+        if on_s3:
+            conf |= s3_conf()
         with self._log.open("wb") as log:
             return subprocess.Popen(  # noqa: S603 - every word is ours
                 ["sh", "-c", RUN_UNTIL_INPUT_CLOSES, "sh", str(spark_home / "bin" / "spark-submit")]
-                + [
-                    "--master",
-                    master,
-                    "--packages",
-                    f"{DELTA},{S3}" if on_s3 else DELTA,
-                    "--exclude-packages",
-                    COMES_WITH_SPARK,
-                ]
+                + ["--master", master, "--packages", jars, "--exclude-packages", COMES_WITH_SPARK]
                 + ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
                 + [word for name, value in conf.items() for word in ("--conf", f"{name}={value}")]
                 + ["spark-internal"],

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 from typing import Any
 
 from prefect_shell import ShellOperation
@@ -24,7 +25,7 @@ def submit(job: str, size: Size, *arguments: str) -> dict[str, Any]:
     command = ["env", "-u", "SPARK_REMOTE", program, *size.options(), *options, script]
     operation = ShellOperation(
         commands=[shlex.join([*command, "--lake", settings.lake_uri, *arguments])],
-        env={"PYTHONPATH": str(REPOSITORY)},
+        env={"PYTHONPATH": str(REPOSITORY), "PYSPARK_DRIVER_PYTHON": sys.executable},
         working_dir=REPOSITORY,
     )
     try:
