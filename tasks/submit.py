@@ -12,6 +12,9 @@ from blocks.failures import PermanentFailure
 from blocks.settings import Settings
 from spark_jobs.sizing import Size
 
+# What a Spark Connect session leaves in the process that has one; a job that found it would want one too.
+ON_ITS_OWN = ["env", "-u", "SPARK_REMOTE", "-u", "SPARK_CONNECT_MODE_ENABLED"]
+
 
 def submit(job: str, size: Size, *arguments: str) -> dict[str, Any]:
     """Submit `spark_jobs/<job>.py` by SPARK_SUBMIT and wait for it; returns the outcome it printed.
@@ -21,8 +24,8 @@ def submit(job: str, size: Size, *arguments: str) -> dict[str, Any]:
     settings = Settings()
     program, *options = shlex.split(settings.spark_submit)
     script = str(REPOSITORY / "spark_jobs" / f"{job}.py")
-    # Ours first: of two options with one name Spark takes the last. A job goes where SPARK_REMOTE says.
-    command = ["env", "-u", "SPARK_REMOTE", program, *size.options(), *options, script]
+    # Ours first: of two options with one name Spark takes the last.
+    command = [*ON_ITS_OWN, program, *size.options(), *options, script]
     operation = ShellOperation(
         commands=[shlex.join([*command, "--lake", settings.lake_uri, *arguments])],
         env={"PYTHONPATH": str(REPOSITORY), "PYSPARK_DRIVER_PYTHON": sys.executable},
