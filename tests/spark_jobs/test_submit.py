@@ -53,6 +53,7 @@ def submit_silver_and_gold() -> list[Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.apache_spark
 @pytest.mark.usefixtures("apache")
 def test_submitted_jobs_make_the_same_lake(

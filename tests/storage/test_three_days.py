@@ -13,7 +13,7 @@ from blocks.environment import REPOSITORY
 from tests.conftest import empty_database
 from tests.storage.conftest import Store
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 Marts = dict[str, list[tuple]]
 
 
@@ -57,7 +57,7 @@ def play(postgres: str, tmp_path: Path) -> Callable[..., Marts]:
                 },
                 capture_output=True,
                 text=True,
-                timeout=600,
+                timeout=900,
                 check=False,
             )
         assert done.returncode == 0, done.stderr[-5000:] + done.stdout[-3000:]
