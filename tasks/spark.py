@@ -1,9 +1,8 @@
 """Run a Spark job: on the flow's session, or by `spark-submit` if SPARK_SUBMIT is set."""
 
+import datetime as dt
 import json
 from dataclasses import asdict
-
-import datetime as dt
 
 from prefect import task
 from pyspark.sql import SparkSession
