@@ -9,6 +9,7 @@
 Anything else that escapes a task is a bug and is treated as permanent.
 """
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from blocks.environment import RetrySettings
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     # Prefect takes a second to import, and `flows.status` has none to spare.
     from prefect import Task
     from prefect.client.schemas.objects import State, TaskRun
+
+# What delta-rs and Arrow say of an object store that may yet answer: they have tried several times by then.
+STORE_OUTAGE = re.compile(
+    r"after \d+ retries|AWS Error "
+    r"(NETWORK_CONNECTION|INTERNAL_FAILURE|SERVICE_UNAVAILABLE|SLOW_DOWN|THROTTLING|REQUEST_TIMEOUT)"
+)
 
 
 class PipelineFailure(Exception):
@@ -36,9 +43,14 @@ class DataFailure(PipelineFailure):
 
 
 def is_transient(_task: "Task[..., Any]", _run: "TaskRun", state: "State[Any]") -> bool:
-    """Prefect's `retry_condition_fn`: only a TransientFailure is worth another try."""
+    """Prefect's `retry_condition_fn`: only a TransientFailure, or a store's outage, is worth another try."""
     failure = state.result(raise_on_failure=False)
-    return isinstance(failure, TransientFailure)
+    return isinstance(failure, TransientFailure) or is_store_outage(failure)
+
+
+def is_store_outage(error: object) -> bool:
+    """Whether an error is that of an object store which could not be reached, or could not do its work."""
+    return isinstance(error, Exception) and bool(STORE_OUTAGE.search(str(error)))
 
 
 RETRY_TRANSIENT: dict[str, Any] = {

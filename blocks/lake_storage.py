@@ -7,7 +7,7 @@ import pyarrow.fs as pafs
 from prefect.blocks.core import Block
 from pydantic import Field
 
-from blocks.failures import PermanentFailure
+from blocks.failures import PermanentFailure, PipelineFailure, TransientFailure, is_store_outage
 
 
 class LakeStorage(Block):
@@ -22,13 +22,13 @@ class LakeStorage(Block):
     duckdb_path: str = Field(title="Warehouse file", description="The DuckDB file that people read.")
 
     def check(self) -> None:
-        """Write and delete a file where the platform writes. Raises PermanentFailure."""
+        """Write and delete a file where the platform writes. Raises PipelineFailure."""
         check_writable("LAKE_URI", self.lake_uri)
         check_writable("DUCKDB_PATH", Path(self.duckdb_path).resolve().parent.as_uri())
 
 
 def check_writable(variable: str, uri: str) -> None:
-    """Write and delete an empty file below `uri`; raises PermanentFailure if that does not work."""
+    """Write and delete an empty file below `uri`; raises PipelineFailure if that does not work."""
     try:
         filesystem, root = pafs.FileSystem.from_uri(uri)
         filesystem.create_dir(root)
@@ -38,7 +38,17 @@ def check_writable(variable: str, uri: str) -> None:
     except (OSError, ValueError) as error:
         # Arrow takes S3 credentials as s3://key:secret@bucket, and repeats the URI in its errors.
         where = re.sub(r"(?<=://)[^/]*@|\?.*", "", uri)
-        reason = str(error).replace(uri, where).partition("\n")[0]
-        raise PermanentFailure(
-            f"{variable}: cannot write below {where} ({reason}); correct it or its rights"
+        reason = one_line(error).replace(uri, where)
+        raise store_failure(
+            f"{variable}: cannot write below {where} ({reason}); correct it or its rights", error
         ) from None
+
+
+def store_failure(message: str, error: Exception) -> PipelineFailure:
+    """The failure when a store could not be read or written, by whether another try may help."""
+    return (TransientFailure if is_store_outage(error) else PermanentFailure)(message)
+
+
+def one_line(error: Exception) -> str:
+    """An error's words. delta-rs draws its own over several lines, in colour."""
+    return " ".join(re.sub(r"\x1b\[\d+m\u21b3?", " ", str(error)).replace("\u21b3", " ").split())

@@ -23,6 +23,8 @@ BLOCK_TYPES = (
     "alert-channels",
     "monitoring",
 )
+# prefect-aws' own, which people may have saved for other things too: its names are not ours.
+AWS_CREDENTIALS = "aws-credentials"
 
 
 @cache
@@ -63,5 +65,19 @@ def read_blocks(client: SyncPrefectClient, platform: str) -> dict[str, Any]:
     for slug in BLOCK_TYPES:
         with suppress(ObjectNotFound):
             document = client.read_block_document_by_name(platform, slug, include_secrets=True)
-            values |= {name: value for name, value in document.data.items() if value not in (None, "")}
-    return values
+            values |= document.data
+    with suppress(ObjectNotFound):
+        document = client.read_block_document_by_name(platform, AWS_CREDENTIALS, include_secrets=True)
+        values |= _from_aws(document.data)
+    return {name: value for name, value in values.items() if value not in (None, "")}
+
+
+def _from_aws(data: dict[str, Any]) -> dict[str, Any]:
+    """The settings that an AwsCredentials block fills; a role to assume, or a profile, is not among them."""
+    return {
+        "aws_access_key_id": data.get("aws_access_key_id"),
+        "aws_secret_access_key": data.get("aws_secret_access_key"),
+        "aws_session_token": data.get("aws_session_token"),
+        "aws_region": data.get("region_name"),
+        "aws_endpoint_url": (data.get("aws_client_parameters") or {}).get("endpoint_url"),
+    }

@@ -3,14 +3,18 @@
 Every variable is listed in `.env.example`. Precedence: blocks (`blocks/saved.py`), process environment, then
 `.env`, then `data/demo.env` (written by the demo shop, so that `python -m flows.daily` finds its database).
 Nothing here opens a connection to a system it names.
+
+The object store's credentials are handed on to the process's own environment: delta-rs, Arrow, Sail, Spark's
+JVM and every child process look for the standard AWS variables there, so nothing else has to carry them.
 """
 
 import datetime as dt
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
 from blocks.environment import DATA, PRODUCTION, REPOSITORY, Environment, PlatformName, PrefectAddress
@@ -27,7 +31,13 @@ class EnvironmentSettings(Environment):
     shop_timezone: ZoneInfo = ZoneInfo("UTC")
     clickstream_uri: str = (DATA / "clickstream").as_uri()
     lake_uri: str = (DATA / "lake").as_uri()
+    aws_endpoint_url: str = ""
+    aws_region: str = ""
+    aws_access_key_id: str = ""
+    aws_secret_access_key: SecretStr = SecretStr("")
+    aws_session_token: SecretStr = SecretStr("")
     spark_remote: str = ""
+    spark_submit: str = ""
     kafka_bootstrap_servers: str = ""
     inventory_topic: str = "inventory"
     kafka_security_protocol: Protocol = "PLAINTEXT"
@@ -39,6 +49,8 @@ class EnvironmentSettings(Environment):
     safety_stock_days: float = Field(default=3, ge=0)
     warehouse: Literal["duckdb"] = "duckdb"
     duckdb_path: Path = DATA / "warehouse.duckdb"
+    lake_file_mb: int = Field(default=256, ge=128, le=512)
+    lake_retention: dt.timedelta = Field(default=dt.timedelta(days=7), ge=dt.timedelta(days=7))
     extract_overlap: dt.timedelta = dt.timedelta(hours=1)
     quarantine_threshold: float = Field(default=0.05, ge=0, le=1)
     quality_minimum: float = Field(default=0.95, ge=0, le=1)
@@ -59,6 +71,23 @@ class EnvironmentSettings(Environment):
     @classmethod
     def _path_as_uri(cls, value: str) -> str:
         return value if "://" in value else Path(value).resolve().as_uri()
+
+    @model_validator(mode="after")
+    def _hand_on_credentials(self) -> Self:
+        variables = {
+            "AWS_ENDPOINT_URL": self.aws_endpoint_url,
+            "AWS_REGION": self.aws_region,
+            "AWS_ACCESS_KEY_ID": self.aws_access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.aws_secret_access_key.get_secret_value(),
+            "AWS_SESSION_TOKEN": self.aws_session_token.get_secret_value(),
+            # delta-rs and Sail refuse a store without TLS unless they are told that it is meant.
+            "AWS_ALLOW_HTTP": "true" if self.aws_endpoint_url.startswith("http://") else "",
+        }
+        for name, value in variables.items():
+            # Only what is new: other threads may be reading the environment.
+            if value and os.environ.get(name) != value:
+                os.environ[name] = value
+        return self
 
 
 class Settings(EnvironmentSettings):

@@ -22,6 +22,11 @@ class SparkEndpoint(Block):
         title="Remote",
         description="sc://host:port, or local[2] for an Apache Spark of the worker's own; empty is Sail.",
     )
+    spark_submit: str = Field(
+        default="",
+        title="Submit command",
+        description="For clusters that take nothing else: spark-submit and its options; docs/spark.md.",
+    )
 
     def check(self) -> None:
         """Open a connection to a server, if one is named. Raises PipelineFailure."""

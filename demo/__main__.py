@@ -1,7 +1,8 @@
 """`make demo`: open the synthetic shop, or let it play its next day, and run the pipeline on it.
 
 python -m demo              three days at first, one more each time after that
-python -m demo start        only start the shop's database and its Kafka, e.g. after a reboot
+python -m demo --s3         the same, with the lake on an S3 store of the demo's own (SeaweedFS) from now on
+python -m demo start        only start what the shop runs on, e.g. after a reboot
 python -m demo stop         stop them
 """
 
@@ -15,13 +16,14 @@ from rich.table import Table
 
 from blocks.environment import DATA
 from blocks.settings import Settings
-from demo import kafka, postgres
+from demo import kafka, postgres, seaweed
 from demo.shop import Shop
 
 FIRST_DAY = dt.date(2024, 1, 13)
 FIRST_DAYS = 3
 POSTGRES = DATA / "postgres"
 KAFKA = DATA / "kafka"
+STORE = DATA / "seaweed"
 ENVIRONMENT = DATA / "demo.env"
 # Wide enough for the sales table, also where the output goes to a file.
 console = Console(width=max(110, Console().width))
@@ -31,15 +33,22 @@ def main() -> None:
     """Carry out the command named on the command line."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("command", nargs="?", choices=["play", "start", "stop", "remove"], default="play")
-    match parser.parse_args().command:
+    parser.add_argument("--s3", action="store_true", help="from now on, keep the lake on an S3 store")
+    options = parser.parse_args()
+    if options.s3:
+        STORE.mkdir(parents=True, exist_ok=True)
+    match options.command:
         case "start":
             open_database()
             open_broker()
+            open_store()
             console.print("The shop runs.")
         case "stop":
+            seaweed.stop(STORE)
             kafka.stop(KAFKA)
             postgres.stop(POSTGRES)
         case "remove":
+            seaweed.remove(STORE)
             kafka.remove(KAFKA)
             postgres.remove(POSTGRES)
         case "play":
@@ -70,9 +79,19 @@ def open_broker() -> bool:
     return True
 
 
+def open_store() -> None:
+    """Start the S3 store where `Settings` finds it and put the lake there, if the demo has one (`--s3`)."""
+    if not STORE.exists():
+        return
+    found = seaweed.start(STORE) | {"LAKE_URI": f"s3://{seaweed.BUCKET}/lake"}
+    with ENVIRONMENT.open("a") as environment:
+        environment.writelines(f"{name}={value}\n" for name, value in found.items())
+
+
 def play() -> None:
     """Play the shop's next days, run the pipeline after each, and show what came of it."""
     dsn = open_database()
+    open_store()
     # Imported only now: the flows take seconds to import, and read their settings.
     from flows.daily import daily_ecommerce_pipeline
     from flows.inventory import inventory

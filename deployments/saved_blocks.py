@@ -8,6 +8,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import BlockDocument
 from prefect.exceptions import ObjectNotFound
 from prefect.types import SecretDict
+from prefect_aws import AwsClientParameters, AwsCredentials
 from pydantic import SecretStr
 from pydantic_core import to_jsonable_python
 
@@ -15,6 +16,7 @@ from blocks.alert_channels import AlertChannels
 from blocks.kafka_cluster import KafkaCluster
 from blocks.lake_storage import LakeStorage
 from blocks.monitoring import Monitoring
+from blocks.saved import AWS_CREDENTIALS
 from blocks.settings import EnvironmentSettings
 from blocks.shop_database import ShopDatabase
 from blocks.spark_endpoint import SparkEndpoint
@@ -29,7 +31,7 @@ SERVER_SEVERITIES = ("warning", "error", "critical")
 
 def plan(client: SyncPrefectClient, platform: str, settings: EnvironmentSettings) -> list[Change]:
     """Blocks to create, or to update in the fields named."""
-    blocks = platform_blocks(settings) | server_blocks(settings, platform)
+    blocks = platform_blocks(settings) | store_credentials(settings) | server_blocks(settings, platform)
     return [change for name, block in blocks.items() for change in _plan(client, name, block, platform)]
 
 
@@ -41,7 +43,9 @@ def platform_blocks(settings: EnvironmentSettings) -> dict[str, PlatformBlock]:
             lake_uri=settings.lake_uri,
             duckdb_path=str(settings.duckdb_path.resolve()),
         ),
-        "spark-endpoint": SparkEndpoint(spark_remote=settings.spark_remote),
+        "spark-endpoint": SparkEndpoint(
+            spark_remote=settings.spark_remote, spark_submit=settings.spark_submit
+        ),
         "alert-channels": AlertChannels(
             **{name: getattr(settings, name) for name in AlertChannels.model_fields}
         ),
@@ -57,6 +61,21 @@ def platform_blocks(settings: EnvironmentSettings) -> dict[str, PlatformBlock]:
     if settings.pushgateway_url.get_secret_value() or settings.ops_dsn.get_secret_value():
         blocks["monitoring"] = Monitoring(pushgateway_url=settings.pushgateway_url, ops_dsn=settings.ops_dsn)
     return blocks
+
+
+def store_credentials(settings: EnvironmentSettings) -> dict[str, Block]:
+    """The object store's key in prefect-aws' own block, if there is one; LakeStorage's check tries it."""
+    if not settings.aws_access_key_id:
+        return {}
+    return {
+        AWS_CREDENTIALS: AwsCredentials(
+            aws_access_key_id=settings.aws_access_key_id,
+            aws_secret_access_key=settings.aws_secret_access_key,
+            aws_session_token=settings.aws_session_token.get_secret_value() or None,
+            region_name=settings.aws_region or None,
+            aws_client_parameters=AwsClientParameters(endpoint_url=settings.aws_endpoint_url or None),
+        )
+    }
 
 
 def server_blocks(settings: EnvironmentSettings, platform: str) -> dict[str, Block]:

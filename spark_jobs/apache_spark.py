@@ -18,7 +18,20 @@ import pyspark
 # The Python package delta-spark 4.4.1 names the same artifact, in a version that came later to Maven Central.
 DELTA = "io.delta:delta-spark_4.2_2.13:4.4.0"
 # Everything that Delta depends on besides its own jars comes with Spark, in the versions that Spark wants.
-COMES_WITH_SPARK = "org.*:*,com.*:*,javax.*:*,jakarta.*:*,commons-*:*,io.airlift:*"
+COMES_WITH_SPARK = (
+    "org.apache.hadoop:hadoop-client*,org.apache.logging.*:*,org.apache.parquet:*,org.locationtech.*:*,"
+    "org.roaringbitmap:*,org.scala-lang:*,org.slf4j:*,org.wildfly.*:*,org.xerial.*:*,"
+    "com.*:*,javax.*:*,jakarta.*:*,commons-*:*,io.airlift:*"
+)
+# What reads and writes s3:// addresses: of the Hadoop that Spark brings, and the SDK that it was built with.
+S3 = "org.apache.hadoop:hadoop-aws:3.5.0,software.amazon.awssdk:bundle:2.35.4"
+S3_CONF = {
+    # The lake's addresses begin with s3://, as all other engines spell them; keys come from the environment.
+    "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+    "spark.hadoop.fs.s3a.path.style.access": "true",
+    "spark.hadoop.fs.s3a.connection.establish.timeout": "5s",
+    "spark.hadoop.fs.s3a.connection.timeout": "30s",
+}
 CONF = {
     # Delta reads a table's log in 50 tasks otherwise.
     "spark.databricks.delta.snapshotPartitions": "2",
@@ -53,15 +66,18 @@ class SparkUnavailable(Exception):
 class LocalSpark:
     """A running server. It ends with `stop`, or with the process that started it."""
 
-    def __init__(self, master: str) -> None:
-        """Start a server on `master` (`local[2]`) and wait until it listens; raises SparkUnavailable."""
+    def __init__(self, master: str, on_s3: bool = False) -> None:
+        """Start a server on `master` (`local[2]`) and wait until it listens; raises SparkUnavailable.
+
+        `on_s3` adds what reads and writes S3: some 700 MB of jars, fetched once.
+        """
         _require_java()
         self._folder = tempfile.TemporaryDirectory(prefix="spark-", ignore_cleanup_errors=True)
         self._port = _free_port()
         # Whoever reaches the port may run code as us: only who knows the token may reach the server.
         self._token = str(uuid.uuid4())
         self._log = Path(self._folder.name) / "server.log"
-        self._process = self._start(master)
+        self._process = self._start(master, on_s3)
         try:
             self._wait()
         except BaseException:
@@ -80,16 +96,19 @@ class LocalSpark:
         self._process.wait()
         self._folder.cleanup()
 
-    def _start(self, master: str) -> subprocess.Popen[bytes]:
+    def _start(self, master: str, on_s3: bool) -> subprocess.Popen[bytes]:
         spark_home = Path(pyspark.__file__).parent
+        jars = f"{DELTA},{S3}" if on_s3 else DELTA
         conf = CONF | {
             "spark.connect.grpc.binding.port": str(self._port),
             "spark.local.dir": self._folder.name,
         }
+        if on_s3:
+            conf |= s3_conf()
         with self._log.open("wb") as log:
             return subprocess.Popen(  # noqa: S603 - every word is ours
                 ["sh", "-c", RUN_UNTIL_INPUT_CLOSES, "sh", str(spark_home / "bin" / "spark-submit")]
-                + ["--master", master, "--packages", DELTA, "--exclude-packages", COMES_WITH_SPARK]
+                + ["--master", master, "--packages", jars, "--exclude-packages", COMES_WITH_SPARK]
                 + ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
                 + [word for name, value in conf.items() for word in ("--conf", f"{name}={value}")]
                 + ["spark-internal"],
@@ -115,6 +134,16 @@ class LocalSpark:
                 break
             time.sleep(0.2)
         raise SparkUnavailable(_why(self._log.read_text(errors="replace")))
+
+
+def s3_conf() -> dict[str, str]:
+    """Spark's configuration for the store behind s3:// addresses, as the AWS variables name it."""
+    endpoint, region = os.environ.get("AWS_ENDPOINT_URL"), os.environ.get("AWS_REGION")
+    return (
+        S3_CONF
+        | ({"spark.hadoop.fs.s3a.endpoint": endpoint} if endpoint else {})
+        | ({"spark.hadoop.fs.s3a.endpoint.region": region} if region else {})
+    )
 
 
 def _require_java() -> None:

@@ -1,14 +1,14 @@
 """Writing the lake's gold tables: read silver, transform, replace the table in one commit."""
 
 import argparse
-import os
+import json
 from collections.abc import Callable
 
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_jobs.lake import Lake
-from spark_jobs.session import spark_session
+from spark_jobs.session import submitted_session
 from spark_jobs.upsert import overwrite, row_count
 
 SILVER = ("silver.orders", "silver.customers", "silver.products")
@@ -36,8 +36,8 @@ def build(spark: SparkSession, lake: Lake, table: str, transform: GoldTransform)
 
 
 def run_as_script(table: str, transform: GoldTransform) -> None:
-    """`spark-submit` entry point: rebuild one gold table."""
+    """`spark-submit` entry point: rebuild one gold table; prints its rows, as JSON, last."""
     arguments = argparse.ArgumentParser(description=f"silver to gold.{table}")
     arguments.add_argument("--lake", required=True, help="root URI of the lake")
-    lake, spark = Lake(arguments.parse_args().lake), spark_session(os.environ.get("SPARK_REMOTE", ""))
-    print(f"gold.{table}: {build(spark, lake, table, transform)} rows")
+    lake = Lake(arguments.parse_args().lake)
+    print(json.dumps({"rows": build(submitted_session(), lake, table, transform)}), flush=True)

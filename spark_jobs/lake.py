@@ -10,9 +10,12 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.dataset as pads
+import pyarrow.fs as pafs
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from pyspark.sql import DataFrame, SparkSession
+
+from spark_jobs.new_files import as_uri, new_files
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,22 @@ class Lake:
         """The table's present rows."""
         return spark.read.format("delta").load(self.uri(name))
 
+    def tables(self) -> list[str]:
+        """The names of all tables, `<layer>.<table>`, in their order."""
+        filesystem, root = pafs.FileSystem.from_uri(self.root)
+        folders = filesystem.get_file_info(pafs.FileSelector(root, allow_not_found=True, recursive=False))
+        names = [
+            f"{layer.base_name}.{table.base_name}"
+            for layer in folders
+            if layer.type == pafs.FileType.Directory
+            for table in filesystem.get_file_info(pafs.FileSelector(layer.path))
+            if table.type == pafs.FileType.Directory
+        ]
+        # A store may list folders whose last file is gone.
+        return sorted(name for name in names if self.table(name))
+
     def files_since(self, name: str, version: int | None) -> tuple[list[str], int | None]:
-        """The Parquet files that commits after `version` added and that are still live.
+        """The Parquet files that hold what is new since `version` (spark_jobs/new_files.py).
 
         Returns (addresses, present version). For an append-only table these hold exactly the rows added
         since; for an upserted one they also hold the unchanged rows that were rewritten beside them.
@@ -61,25 +78,29 @@ class Lake:
         table = self.table(name)
         if table is None:
             return [], None
-        files = set(table.file_uris()) - self._files_at(name, version)
-        return sorted(_as_uri(file) for file in files), table.version()
+        return sorted(map(as_uri, new_files(table, version))), table.version()
 
     def rows_since(self, name: str, version: int | None) -> pads.Dataset:
         """The rows of `files_since` as an Arrow dataset, read lazily."""
         table = DeltaTable(self.uri(name))
         dataset = table.to_pyarrow_dataset()
-        before = {file.rsplit("/", 1)[-1] for file in self._files_at(name, version)}
-        added = [part for part in dataset.get_fragments() if part.path.rsplit("/", 1)[-1] not in before]
-        return pads.FileSystemDataset(added, dataset.schema, dataset.format, dataset.filesystem)
+        new = {file.rsplit("/", 1)[-1] for file in new_files(table, version)}
+        live = {part.path.rsplit("/", 1)[-1]: part for part in dataset.get_fragments()}
+        # What a compaction has replaced still lies beside the table's live files.
+        parts = [
+            live.get(file) or dataset.format.make_fragment(file, dataset.filesystem) for file in sorted(new)
+        ]
+        return pads.FileSystemDataset(parts, dataset.schema, dataset.format, dataset.filesystem)
 
-    def _files_at(self, name: str, version: int | None) -> set[str]:
-        if version is None:
-            return set()
-        try:
-            return set(DeltaTable(self.uri(name), version=version).file_uris())
-        except DeltaError:
-            # The log of that version has been cleaned up: everything counts as new.
-            return set()
+    def bytes_since(self, name: str, version: int | None = None) -> int:
+        """The size of what is new since `version`, or of the whole table; 0 if it does not exist."""
+        table = self.table(name)
+        if table is None:
+            return 0
+        new = {file.rsplit("/", 1)[-1] for file in new_files(table, version)}
+        actions = table.get_add_actions(flatten=True)
+        sizes = zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True)
+        return sum(size for path, size in sizes if path.rsplit("/", 1)[-1] in new)
 
     def progress(self, name: str, reader_of: str) -> int | None:
         """The version of `reader_of` up to which this table has taken everything in, or None."""
@@ -97,7 +118,3 @@ class Lake:
             mode="append",
             commit_properties=CommitProperties(app_transactions=[Transaction(reader_of, version)]),
         )
-
-
-def _as_uri(path: str) -> str:
-    return path if "://" in path else f"file://{path}"

@@ -8,9 +8,9 @@ run may go on, and both may be repeated at any time.
 
 import argparse
 import datetime as dt
-import os
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -18,7 +18,7 @@ from pyspark.sql.types import DateType, DecimalType, StringType, StructField, St
 
 from spark_jobs.lake import Lake
 from spark_jobs.rows import REJECT_REASON, first_per_key, if_rejected, require_schema, surplus
-from spark_jobs.session import spark_session
+from spark_jobs.session import submitted_session
 from spark_jobs.upsert import CountMismatch, Upserted, overwrite, upsert
 
 # Grain: one rejected row. `origin` says where it came from, `occurred_at` when it was true.
@@ -218,12 +218,21 @@ def business_date(timezone: str) -> Column:
 
 
 def run_as_script(job: SilverJob) -> None:
-    """`spark-submit` entry point: check and publish one table, without the gate between."""
+    """`spark-submit` entry point: check and publish one table; the outcome is the last line printed, as JSON.
+
+    A flow has a gate between the two: it submits `--check`, and then `--checked` with what that printed.
+    """
     arguments = argparse.ArgumentParser(description=f"bronze.{job.table} to silver.{job.table}")
     arguments.add_argument("--lake", required=True, help="root URI of the lake")
     arguments.add_argument("--timezone", default="UTC", help="the shop's business time zone")
     arguments.add_argument("--full", action="store_true", help="rebuild from all of bronze")
+    arguments.add_argument("--check", action="store_true", help="stop after the check")
+    arguments.add_argument("--checked", type=json.loads, help="publish what this check has found")
     options = arguments.parse_args()
-    lake, spark = Lake(options.lake), spark_session(os.environ.get("SPARK_REMOTE", ""))
-    checked = check(spark, lake, job, options.timezone, options.full)
-    print(publish(spark, lake, job, checked, options.full))
+    lake, spark = Lake(options.lake), submitted_session()
+    if options.checked:
+        checked = Checked(**options.checked)
+    else:
+        checked = check(spark, lake, job, options.timezone, options.full)
+    outcome = checked if options.check else publish(spark, lake, job, checked, options.full)
+    print(json.dumps(asdict(outcome)), flush=True)

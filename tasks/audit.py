@@ -8,7 +8,7 @@ from deltalake import write_deltalake
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from blocks.failures import PermanentFailure
+from blocks.lake_storage import one_line, store_failure
 from spark_jobs.lake import Lake
 from tasks.copy_stream import REPRESENTABLE, copy_batches
 from tasks.windows import Window
@@ -45,6 +45,6 @@ def record_source_totals(connection: Connection, lake: Lake, window: Window) -> 
                 lake.uri(name), pa.RecordBatchReader.from_batches(schema, batches), mode="overwrite"
             )
         except Exception as error:
-            raise PermanentFailure(
-                f"cannot write {lake.uri(name)} ({error}); check LAKE_URI and its rights"
+            raise store_failure(
+                f"cannot write {lake.uri(name)} ({one_line(error)}); check LAKE_URI and its rights", error
             ) from error

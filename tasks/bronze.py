@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 from deltalake import CommitProperties, Transaction, write_deltalake
 
-from blocks.failures import PermanentFailure
+from blocks.lake_storage import one_line, store_failure
 from spark_jobs.lake import Lake
 
 # Delta application transaction of every bronze table: how far the source has been covered.
@@ -54,7 +54,7 @@ def held_rows(lake: Lake, name: str, columns: list[str], rows: pads.Expression) 
 def append(lake: Lake, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch], covered: int) -> int:
     """Append `batches` and move the covered mark forward to `covered`, in one commit; returns the rows.
 
-    Makes no commit when there is nothing to say. Raises PermanentFailure if the lake cannot be written,
+    Makes no commit when there is nothing to say. Raises PipelineFailure if the lake cannot be written,
     and whatever the batches raise; the table is then as it was.
     """
     counted = _Counted(batches)
@@ -73,8 +73,8 @@ def append(lake: Lake, name: str, schema: pa.Schema, batches: Iterator[pa.Record
         # An error inside the stream comes back from Rust as text: raise the one that caused it.
         if counted.error is not None:
             raise counted.error from None
-        raise PermanentFailure(
-            f"cannot write {lake.uri(name)} ({error}); check LAKE_URI and its rights"
+        raise store_failure(
+            f"cannot write {lake.uri(name)} ({one_line(error)}); check LAKE_URI and its rights", error
         ) from error
     return counted.rows
 

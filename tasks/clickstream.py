@@ -18,6 +18,7 @@ import pyarrow.fs as pafs
 from prefect import task
 
 from blocks.failures import RETRY_TRANSIENT, PermanentFailure, TransientFailure
+from blocks.lake_storage import store_failure
 from blocks.settings import Settings
 from spark_jobs.lake import Lake
 from tasks.bronze import append, covered_until, held_rows, unseen
@@ -79,7 +80,8 @@ class _Source:
                 f"CLICKSTREAM_URI {self.uri} does not exist: create the folder, or correct the variable"
             ) from None
         except OSError as error:
-            raise TransientFailure(f"CLICKSTREAM_URI {self.uri} cannot be listed: {error}") from error
+            message = f"CLICKSTREAM_URI {self.uri} cannot be listed ({error}); correct it or its rights"
+            raise store_failure(message, error) from error
         names = (entry.base_name for entry in entries if entry.type == pafs.FileType.Directory)
         return sorted(filter(None, map(_as_date, names)))
 

@@ -122,7 +122,8 @@ def _judge(
     layer: str, suite: Suite, norms: Norms, ds: dt.date, run_id: str, checked: str = "checked"
 ) -> list[QualityResult]:
     settings = Settings()
-    rows = Lake(settings.lake_uri).read(spark_session(settings.spark_remote), f"{checked}.{suite.name}")
+    session = spark_session(settings.spark_remote, settings.lake_uri)
+    rows = Lake(settings.lake_uri).read(session, f"{checked}.{suite.name}")
     name = f"{layer}.{suite.name}"
     validation = expectation_context().validation_definitions.add_or_update(
         gx.ValidationDefinition(

@@ -44,13 +44,13 @@ class Run(BaseModel):
     report_url: str | None = None
 
     def timed(self, step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a step, noting its name while it runs and its wall seconds."""
+        """Call a step, noting its name while it runs and its wall seconds, which add up over calls."""
         self.step = getattr(step, "name", "step")
         begun = time.monotonic()
         try:
             return step(*args, **kwargs)
         finally:
-            self.seconds[self.step] = time.monotonic() - begun
+            self.seconds[self.step] = self.seconds.get(self.step, 0) + time.monotonic() - begun
 
     @property
     def notes(self) -> list[str]:

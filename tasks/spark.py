@@ -1,8 +1,11 @@
-"""Run a Spark job on the flow's session."""
+"""Run a Spark job: on the flow's session, or by `spark-submit` if SPARK_SUBMIT is set."""
 
 import datetime as dt
+import json
+from dataclasses import asdict
 
 from prefect import task
+from pyspark.sql import SparkSession
 
 from blocks.settings import Settings
 from spark_jobs import (
@@ -17,6 +20,8 @@ from spark_jobs import (
 )
 from spark_jobs.lake import Lake
 from spark_jobs.session import spark_session
+from spark_jobs.sizing import Size, size_for
+from tasks.submit import submit
 
 SILVER_JOBS = {
     job.table: job
@@ -31,34 +36,48 @@ GOLD_JOBS = {
 @task(task_run_name="check-{table}")
 def check_rows(table: str, full: bool = False) -> silver.Checked:
     """Type and flag the bronze rows that silver has not seen, into `checked.<table>`."""
-    settings = Settings()
-    session = spark_session(settings.spark_remote)
-    return silver.check(
-        session, Lake(settings.lake_uri), SILVER_JOBS[table], settings.shop_timezone.key, full
+    settings, lake = Settings(), Lake(Settings().lake_uri)
+    size = size_for(
+        lake.bytes_since(f"bronze.{table}", None if full else lake.progress(f"silver.{table}", "bronze"))
     )
+    timezone = settings.shop_timezone.key
+    if settings.spark_submit:
+        options = ["--check", "--timezone", timezone, *(["--full"] if full else [])]
+        return silver.Checked(**submit(f"silver_{table}", size, *options))
+    return silver.check(_session(size), lake, SILVER_JOBS[table], timezone, full)
 
 
 @task(task_run_name="check-day-{table}")
 def check_day(table: str, ds: dt.date) -> int:
     """Type and flag all that bronze holds of a business day, into `checked_day.<table>`; returns its rows."""
-    settings = Settings()
-    session = spark_session(settings.spark_remote)
-    return silver.check_day(
-        session, Lake(settings.lake_uri), SILVER_JOBS[table], settings.shop_timezone.key, ds
-    )
+    settings, lake = Settings(), Lake(Settings().lake_uri)
+    session = _session(size_for(lake.bytes_since(f"bronze.{table}")))
+    return silver.check_day(session, lake, SILVER_JOBS[table], settings.shop_timezone.key, ds)
 
 
 @task(task_run_name="silver-{checked.table}")
 def publish_silver(checked: silver.Checked, full: bool = False) -> silver.Published:
     """Upsert the valid rows of `checked.<table>` into silver and quarantine the others."""
-    settings = Settings()
-    session = spark_session(settings.spark_remote)
-    return silver.publish(session, Lake(settings.lake_uri), SILVER_JOBS[checked.table], checked, full)
+    table, lake = checked.table, Lake(Settings().lake_uri)
+    size = size_for(lake.bytes_since(f"checked.{table}") + lake.bytes_since(f"silver.{table}"))
+    if Settings().spark_submit:
+        options = ["--checked", json.dumps(asdict(checked)), *(["--full"] if full else [])]
+        return silver.Published(**submit(f"silver_{table}", size, *options))
+    return silver.publish(_session(size), lake, SILVER_JOBS[table], checked, full)
 
 
 @task(task_run_name="gold-{table}")
 def build_gold(table: str) -> int:
     """Rebuild `gold.<table>` in the lake from silver if silver has changed; returns its rows."""
+    lake = Lake(Settings().lake_uri)
+    size = size_for(sum(map(lake.bytes_since, gold.SILVER)))
+    if Settings().spark_submit:
+        return submit(f"gold_{table}", size)["rows"]
+    return gold.build(_session(size), lake, table, GOLD_JOBS[table])
+
+
+def _session(size: Size) -> SparkSession:
     settings = Settings()
-    session = spark_session(settings.spark_remote)
-    return gold.build(session, Lake(settings.lake_uri), table, GOLD_JOBS[table])
+    session = spark_session(settings.spark_remote, settings.lake_uri)
+    size.apply(session)
+    return session

@@ -128,13 +128,13 @@ def database(postgres: str) -> Iterator[str]:
 
 
 @contextmanager
-def empty_database(postgres: str) -> Iterator[str]:
-    """A new database with the shop's tables in a PostgreSQL, dropped at the end; gives its DSN."""
+def empty_database(postgres: str, tables: bool = True) -> Iterator[str]:
+    """A new database with the shop's tables (or none) in a PostgreSQL, dropped at the end; gives its DSN."""
     name = f"test_{uuid4().hex}"
     _administer(postgres, sql.SQL("create database {}").format(sql.Identifier(name)))
     dsn = postgres.rsplit("/", 1)[0] + f"/{name}"
     with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
-        for table in SOURCE_TABLES.values():
+        for table in SOURCE_TABLES.values() if tables else ():
             columns = ", ".join(f"{column} {type_name}" for column, type_name in table.columns.items())
             cursor.execute(f"create table {table.name} ({columns}, primary key ({table.key}))")
             cursor.execute(f"create index on {table.name} (updated_at)")

@@ -1,5 +1,6 @@
 """Saved Prefect blocks: they come before the environment, each platform has its own, and all is read once."""
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect_aws import AwsClientParameters, AwsCredentials
 from pydantic import SecretStr
 from receivers import Webhook
 
@@ -108,6 +110,37 @@ def test_blocks_come_before_the_environment(
     assert settings.alert_routes["info"] == [["email"]]
     assert EnvironmentSettings().lake_uri == platform.lake.root
     assert "theirs/slack" not in f"{settings!r}"
+
+
+def test_an_aws_block_fills_the_store_and_is_handed_on(
+    platform: Any, save: Save, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So that the environment is afterwards what it was.
+    for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_ALLOW_HTTP"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
+    save(
+        "production",
+        AwsCredentials(
+            aws_access_key_id="theirs",
+            aws_secret_access_key=SecretStr("hunter2secret"),
+            region_name="eu-central-1",
+            aws_client_parameters=AwsClientParameters(endpoint_url="http://store:9000"),
+        ),
+    )
+    settings = Settings()
+    assert (settings.aws_access_key_id, settings.aws_region) == ("theirs", "eu-central-1")
+    assert settings.aws_endpoint_url == "http://store:9000"
+    assert settings.aws_secret_access_key.get_secret_value() == "hunter2secret"
+    assert "hunter2secret" not in f"{settings!r}"
+    expected = {
+        "AWS_ACCESS_KEY_ID": "theirs",
+        "AWS_SECRET_ACCESS_KEY": "hunter2secret",
+        "AWS_REGION": "eu-central-1",
+        "AWS_ENDPOINT_URL": "http://store:9000",
+        "AWS_ALLOW_HTTP": "true",
+    }
+    assert {name: os.environ[name] for name in expected} == expected
 
 
 def test_an_empty_field_of_a_block_says_nothing(

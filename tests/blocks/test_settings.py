@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import os
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -153,6 +154,37 @@ def test_the_overlap_is_a_duration_or_a_clock(
     for value in ("PT90M", "01:30:00"):
         monkeypatch.setenv("EXTRACT_OVERLAP", value)
         assert Settings().extract_overlap == dt.timedelta(minutes=90)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        pytest.param("", {}, id="nothing is handed on where nothing is said"),
+        pytest.param(
+            "AWS_ACCESS_KEY_ID=key\nAWS_SECRET_ACCESS_KEY=secret\n",
+            {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"},
+            id="a key",
+        ),
+        pytest.param(
+            "AWS_ENDPOINT_URL=https://store\n", {"AWS_ENDPOINT_URL": "https://store"}, id="a store with TLS"
+        ),
+        pytest.param(
+            "AWS_ENDPOINT_URL=http://store\nAWS_REGION=eu\n",
+            {"AWS_ENDPOINT_URL": "http://store", "AWS_REGION": "eu", "AWS_ALLOW_HTTP": "true"},
+            id="one without must be meant",
+        ),
+    ],
+)
+def test_what_env_files_say_of_the_store_is_in_the_environment(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, lines: str, expected: dict[str, str]
+) -> None:
+    # A copy: what is handed on here must not reach the tests after this one.
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    files[1].write_text(lines)
+    Settings()
+    assert {name: value for name, value in os.environ.items() if name.startswith("AWS_")} == expected
 
 
 def test_printing_the_settings_shows_no_password(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from spark_jobs import apache_spark
+from spark_jobs import apache_spark, session
 from spark_jobs.apache_spark import LocalSpark, SparkUnavailable
 from spark_jobs.session import spark_session
 
@@ -93,3 +93,33 @@ def alive(process: int) -> bool:
         return False
     stat = Path(f"/proc/{process}/stat")
     return not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def test_a_server_of_our_own_is_told_where_the_store_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    assert apache_spark.s3_conf() == apache_spark.S3_CONF
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://store:9000")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    assert apache_spark.s3_conf() == apache_spark.S3_CONF | {
+        "spark.hadoop.fs.s3a.endpoint": "http://store:9000",
+        "spark.hadoop.fs.s3a.endpoint.region": "eu-central-1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("remote", "lake_uri", "on_s3"),
+    [
+        ("local[2]", "s3://shop/lake", True),
+        ("local[2]", "file:///srv/lake", False),
+        ("sc://somebody:15002", "s3://shop/lake", False),
+        ("", "s3://shop/lake", False),
+    ],
+)
+def test_only_a_server_of_our_own_over_a_lake_on_s3_fetches_its_jars(
+    monkeypatch: pytest.MonkeyPatch, remote: str, lake_uri: str, on_s3: bool
+) -> None:
+    asked = []
+    monkeypatch.setattr(session, "_session", lambda *arguments: asked.append(arguments))
+    spark_session(remote, lake_uri)
+    assert asked == [(remote, on_s3)]

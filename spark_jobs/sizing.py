@@ -1,0 +1,47 @@
+"""How much of an Apache Spark a step gets, from the bytes of Parquet that it reads (docs/cost.md).
+
+The formula: one shuffle partition for each PARTITION_BYTES, and as many executors as work these off in WAVES
+turns. Spark's own default, 200 partitions whatever comes in, is 200 tasks for a few rows and too few for a
+terabyte. Adaptive execution brings partitions that turn out small together, and cannot split too few.
+"""
+
+import math
+from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
+
+# Compressed, as it lies in the lake: some 200 MB in a task's memory.
+PARTITION_BYTES = 64 << 20
+CORES_PER_EXECUTOR = 4
+WAVES = 3
+MOST_EXECUTORS = 50
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a step is given."""
+
+    shuffle_partitions: int
+    executors: int
+
+    def options(self) -> list[str]:
+        """The size as options of spark-submit."""
+        conf = {
+            "spark.executor.cores": CORES_PER_EXECUTOR,
+            "spark.executor.instances": self.executors,
+            "spark.sql.shuffle.partitions": self.shuffle_partitions,
+        }
+        return [word for name, value in conf.items() for word in ("--conf", f"{name}={value}")]
+
+    def apply(self, spark: SparkSession) -> None:
+        """Have a session that is already there shuffle by it; its executors are its owner's."""
+        spark.conf.set("spark.sql.shuffle.partitions", str(self.shuffle_partitions))
+
+
+def size_for(input_bytes: int) -> Size:
+    """The size of a step that reads `input_bytes`: at least one executor, every core of which has work."""
+    partitions = max(1, math.ceil(input_bytes / PARTITION_BYTES))
+    executors = min(MOST_EXECUTORS, math.ceil(partitions / (CORES_PER_EXECUTOR * WAVES)))
+    cores = executors * CORES_PER_EXECUTOR
+    # A multiple of the cores: no last wave in which most of them wait.
+    return Size(shuffle_partitions=math.ceil(partitions / cores) * cores, executors=executors)
