@@ -14,7 +14,15 @@ from prefect.exceptions import ObjectNotFound
 
 from blocks.failures import PermanentFailure, TransientFailure
 
-BLOCK_TYPES = ("shop-database", "lake-storage", "spark-endpoint", "kafka-cluster", "alert-channels")
+BLOCK_TYPES = (
+    "shop-database",
+    "lake-storage",
+    "spark-endpoint",
+    "kafka-cluster",
+    "snowflake-account",
+    "bigquery-project",
+    "alert-channels",
+)
 PRODUCTION = "production"
 
 

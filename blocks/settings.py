@@ -19,6 +19,7 @@ from blocks.environment import DATA, REPOSITORY, Environment, PlatformName
 from blocks.saved import saved_values
 
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+WarehouseKind = Literal["duckdb", "snowflake", "bigquery"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 
@@ -39,8 +40,23 @@ class EnvironmentSettings(Environment):
     kafka_ca_file: str = ""
     lead_time_days: float = Field(default=7, ge=0)
     safety_stock_days: float = Field(default=3, ge=0)
-    warehouse: Literal["duckdb"] = "duckdb"
+    warehouse: WarehouseKind = "duckdb"
     duckdb_path: Path = DATA / "warehouse.duckdb"
+    snowflake_account: str = ""
+    snowflake_user: str = ""
+    snowflake_password: SecretStr = SecretStr("")
+    snowflake_private_key: SecretStr = SecretStr("")
+    snowflake_role: str = ""
+    snowflake_warehouse: str = ""
+    snowflake_database: str = "ecommerce"
+    snowflake_host: str = ""
+    snowflake_port: int = 443
+    snowflake_protocol: Literal["https", "http"] = "https"
+    bigquery_project: str = ""
+    bigquery_location: str = "EU"
+    bigquery_maximum_bytes_billed: int = Field(default=100 * 10**9, gt=0)
+    bigquery_api_endpoint: str = ""
+    google_application_credentials: str = ""
     extract_overlap: dt.timedelta = dt.timedelta(hours=1)
     quarantine_threshold: float = Field(default=0.05, ge=0, le=1)
     quality_minimum: float = Field(default=0.95, ge=0, le=1)

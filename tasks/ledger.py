@@ -14,7 +14,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from blocks.settings import Settings
 from spark_jobs.lake import Lake
-from tasks.warehouse import publish_file, staged_warehouse
+from tasks.warehouse import live_warehouse
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 # Grain: one row per change of a run's status; the warehouse keeps the last of each run_id.
@@ -256,16 +256,16 @@ def query_records(table: str, query: str, parameters: Sequence[Any]) -> list[tup
 def copy_to_warehouse() -> None:
     """Make the warehouse's `ops` tables equal to the lake's, the last record of each run and check."""
     lake = Lake(Settings().lake_uri)
-    with staged_warehouse() as warehouse:
-        with duckdb.connect(warehouse) as connection:
-            connection.execute("create schema if not exists ops")
+    with live_warehouse() as warehouse:
+        with warehouse.session() as session, duckdb.connect() as local:
+            session.execute("create schema if not exists ops")
             for table, unique_by in UNIQUE_BY.items():
                 if lake.table(f"ops.{table}") is None:
                     continue
-                connection.register("records", lake.rows_since(f"ops.{table}", None))
-                connection.execute(
-                    f"create or replace table ops.{table} as select * from records "
+                local.register("records", lake.rows_since(f"ops.{table}", None))
+                last = local.sql(
+                    "select * from records "
                     f"qualify row_number() over (partition by {unique_by} order by recorded_at desc) = 1"
                 )
-                connection.unregister("records")
-        publish_file(warehouse)
+                session.replace(f"ops.{table}", last.to_arrow_table())
+        warehouse.publish()
