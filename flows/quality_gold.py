@@ -8,7 +8,7 @@ from tasks.quality import GOLD_SUITES, QualityResult, judge_gold, stop_on_critic
 from tasks.warehouse import Warehouse
 
 
-@flow(name="quality-gold", flow_run_name="quality-gold-{ds}", validate_parameters=False)
+@flow(name="quality-gold", flow_run_name="quality-gold-{ds}")
 def quality_gold(ds: dt.date, run_id: str, warehouse: Warehouse) -> list[QualityResult]:
     """Run every gold suite; returns the warnings. Raises DataFailure at the gate."""
     judged = [judge_gold(table, warehouse, ds, run_id) for table in GOLD_SUITES]

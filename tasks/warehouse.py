@@ -7,7 +7,7 @@ each lets readers see is in docs/warehouses.md.
 
 from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.dataset as pads
@@ -77,6 +77,8 @@ class Session(Protocol):
         ...
 
 
+# Prefect makes a schema of each flow's parameters, and tests them against it.
+@runtime_checkable
 class Warehouse(Protocol):
     """A warehouse that a run works on; it holds no connection and no credentials."""
 

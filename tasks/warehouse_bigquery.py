@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pyarrow as pa
 from google.api_core.exceptions import NotFound
-from google.cloud.bigquery import Client, LoadJobConfig, QueryJob, SourceFormat, WriteDisposition
+from google.cloud.bigquery import (
+    Client,
+    CopyJobConfig,
+    LoadJobConfig,
+    QueryJob,
+    SourceFormat,
+    WriteDisposition,
+)
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 
 from blocks.bigquery_project import bigquery_client
@@ -137,22 +144,31 @@ class BigQuerySession(CloudSession):
             "options (expiration_timestamp = timestamp_add(current_timestamp(), interval 1 day))"
         )
 
-    def copy_in(self, name: str, file: Path) -> None:
-        """Append a Parquet file to a table by a load job, which costs nothing."""
+    def copy_in(self, name: str, files: list[Path]) -> None:
+        """Append Parquet files to a table by load jobs, which cost nothing."""
         config = LoadJobConfig(
             source_format=SourceFormat.PARQUET,
             write_disposition=WriteDisposition.WRITE_APPEND,
             schema=self.client.get_table(name, retry=RETRY).schema,
         )
-        with file.open("rb") as content:
-            job = self.client.load_table_from_file(
-                content, name, job_config=config, timeout=REQUEST_TIMEOUT_SECONDS
-            )
-        job.result(timeout=JOB_TIMEOUT_SECONDS, retry=RETRY)
+        for file in files:
+            with file.open("rb") as content:
+                job = self.client.load_table_from_file(
+                    content, name, job_config=config, timeout=REQUEST_TIMEOUT_SECONDS
+                )
+            job.result(timeout=JOB_TIMEOUT_SECONDS, retry=RETRY)
+
+    def drop_incoming(self, name: str) -> None:
+        """Delete the table."""
+        self.client.delete_table(name, not_found_ok=True, retry=RETRY, timeout=REQUEST_TIMEOUT_SECONDS)
 
     def clone(self, name: str, source: str) -> None:
-        """Make or replace a table by a clone of another."""
-        self.execute(f"create or replace table {name} clone {source}")
+        """Make or replace a table by a copy job, which costs nothing but the storage."""
+        config = CopyJobConfig(write_disposition=WriteDisposition.WRITE_TRUNCATE)
+        job = self.client.copy_table(
+            source, name, job_config=config, retry=RETRY, timeout=REQUEST_TIMEOUT_SECONDS
+        )
+        job.result(timeout=JOB_TIMEOUT_SECONDS, retry=RETRY)
 
     def _run(self, statement: str) -> QueryJob:
         return self.client.query(statement, retry=RETRY, timeout=REQUEST_TIMEOUT_SECONDS)

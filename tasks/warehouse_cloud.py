@@ -58,12 +58,16 @@ class CloudSession(ABC):
         """Make a table for the length of a load."""
 
     @abstractmethod
-    def copy_in(self, name: str, file: Path) -> None:
-        """Append a Parquet file to a table that has its columns."""
+    def copy_in(self, name: str, files: list[Path]) -> None:
+        """Append Parquet files to an incoming table, which has their columns."""
+
+    @abstractmethod
+    def drop_incoming(self, name: str) -> None:
+        """Delete an incoming table."""
 
     @abstractmethod
     def clone(self, name: str, source: str) -> None:
-        """Make or replace a table by a copy of another that costs no storage, in one step."""
+        """Make or replace a table by a copy of another with the same layout, in one step."""
 
     def has(self, name: str) -> bool:
         """Whether there is a table or view of this name."""
@@ -101,11 +105,11 @@ class CloudSession(ABC):
         self.create_incoming(name, {column.name: self.type_of(column.type) for column in columns})
         try:
             with parquet_files(rows, columns, self.time) as files:
-                for file in files:
-                    self.copy_in(name, file)
+                if files:
+                    self.copy_in(name, files)
             yield name
         finally:
-            self.execute(f"drop table if exists {name}")
+            self.drop_incoming(name)
 
 
 @dataclass(frozen=True)

@@ -143,17 +143,23 @@ class SnowflakeSession(CloudSession):
         self.execute(f"create table if not exists {name} ({_listed(columns)}) cluster by ({date})")
 
     def create_incoming(self, name: str, columns: Columns) -> None:
-        """Make a table that goes with the session, and its stage with the table."""
+        """Make a table, and a stage for its files, that go with the session."""
         self.execute(f"create temporary table {name} ({_listed(columns)})")
+        self.execute(f"create temporary stage {name}")
 
-    def copy_in(self, name: str, file: Path) -> None:
-        """Bring a Parquet file to the table's own stage, and from there into the table."""
-        schema, table = name.split(".")
-        self.execute(f"put 'file://{file}' @{schema}.%{table} auto_compress = false")
+    def copy_in(self, name: str, files: list[Path]) -> None:
+        """Bring Parquet files to the stage, and from there into the table."""
+        for file in files:
+            self.execute(f"put 'file://{file}' @{name}/new auto_compress = false")
         self.execute(
-            f"copy into {name} from @{schema}.%{table} files = ('{file.name}') "
-            "file_format = (type = parquet use_logical_type = true) match_by_column_name = case_insensitive"
+            f"copy into {name} from @{name}/new file_format = (type = parquet use_logical_type = true) "
+            "match_by_column_name = case_insensitive"
         )
+
+    def drop_incoming(self, name: str) -> None:
+        """Delete the table and the stage."""
+        self.execute(f"drop table if exists {name}")
+        self.execute(f"drop stage if exists {name}")
 
     def clone(self, name: str, source: str) -> None:
         """Make or replace a table by a clone of another; those who may read it still may."""

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from receivers import Webhook
 
 from blocks.alert_channels import AlertChannels
+from blocks.bigquery_project import BigQueryProject
 from blocks.environment import PlatformName
 from blocks.failures import PermanentFailure, TransientFailure
 from blocks.kafka_cluster import KafkaCluster
@@ -21,9 +22,18 @@ from blocks.lake_storage import LakeStorage
 from blocks.saved import BLOCK_TYPES, saved_values
 from blocks.settings import EnvironmentSettings, Settings
 from blocks.shop_database import ShopDatabase
+from blocks.snowflake_account import SnowflakeAccount
 from blocks.spark_endpoint import SparkEndpoint
 
-TYPES: tuple[type[Block], ...] = (ShopDatabase, LakeStorage, SparkEndpoint, KafkaCluster, AlertChannels)
+TYPES: tuple[type[Block], ...] = (
+    ShopDatabase,
+    LakeStorage,
+    SparkEndpoint,
+    KafkaCluster,
+    SnowflakeAccount,
+    BigQueryProject,
+    AlertChannels,
+)
 STORAGE = LakeStorage(
     clickstream_uri="s3://theirs/clicks", lake_uri="s3://theirs/lake", duckdb_path="/their/file"
 )

@@ -2,7 +2,9 @@
     config(
         materialized='incremental',
         unique_key='order_id',
-        on_schema_change='fail'
+        on_schema_change='fail',
+        partition_by={'field': 'order_date', 'data_type': 'date'},
+        cluster_by=['order_date'] if target.type == 'snowflake' else ['order_id']
     )
 }}
 
