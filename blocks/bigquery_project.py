@@ -11,6 +11,7 @@ from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.exceptions import GoogleAuthError, TransportError
 from google.cloud.bigquery import Client, QueryJobConfig
+from google.cloud.bigquery.retry import DEFAULT_RETRY
 from prefect.blocks.core import Block
 from pydantic import Field
 from requests.exceptions import RequestException
@@ -25,6 +26,9 @@ UNREACHABLE = (
     RequestException,
     TransportError,
 )
+REQUEST_TIMEOUT_SECONDS = 60
+# Google's own patience with a server that does not answer is ten minutes.
+RETRY = DEFAULT_RETRY.with_timeout(REQUEST_TIMEOUT_SECONDS)
 # What the bill and the job history know us by.
 LABELS = {"pipeline": "ecommerce"}
 
@@ -51,7 +55,7 @@ class BigQueryProject(Block):
     def check(self) -> None:
         """List the datasets. Raises PipelineFailure."""
         with bigquery_client(self) as client:
-            list(client.list_datasets(max_results=1, timeout=30))
+            list(client.list_datasets(max_results=1, retry=RETRY, timeout=REQUEST_TIMEOUT_SECONDS))
 
 
 @contextmanager

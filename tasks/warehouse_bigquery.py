@@ -15,17 +15,14 @@ from google.cloud.bigquery import (
     SourceFormat,
     WriteDisposition,
 )
-from google.cloud.bigquery.retry import DEFAULT_RETRY
 
-from blocks.bigquery_project import bigquery_client
+from blocks.bigquery_project import REQUEST_TIMEOUT_SECONDS, RETRY, bigquery_client
 from blocks.environment import DATA
 from blocks.settings import Settings
 from tasks.warehouse_cloud import LIVE, STAGED, CloudSession, CloudWarehouse, Columns
 from tasks.writer_lock import writer_lock
 
-REQUEST_TIMEOUT_SECONDS = 60
 JOB_TIMEOUT_SECONDS = 3600
-RETRY = DEFAULT_RETRY.with_timeout(REQUEST_TIMEOUT_SECONDS)
 
 TYPES = {
     "string": "string",
