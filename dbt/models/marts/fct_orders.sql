@@ -3,8 +3,8 @@
         materialized='incremental',
         unique_key='order_id',
         on_schema_change='fail',
-        partition_by={'field': 'order_date', 'data_type': 'date'},
-        cluster_by=['order_date'] if target.type == 'snowflake' else ['order_id']
+        partition_by={'field': 'order_date', 'data_type': 'date'} if target.type == 'bigquery' else none,
+        cluster_by={'bigquery': ['order_id'], 'snowflake': ['order_date']}.get(target.type)
     )
 }}
 
