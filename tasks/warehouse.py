@@ -135,9 +135,7 @@ def check_warehouse() -> None:
 
 
 @task(task_run_name="load-warehouse")
-def load_warehouse(
-    warehouse: Warehouse, full: bool = False, tables: Collection[str] = KEYS.keys()
-) -> Loaded:
+def load_warehouse(warehouse: Warehouse, full: bool = False, tables: Collection[str] = KEYS.keys()) -> Loaded:
     """Bring silver and quarantine into the staged warehouse: changed rows only.
 
     A changed row gets this load's `load_id`. Loading again changes nothing, and a load that failed half-way

@@ -42,7 +42,9 @@ class BigQueryWarehouse(CloudWarehouse):
     def staged(cls) -> Iterator["BigQueryWarehouse"]:
         """What a run builds, for one writer of this machine at a time. Raises TransientFailure."""
         with writer_lock(DATA / ".bigquery.lock", Settings().bigquery_project, "make data/ writable"):
-            yield cls(STAGED)
+            staged = cls(STAGED)
+            staged.restore()
+            yield staged
 
     @classmethod
     @contextmanager
@@ -155,8 +157,8 @@ class BigQuerySession(CloudSession):
                 )
             job.result(timeout=JOB_TIMEOUT_SECONDS, retry=RETRY)
 
-    def drop_incoming(self, name: str) -> None:
-        """Delete the table."""
+    def drop(self, name: str) -> None:
+        """Delete a table, if it is there."""
         self.client.delete_table(name, not_found_ok=True, retry=RETRY, timeout=REQUEST_TIMEOUT_SECONDS)
 
     def clone(self, name: str, source: str) -> None:

@@ -1,7 +1,7 @@
 """What the warehouses in the cloud, Snowflake and BigQuery, have in common.
 
-`silver`, `quarantine`, `ops` and dbt's schemas are the pipeline's own; dbt builds the marts in `gold_staged`.
-People read `gold`, which a publish brings up to `gold_staged` in one transaction.
+`silver`, `quarantine`, `ops` and dbt's schemas are the pipeline's own. People read `gold`. dbt builds in
+`gold_staged`, which begins every run as a copy of `gold`; a publish brings its marts out in one transaction.
 """
 
 import tempfile
@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 
 LIVE, STAGED = "gold", "gold_staged"
+# What tasks/dbt_models.py remembers of its last build, and the same of the last that was published.
+BUILT, PUBLISHED = "ops.last_build", "ops.published_build"
 # About 100 MB of orders in Parquet: what both services like to load at a time.
 ROWS_PER_FILE = 2_000_000
 Columns = dict[str, str]
@@ -62,8 +64,8 @@ class CloudSession(ABC):
         """Append Parquet files to an incoming table, which has their columns."""
 
     @abstractmethod
-    def drop_incoming(self, name: str) -> None:
-        """Delete an incoming table."""
+    def drop(self, name: str) -> None:
+        """Delete a table, if it is there."""
 
     @abstractmethod
     def clone(self, name: str, source: str) -> None:
@@ -109,7 +111,7 @@ class CloudSession(ABC):
                     self.copy_in(name, files)
             yield name
         finally:
-            self.drop_incoming(name)
+            self.drop(name)
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,20 @@ class CloudWarehouse(ABC):
     def session(self) -> AbstractContextManager[CloudSession]:
         """A connection, closed at the end. Raises PipelineFailure."""
 
+    def restore(self) -> None:
+        """Make `gold_staged` what people read, whatever a run that was not published has left there."""
+        with self.session() as session:
+            for schema in ("ops", LIVE, STAGED):
+                session.execute(f"create schema if not exists {schema}")
+            live = session.tables(LIVE)
+            for table in session.tables(STAGED).keys() - live.keys():
+                session.drop(f"{STAGED}.{table}")
+            for table in live:
+                session.clone(f"{STAGED}.{table}", f"{LIVE}.{table}")
+            session.drop(BUILT)
+            if session.has(PUBLISHED):
+                session.clone(BUILT, PUBLISHED)
+
     def publish(self) -> None:
         """Bring `gold` up to `gold_staged`, all marts in one transaction; nothing to do for the live one.
 
@@ -136,7 +152,6 @@ class CloudWarehouse(ABC):
         if self.gold == LIVE:
             return
         with self.session() as session:
-            session.execute(f"create schema if not exists {LIVE}")
             live, statements = session.tables(LIVE), []
             for table, columns in session.tables(STAGED).items():
                 # What dbt has not cleared away yet.
@@ -151,6 +166,8 @@ class CloudWarehouse(ABC):
                     f"insert into {LIVE}.{table} ({names}) select {names} from {STAGED}.{table}"
                 )
             session.together(statements)
+            if session.has(BUILT):
+                session.clone(PUBLISHED, BUILT)
 
 
 def merge_statement(name: str, incoming: str, key: str, columns: list[str], load_id: int) -> str:

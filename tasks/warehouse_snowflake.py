@@ -35,7 +35,9 @@ class SnowflakeWarehouse(CloudWarehouse):
     def staged(cls) -> Iterator["SnowflakeWarehouse"]:
         """What a run builds, for one writer of this machine at a time. Raises TransientFailure."""
         with writer_lock(DATA / ".snowflake.lock", Settings().snowflake_database, "make data/ writable"):
-            yield cls(STAGED)
+            staged = cls(STAGED)
+            staged.restore()
+            yield staged
 
     @classmethod
     @contextmanager
@@ -156,10 +158,9 @@ class SnowflakeSession(CloudSession):
             "match_by_column_name = case_insensitive"
         )
 
-    def drop_incoming(self, name: str) -> None:
-        """Delete the table and the stage."""
+    def drop(self, name: str) -> None:
+        """Delete a table, if it is there."""
         self.execute(f"drop table if exists {name}")
-        self.execute(f"drop stage if exists {name}")
 
     def clone(self, name: str, source: str) -> None:
         """Make or replace a table by a clone of another; those who may read it still may."""

@@ -32,7 +32,7 @@ USER, PASSWORD = "loader", "open-sesame"
 # Of no consequence to rows: rights, compute, tags, comments.
 IGNORED = re.compile(
     r"\s*(grant|revoke|use\s+(warehouse|role)|alter\s+(session|warehouse)|comment\s+on|"
-    r"drop\s+stage|alter\s+table\s+\S+\s+(resume|suspend)\s+recluster)\b",
+    r"alter\s+table\s+\S+\s+(resume|suspend)\s+recluster)\b",
     re.IGNORECASE,
 )
 

@@ -111,7 +111,7 @@ def test_two_days_then_a_gate_that_fails(platform: Any, cloud: str, monkeypatch:
     assert last_run() == ("failed", "quality-gold")
     with live_warehouse() as warehouse:
         assert contents(warehouse, *names) == live
-    with staged_warehouse() as warehouse, warehouse.session() as session:
+    with live_warehouse() as warehouse, warehouse.session() as session:
         [staged] = session.rows("select count(*) as n from gold_staged.fct_orders").read_all().to_pylist()
     assert staged["n"] == len(live["gold.fct_orders"]) + 1
     assert Settings().warehouse == cloud

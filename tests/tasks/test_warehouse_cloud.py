@@ -79,7 +79,7 @@ def test_a_history_of_loads(silver: Silver, staged: Warehouse) -> None:
         (1, Decimal("10.00"), 9),
         (3, Decimal("10.00"), 4),
     ]
-    assert query(staged, "select count(*) as n from ops.loads") == [(8,)]
+    assert query(staged, "select count(*) as n from ops.loads") == [(10,)]
     with staged.session() as session:
         assert not [name for name in session.tables("ops") if name.startswith("incoming")]
 
@@ -136,7 +136,6 @@ def build(staged: Warehouse, number: int, column: str = "bigint") -> None:
     """Two marts as dbt leaves them, and what it may leave beside them."""
     execute(
         staged,
-        "create schema if not exists gold_staged",
         *(
             f"create or replace table gold_staged.{mart} as select cast({number} as {column}) as id"
             for mart in ("a", "b", "a__dbt_tmp")
@@ -183,6 +182,24 @@ def test_a_mart_whose_columns_changed_is_published_too(staged: Warehouse) -> Non
     build(staged, 2, column="string")
     staged.publish()
     assert marts(staged, "gold") == [("2", "2")]
+
+
+def test_a_run_begins_with_what_readers_see(staged: Warehouse) -> None:
+    """Whatever a run that was not published has left: changed marts, new ones, and its note of the build."""
+    build(staged, 1)
+    execute(staged, "create or replace table ops.last_build as select 'first' as fingerprint")
+    staged.publish()
+    build(staged, 2)
+    execute(
+        staged,
+        "create or replace table gold_staged.c as select 2 as id",
+        "create or replace table ops.last_build as select 'second' as fingerprint",
+    )
+    staged.restore()
+    assert marts(staged, "gold_staged") == [(1, 1)]
+    assert query(staged, "select fingerprint from ops.last_build") == [("first",)]
+    with staged.session() as session:
+        assert set(session.tables("gold_staged")) == {"a", "b"}
 
 
 def test_the_live_warehouse_is_what_readers_see(staged: Warehouse) -> None:
