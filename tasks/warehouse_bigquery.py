@@ -41,7 +41,8 @@ class BigQueryWarehouse(CloudWarehouse):
     @contextmanager
     def staged(cls) -> Iterator["BigQueryWarehouse"]:
         """What a run builds, for one writer of this machine at a time. Raises TransientFailure."""
-        with writer_lock(DATA / ".bigquery.lock", Settings().bigquery_project, "make data/ writable"):
+        name = Settings().bigquery_project
+        with writer_lock(DATA / f".{name}.lock", name, "make data/ writable"):
             staged = cls(STAGED)
             staged.restore()
             yield staged

@@ -34,7 +34,8 @@ class SnowflakeWarehouse(CloudWarehouse):
     @contextmanager
     def staged(cls) -> Iterator["SnowflakeWarehouse"]:
         """What a run builds, for one writer of this machine at a time. Raises TransientFailure."""
-        with writer_lock(DATA / ".snowflake.lock", Settings().snowflake_database, "make data/ writable"):
+        name = Settings().snowflake_database
+        with writer_lock(DATA / f".{name}.lock", name, "make data/ writable"):
             staged = cls(STAGED)
             staged.restore()
             yield staged
