@@ -94,6 +94,10 @@ class CloudSession(ABC):
         """Insert or replace the rows that differ from the table's; returns how many (tasks/warehouse.py)."""
         types = {column.name: self.type_of(column.type) for column in columns}
         self.create(name, types | {"load_id": self.type_of(pa.int64())}, key)
+        if not rows.count_rows():
+            if scope != "changes":
+                self.execute(f"delete from {name} where true")
+            return 0
         with self._incoming(rows, columns) as incoming:
             changed = self.execute(merge_statement(name, incoming, key, columns.names, load_id))
             if scope != "changes":
