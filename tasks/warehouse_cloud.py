@@ -130,6 +130,11 @@ class CloudWarehouse(ABC):
         with cls(LIVE).session() as session:
             session.execute("create schema if not exists ops")
 
+    @classmethod
+    def reading(cls) -> AbstractContextManager[CloudSession]:
+        """A connection for queries on what people read."""
+        return cls(LIVE).session()
+
     @abstractmethod
     def session(self) -> AbstractContextManager[CloudSession]:
         """A connection, closed at the end. Raises PipelineFailure."""

@@ -126,6 +126,8 @@ def test_two_days_then_a_gate_that_fails(platform: Any, cloud: str, monkeypatch:
     monkeypatch.setenv("WAREHOUSE", cloud)
     assert all(live.values())
     assert last_run() == ("completed", None)
+    # It asks the warehouse.
+    assert (platform.folder / "reports" / f"{NEXT_DAY}.html").exists()
 
     # An order that no extract can see: the source has more than gold, which has a new order by then.
     put(platform, "orders", order(40, order_date=NEXT_DAY), order(41, updated_at=None))
