@@ -1,4 +1,4 @@
-"""Where the data lie: the clickstream that comes in, the lake, the warehouse file."""
+"""Where the data lie: the clickstream that comes in, the lake, the warehouse."""
 
 import re
 from pathlib import Path
@@ -8,6 +8,7 @@ from prefect.blocks.core import Block
 from pydantic import Field
 
 from blocks.failures import PermanentFailure, PipelineFailure, TransientFailure, is_store_outage
+from blocks.settings import WarehouseKind
 
 
 class LakeStorage(Block):
@@ -19,12 +20,16 @@ class LakeStorage(Block):
         title="Clickstream", description="Folder or URI with a folder YYYY-MM-DD of JSON lines per day."
     )
     lake_uri: str = Field(title="Lake", description="Root folder or URI of the Delta tables.")
-    duckdb_path: str = Field(title="Warehouse file", description="The DuckDB file that people read.")
+    warehouse: WarehouseKind = Field(default="duckdb", title="Warehouse")
+    duckdb_path: str = Field(
+        title="Warehouse file", description="The DuckDB file that people read, if that is the warehouse."
+    )
 
     def check(self) -> None:
         """Write and delete a file where the platform writes. Raises PipelineFailure."""
         check_writable("LAKE_URI", self.lake_uri)
-        check_writable("DUCKDB_PATH", Path(self.duckdb_path).resolve().parent.as_uri())
+        if self.warehouse == "duckdb":
+            check_writable("DUCKDB_PATH", Path(self.duckdb_path).resolve().parent.as_uri())
 
 
 def check_writable(variable: str, uri: str) -> None:

@@ -20,6 +20,8 @@ BLOCK_TYPES = (
     "lake-storage",
     "spark-endpoint",
     "kafka-cluster",
+    "snowflake-account",
+    "bigquery-project",
     "alert-channels",
     "monitoring",
 )

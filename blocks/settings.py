@@ -21,6 +21,7 @@ from blocks.environment import DATA, PRODUCTION, REPOSITORY, Environment, Platfo
 from blocks.routes import PAGERDUTY_URL, ROUTES, Channel, Severity
 
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+WarehouseKind = Literal["duckdb", "snowflake", "bigquery"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 
@@ -47,8 +48,23 @@ class EnvironmentSettings(Environment):
     kafka_ca_file: str = ""
     lead_time_days: float = Field(default=7, ge=0)
     safety_stock_days: float = Field(default=3, ge=0)
-    warehouse: Literal["duckdb"] = "duckdb"
+    warehouse: WarehouseKind = "duckdb"
     duckdb_path: Path = DATA / "warehouse.duckdb"
+    snowflake_account: str = ""
+    snowflake_user: str = ""
+    snowflake_password: SecretStr = SecretStr("")
+    snowflake_private_key: SecretStr = SecretStr("")
+    snowflake_role: str = ""
+    snowflake_warehouse: str = ""
+    snowflake_database: str = "ecommerce"
+    snowflake_host: str = ""
+    snowflake_port: int = 443
+    snowflake_protocol: Literal["https", "http"] = "https"
+    bigquery_project: str = ""
+    bigquery_location: str = "EU"
+    bigquery_maximum_bytes_billed: int = Field(default=100 * 10**9, gt=0)
+    bigquery_api_endpoint: str = ""
+    google_application_credentials: str = ""
     lake_file_mb: int = Field(default=256, ge=128, le=512)
     lake_retention: dt.timedelta = Field(default=dt.timedelta(days=7), ge=dt.timedelta(days=7))
     extract_overlap: dt.timedelta = dt.timedelta(hours=1)

@@ -13,18 +13,29 @@ from pydantic import SecretStr
 from pydantic_core import to_jsonable_python
 
 from blocks.alert_channels import AlertChannels
+from blocks.bigquery_project import BigQueryProject
 from blocks.kafka_cluster import KafkaCluster
 from blocks.lake_storage import LakeStorage
 from blocks.monitoring import Monitoring
 from blocks.saved import AWS_CREDENTIALS
 from blocks.settings import EnvironmentSettings
 from blocks.shop_database import ShopDatabase
+from blocks.snowflake_account import SnowflakeAccount
 from blocks.spark_endpoint import SparkEndpoint
 from deployments.change import Change, differing
 from deployments.settings import DAILY
 from tasks.channel_slack import COLORS
 
-PlatformBlock = ShopDatabase | LakeStorage | SparkEndpoint | KafkaCluster | AlertChannels | Monitoring
+PlatformBlock = (
+    ShopDatabase
+    | LakeStorage
+    | SparkEndpoint
+    | KafkaCluster
+    | SnowflakeAccount
+    | BigQueryProject
+    | AlertChannels
+    | Monitoring
+)
 # The server's own alerts: one block per colour, since a block's payload is fixed but for subject and body.
 SERVER_SEVERITIES = ("warning", "error", "critical")
 
@@ -41,6 +52,7 @@ def platform_blocks(settings: EnvironmentSettings) -> dict[str, PlatformBlock]:
         "lake-storage": LakeStorage(
             clickstream_uri=settings.clickstream_uri,
             lake_uri=settings.lake_uri,
+            warehouse=settings.warehouse,
             duckdb_path=str(settings.duckdb_path.resolve()),
         ),
         "spark-endpoint": SparkEndpoint(
@@ -60,6 +72,14 @@ def platform_blocks(settings: EnvironmentSettings) -> dict[str, PlatformBlock]:
         )
     if settings.pushgateway_url.get_secret_value() or settings.ops_dsn.get_secret_value():
         blocks["monitoring"] = Monitoring(pushgateway_url=settings.pushgateway_url, ops_dsn=settings.ops_dsn)
+    if settings.warehouse == "snowflake":
+        blocks["snowflake-account"] = SnowflakeAccount(
+            **{name: getattr(settings, name) for name in SnowflakeAccount.model_fields}
+        )
+    if settings.warehouse == "bigquery":
+        blocks["bigquery-project"] = BigQueryProject(
+            **{name: getattr(settings, name) for name in BigQueryProject.model_fields}
+        )
     return blocks
 
 

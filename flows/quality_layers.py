@@ -2,17 +2,17 @@
 
 import datetime as dt
 from itertools import chain
-from pathlib import Path
 
 from prefect import flow
 
 from tasks.documentation import publish_data_docs, publish_dbt_docs
 from tasks.quality import GOLD_SUITES, QualityResult, judge_day, judge_gold, stop_on_critical
 from tasks.spark import SILVER_JOBS, check_day
+from tasks.warehouse import Warehouse
 
 
 @flow(name="quality-layers", flow_run_name="quality-layers-{ds}")
-def quality_layers(ds: dt.date, run_id: str, warehouse: Path) -> list[QualityResult]:
+def quality_layers(ds: dt.date, run_id: str, warehouse: Warehouse) -> list[QualityResult]:
     """Run every bronze suite on day `ds` and every gold suite on the whole warehouse; returns the warnings.
 
     Judges everything before it raises DataFailure about anything.

@@ -16,6 +16,7 @@ from blocks.failures import PipelineFailure
 from blocks.lake_storage import check_writable
 from blocks.settings import Settings
 from tasks.extract import check_contracts
+from tasks.warehouse import check_warehouse
 
 
 def run_from_command_line(flow: Callable[[dt.date | None], object]) -> None:
@@ -75,7 +76,7 @@ def silence_teardown() -> None:
 
 
 def check_reach() -> None:
-    """Try the shop's database, its tables, and the lake before a run starts.
+    """Try the shop's database, its tables, the lake and the warehouse before a run starts.
 
     A scheduled run retries for ten minutes; a person at a terminal wants to know now.
     Raises PipelineFailure.
@@ -87,7 +88,7 @@ def check_reach() -> None:
 def check_folders() -> None:
     """Try to write where the platform writes. Raises PermanentFailure."""
     check_writable("LAKE_URI", Settings().lake_uri)
-    check_writable("DUCKDB_PATH", Settings().duckdb_path.resolve().parent.as_uri())
+    check_warehouse()
 
 
 def _day(text: str) -> dt.date:

@@ -6,10 +6,8 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt_common.events.base_types import EventLevel
 from prefect.logging import get_run_logger
@@ -18,6 +16,7 @@ from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
 from blocks.environment import DATA, REPOSITORY
 from blocks.failures import DataFailure, PermanentFailure
 from blocks.settings import Settings
+from tasks.warehouse import Session, Warehouse
 
 PROJECT = REPOSITORY / "dbt"
 TARGET = DATA / "dbt_target"
@@ -38,7 +37,7 @@ class ModelsAsTasks(PrefectDbtRunner):
 
 
 def build_marts(
-    warehouse: Path, ds: str, full_refresh: bool = False, topic: str | None = None
+    warehouse: Warehouse, ds: str, full_refresh: bool = False, topic: str | None = None
 ) -> dict[str, int]:
     """Run `dbt build` on the staged warehouse; returns the number of nodes by status.
 
@@ -47,7 +46,8 @@ def build_marts(
     runner makes dbt's models tasks of the calling flow. Raises DataFailure if a test fails, PermanentFailure
     if a model cannot be built.
     """
-    inputs, last_inputs = _fingerprint(warehouse, ds), _last_build(warehouse)
+    with warehouse.session() as session:
+        inputs, last_inputs = _fingerprint(session, ds), _last_build(session)
     if topic and last_inputs is None:
         get_run_logger().info("the %s marts need those of the daily run, which has not run yet", topic)
         return {}
@@ -79,29 +79,28 @@ def build_marts(
     counts = _counted(outcome.result.results)
     if topic:
         return counts
-    with duckdb.connect(warehouse) as connection:
-        connection.execute("create or replace table ops.last_build as select ? as fingerprint", [inputs])
+    with warehouse.session() as session:
+        session.execute(f"create or replace table ops.last_build as select '{inputs}' as fingerprint")
     return counts
 
 
-def _fingerprint(warehouse: Path, ds: str) -> str:
+def _fingerprint(session: Session, ds: str) -> str:
     """A hash of everything that a build depends on: the loads, the day, the project's files."""
-    with duckdb.connect(warehouse) as connection:
-        loads = connection.execute("select * from ops.loads order by table_name").fetchall()
-    digest = hashlib.sha256(repr((loads, ds)).encode())
+    loads = session.rows(
+        "select table_name, lake_table, lake_version from ops.loads order by table_name"
+    ).read_all()
+    digest = hashlib.sha256(repr((loads.to_pylist(), ds)).encode())
     sources = (PROJECT.glob("*.yml"), *(PROJECT.glob(f"{folder}/**/*.*") for folder in SOURCE_FOLDERS))
     for file in sorted(itertools.chain(*sources)):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-def _last_build(warehouse: Path) -> str | None:
-    with duckdb.connect(warehouse) as connection:
-        try:
-            [(fingerprint,)] = connection.execute("select fingerprint from ops.last_build").fetchall()
-        except duckdb.CatalogException:
-            return None
-    return fingerprint
+def _last_build(session: Session) -> str | None:
+    if not session.has("ops.last_build"):
+        return None
+    [row] = session.rows("select fingerprint from ops.last_build").read_all().to_pylist()
+    return row["fingerprint"]
 
 
 def _counted(results: list) -> dict[str, int]:
@@ -118,15 +117,15 @@ def _counted(results: list) -> dict[str, int]:
 
 
 @contextmanager
-def dbt_environment(warehouse: Path) -> Iterator[None]:
-    """Point dbt's profile at `warehouse`, by the environment; let go of the file at the end."""
-    variables = {"DUCKDB_PATH": str(warehouse), "DBT_LOG_PATH": str(DATA / "dbt_logs")}
+def dbt_environment(warehouse: Warehouse) -> Iterator[None]:
+    """Point dbt's profile at `warehouse`, by the environment; let go of DuckDB's file at the end."""
+    variables = {**warehouse.dbt_variables(), "DBT_LOG_PATH": str(DATA / "dbt_logs")}
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
         yield
     finally:
-        # The adapter keeps the file open for the process's life; the publish renames it.
+        # DuckDB's adapter keeps the file open for the process's life; the publish renames it.
         DuckDBConnectionManager.close_all_connections()
         for name, value in before.items():
             if value is None:

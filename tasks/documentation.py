@@ -14,6 +14,7 @@ from prefect.logging import get_run_logger
 from tasks.dbt_models import PROJECT, TARGET, dbt_environment
 from tasks.published import DOCUMENTATION, folder
 from tasks.quality import expectation_context
+from tasks.warehouse import Warehouse
 
 
 @task(task_run_name="publish-data-docs")
@@ -27,7 +28,7 @@ def publish_data_docs() -> Path | None:
 
 
 @task(task_run_name="publish-dbt-docs")
-def publish_dbt_docs(warehouse: Path) -> Path | None:
+def publish_dbt_docs(warehouse: Warehouse) -> Path | None:
     """Build dbt's documentation of a warehouse; None, and a warning, if it cannot be built."""
     try:
         return build_dbt_docs(warehouse)
@@ -55,7 +56,7 @@ def build_data_docs() -> Path:
     return index
 
 
-def build_dbt_docs(warehouse: Path) -> Path:
+def build_dbt_docs(warehouse: Warehouse) -> Path:
     """Replace dbt's documentation by that of the project on `warehouse`; returns its page."""
     page = folder() / DOCUMENTATION["lineage"]
     folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(TARGET)]

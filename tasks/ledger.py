@@ -268,16 +268,15 @@ def latest(table: str) -> str:
 def copy_to_warehouse() -> None:
     """Make the warehouse's `ops` tables equal to the lake's, the last record of each run and check."""
     # Imported only now: the ledger can be read without Prefect (flows/status.py).
-    from tasks.warehouse import publish_file, staged_warehouse
+    from tasks.warehouse import live_warehouse
 
     lake = Lake(Settings().lake_uri)
-    with staged_warehouse() as warehouse:
-        with duckdb.connect(warehouse) as connection:
-            connection.execute("create schema if not exists ops")
+    with live_warehouse() as warehouse:
+        with warehouse.session() as session, duckdb.connect() as local:
+            session.execute("create schema if not exists ops")
             for table in TABLES:
                 if lake.table(f"ops.{table}") is None:
                     continue
-                connection.register("records", lake.rows_since(f"ops.{table}", None))
-                connection.execute(f"create or replace table ops.{table} as {latest(table)}")
-                connection.unregister("records")
-        publish_file(warehouse)
+                local.register("records", lake.rows_since(f"ops.{table}", None))
+                session.replace(f"ops.{table}", local.sql(latest(table)).to_arrow_table())
+        warehouse.publish()

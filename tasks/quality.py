@@ -3,10 +3,8 @@
 import datetime as dt
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import duckdb
 import great_expectations as gx
 from deltalake import write_deltalake
 from great_expectations.core.expectation_validation_result import ExpectationValidationResult
@@ -31,6 +29,7 @@ from spark_jobs.lake import Lake
 from spark_jobs.session import spark_session
 from tasks.ledger import append_records, usual_rows
 from tasks.totals import order_totals
+from tasks.warehouse import Session, Warehouse
 
 BRONZE_SUITES = {
     module.SUITE.name: module.SUITE
@@ -47,8 +46,9 @@ GOLD_SUITES = {
     )
 }
 SAMPLES = 3
-# The rows of a mart that the gate looks at; the others passed in the run that changed them.
-AUDITED_ROWS = {"fct_orders": "where load_id = (select max(load_id) from gold.fct_orders)"}
+# The marts of which the gate looks at the rows of the newest published load and at newer ones; the others
+# passed in the run that changed them.
+AUDITED_BY_LOAD = {"fct_orders"}
 
 
 class QualityResult(BaseModel):
@@ -87,7 +87,7 @@ def judge_day(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
 
 @task(task_run_name="gate-gold-{table}")
 def judge_gold(
-    table: str, warehouse: Path, ds: dt.date, run_id: str, all_rows: bool = False
+    table: str, warehouse: Warehouse, ds: dt.date, run_id: str, all_rows: bool = False
 ) -> list[QualityResult]:
     """Judge a mart of the staged warehouse by its gold suite; returns the results, failed ones included.
 
@@ -95,17 +95,24 @@ def judge_gold(
     marts.
     """
     lake = Lake(Settings().lake_uri)
-    with duckdb.connect(warehouse) as connection:
-        if not connection.sql("from duckdb_schemas() where schema_name = 'gold'").fetchall():
+    with warehouse.session() as session:
+        if not session.has(f"{warehouse.gold}.fct_orders"):
             raise PermanentFailure("the warehouse has no marts yet; run daily-ecommerce-pipeline first")
         if table == "order_totals":
-            rows = order_totals(connection, lake)
+            rows = order_totals(session, warehouse.gold, lake)
         else:
-            audited = "" if all_rows else AUDITED_ROWS.get(table, "")
-            rows = connection.sql(f"select * from gold.{table} {audited}").to_arrow_reader()
+            audited = "" if all_rows else _audited(session, table)
+            rows = session.rows(f"select * from {warehouse.gold}.{table} {audited}")
         # Through the lake, so that any Spark engine can read it and no mart has to fit in memory.
         write_deltalake(lake.uri(f"checked.{table}"), rows, mode="overwrite", schema_mode="overwrite")
     return _judge("gold", GOLD_SUITES[table], Norms(Settings().quarantine_threshold), ds, run_id)
+
+
+def _audited(session: Session, table: str) -> str:
+    """The condition on the rows to be judged: `gold` is what readers see, or in DuckDB what they will see."""
+    if table not in AUDITED_BY_LOAD or not session.has(f"gold.{table}"):
+        return ""
+    return f"where load_id >= (select coalesce(max(load_id), 0) from gold.{table})"
 
 
 @task(task_run_name="verdict")

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import psycopg2
 import pytest
+from emulators import Emulators, EmulatorUnavailable
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_LOCAL_STORAGE_PATH, temporary_settings
@@ -160,6 +161,7 @@ def platform(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "SHOP_DSN": made.dsn,
         "CLICKSTREAM_URI": made.clickstream.as_uri(),
         "LAKE_URI": made.lake.root,
+        "WAREHOUSE": "duckdb",
         "DUCKDB_PATH": str(made.warehouse),
         "REPORT_DIR": str(tmp_path / "reports"),
         "SHOP_TIMEZONE": "UTC",
@@ -176,6 +178,28 @@ def platform(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setitem(settings.model_config, "env_file", None)
     assert Settings().lake_uri == made.lake.root
     return made
+
+
+@pytest.fixture(scope="session")
+def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulators]:
+    """Snowflake and BigQuery, as far as emulators go; started when first asked for."""
+    made = Emulators(tmp_path_factory.mktemp("emulators"))
+    yield made
+    made.stop()
+
+
+@pytest.fixture(params=["snowflake", "bigquery"])
+def cloud(request: pytest.FixtureRequest, emulators: Emulators, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The kind of an empty warehouse in the cloud that the environment points at."""
+    try:
+        environment = emulators.environment(request.param)
+    except EmulatorUnavailable as failure:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(failure))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return request.param
 
 
 @pytest.fixture

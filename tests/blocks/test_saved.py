@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from receivers import Webhook
 
 from blocks.alert_channels import AlertChannels
+from blocks.bigquery_project import BigQueryProject
 from blocks.environment import PlatformName
 from blocks.failures import PermanentFailure, TransientFailure
 from blocks.kafka_cluster import KafkaCluster
@@ -24,6 +25,7 @@ from blocks.monitoring import Monitoring
 from blocks.saved import BLOCK_TYPES, saved_values
 from blocks.settings import EnvironmentSettings, Settings
 from blocks.shop_database import ShopDatabase
+from blocks.snowflake_account import SnowflakeAccount
 from blocks.spark_endpoint import SparkEndpoint
 
 TYPES: tuple[type[Block], ...] = (
@@ -31,6 +33,8 @@ TYPES: tuple[type[Block], ...] = (
     LakeStorage,
     SparkEndpoint,
     KafkaCluster,
+    SnowflakeAccount,
+    BigQueryProject,
     AlertChannels,
     Monitoring,
 )

@@ -37,7 +37,7 @@ MART_SEAMS = [
     Seam("tasks.warehouse", "_load"),
     Seam("tasks.warehouse", "_create_open_quarantine"),
     Seam("tests.law.runs", "build_marts"),
-    Seam("tasks.warehouse", "publish_file"),
+    Seam("tasks.warehouse_duckdb", "DuckDBWarehouse.publish"),
 ]
 STREAMS = {"unseen"}
 

@@ -7,11 +7,9 @@ import logging
 from collections.abc import Callable
 from datetime import date
 from functools import cache
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import duckdb
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 
@@ -26,7 +24,7 @@ from tasks.clickstream import ingest_clickstream
 from tasks.extract import extract_table
 from tasks.spark import GOLD_JOBS, SILVER_JOBS, build_gold, check_rows, publish_silver
 from tasks.totals import order_totals
-from tasks.warehouse import load_warehouse, publish_warehouse, staged_warehouse
+from tasks.warehouse import Warehouse, load_warehouse, publish_warehouse, staged_warehouse
 
 Extracted = Callable[[str], None]
 """Told the name of each source table (or `clickstream`) once its rows are in bronze."""
@@ -91,7 +89,7 @@ class PlainDbt:
         )
 
 
-def build_marts(warehouse: Path, ds: date) -> None:
+def build_marts(warehouse: Warehouse, ds: date) -> None:
     """The pipeline's own `build_marts`, outside of a flow and in this process."""
     with (
         patch.object(dbt_models, "ModelsAsTasks", PlainDbt),
@@ -110,10 +108,10 @@ def _manifest() -> Manifest:
     return parsed
 
 
-def judge_totals(warehouse: Path) -> None:
+def judge_totals(warehouse: Warehouse) -> None:
     """The gate on money: the pairs of its suite, compared here because the suite itself takes seconds."""
-    with duckdb.connect(warehouse) as connection:
-        rows = order_totals(connection, Lake(Settings().lake_uri)).to_pylist()
+    with warehouse.session() as session:
+        rows = order_totals(session, warehouse.gold, Lake(Settings().lake_uri)).to_pylist()
     wrong = [(left, right, row) for row in rows for left, right in PAIRS if row[left] != row[right]]
     if wrong:
         raise DataFailure(f"totals disagree: {wrong}")

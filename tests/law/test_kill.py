@@ -27,7 +27,7 @@ from blocks.failures import TransientFailure
 from expectations.contracts import SOURCE_TABLES
 from flows.daily import daily_ecommerce_pipeline
 from spark_jobs.lake import Lake
-from tasks import warehouse
+from tasks import writer_lock
 from tests.conftest import Platform
 from tests.hand_made import DAY, NEXT_DAY, at, click, customer, order, product, put, write_clicks
 from tests.law.compare import assert_same, lake_rows, warehouse_rows
@@ -51,7 +51,7 @@ KILLS = [
     Place("spark_jobs.gold", "overwrite", 1, "after"),
     Place("tasks.warehouse", "_load", 3, "before"),
     # Between the checkpoint and the rename.
-    Place("tasks.warehouse", "os.fsync", 1, "after"),
+    Place("tasks.warehouse_duckdb", "os.fsync", 1, "after"),
     # The marts are out, and the ledger still says that the run goes on.
     Place("tasks.run", "append_records", 3, "before"),
 ]
@@ -260,7 +260,7 @@ def test_run_gives_up_on_a_warehouse_that_stays_held(
     copied: Platform, begun: Begun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that waits too long fails as transient before it has touched anything."""
-    monkeypatch.setattr(warehouse, "LOCK_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr(writer_lock, "LOCK_TIMEOUT_SECONDS", 1)
     bronze = copied.lake.table("bronze.orders").version()
     with (
         FileLock(copied.warehouse.with_name(f".{copied.warehouse.name}.lock")),

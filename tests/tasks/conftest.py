@@ -34,5 +34,5 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def staged(platform: Any) -> Iterator[Path]:
-    with warehouse.staged_warehouse() as path:
-        yield path
+    with warehouse.staged_warehouse() as made:
+        yield made.path

@@ -12,6 +12,7 @@ from hand_made import DAY, at
 from expectations.contracts import SOURCE_TABLES
 from tasks import warehouse
 from tasks.copy_stream import arrow_schema
+from tasks.warehouse_duckdb import DuckDBWarehouse
 
 CLICKS = pa.schema(
     [
@@ -83,8 +84,9 @@ class Silver:
 
 
 def load(staged: Path, full: bool = False) -> dict[str, int]:
-    """Load; returns the rows per table, without those that did not change."""
-    return {table: rows for table, rows in warehouse.load_warehouse.fn(staged, full).rows.items() if rows}
+    """Load into a DuckDB file; returns the rows per table, without those that did not change."""
+    loaded = warehouse.load_warehouse.fn(DuckDBWarehouse(staged), full)
+    return {table: rows for table, rows in loaded.rows.items() if rows}
 
 
 def query(path: Path, statement: str) -> list[tuple]:

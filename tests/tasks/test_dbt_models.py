@@ -8,6 +8,7 @@ from prefect import flow
 
 from blocks.failures import DataFailure, PermanentFailure
 from tasks.dbt_models import build_marts
+from tasks.warehouse_duckdb import DuckDBWarehouse
 
 SILVER = """
 create schema silver; create schema ops;
@@ -50,7 +51,7 @@ def change(warehouse: Path, *statements: str) -> None:
 # dbt's models become tasks of the flow that calls it.
 @flow
 def build(warehouse: Path, ds: str) -> dict[str, int]:
-    return build_marts(warehouse, ds)
+    return build_marts(DuckDBWarehouse(warehouse), ds)
 
 
 def test_builds_once_per_state_of_loads_and_day(warehouse: Path) -> None:

@@ -13,7 +13,7 @@ from silver_tables import query
 
 from blocks.environment import REPOSITORY
 from blocks.failures import PermanentFailure, TransientFailure
-from tasks import warehouse
+from tasks import warehouse, writer_lock
 
 
 def make_live(path: Path, value: int) -> None:
@@ -24,9 +24,9 @@ def make_live(path: Path, value: int) -> None:
 def test_a_publish_is_the_staged_copy_with_what_was_live(platform: Any) -> None:
     make_live(platform.warehouse, 1)
     with warehouse.staged_warehouse() as staged:
-        assert query(staged, "select value from t") == [(1,)]
-        query(staged, "create table u as select 2 as value")
-        assert warehouse.publish_warehouse.fn(staged) == platform.warehouse
+        assert query(staged.path, "select value from t") == [(1,)]
+        query(staged.path, "create table u as select 2 as value")
+        warehouse.publish_warehouse.fn(staged)
     assert query(platform.warehouse, "select t.value, u.value from t, u") == [(1, 2)]
 
 
@@ -55,9 +55,9 @@ def test_a_reader_keeps_the_state_it_opened(platform: Any) -> None:
     try:
         assert seen() == "1"
         with warehouse.staged_warehouse() as staged:
-            make_live(staged, 2)
+            make_live(staged.path, 2)
             assert seen() == "1"
-            warehouse.publish_file(staged)
+            staged.publish()
         assert seen() == "1"
         assert query(platform.warehouse, "select value from t") == [(2,)]
     finally:
@@ -68,7 +68,7 @@ def test_a_run_that_fails_leaves_the_live_file_byte_for_byte(platform: Any) -> N
     make_live(platform.warehouse, 1)
     before = platform.warehouse.read_bytes()
     with pytest.raises(RuntimeError, match="gate"), warehouse.staged_warehouse() as staged:
-        make_live(staged, 2)
+        make_live(staged.path, 2)
         raise RuntimeError("gate")
     assert platform.warehouse.read_bytes() == before
     assert {path.name for path in platform.folder.iterdir()} == {
@@ -84,18 +84,18 @@ def test_what_a_killed_run_left_behind_does_not_matter(platform: Any) -> None:
     left.write_bytes(b"half a file")
     left.with_name(left.name + ".wal").write_bytes(b"half a log")
     with warehouse.staged_warehouse() as staged:
-        assert query(staged, "select value from t") == [(1,)]
+        assert query(staged.path, "select value from t") == [(1,)]
 
 
 HOLDER = """
 import sys, duckdb
-from tasks.warehouse import publish_file, staged_warehouse
+from tasks.warehouse import staged_warehouse
 with staged_warehouse() as staged:
     print("held", flush=True)
     sys.stdin.readline()
-    with duckdb.connect(staged) as connection:
+    with duckdb.connect(staged.path) as connection:
         connection.execute("create table t as select 5 as value")
-    publish_file(staged)
+    staged.publish()
 """
 
 
@@ -121,27 +121,27 @@ def test_a_second_writer_waits_and_sees_the_firsts_work(holder: subprocess.Popen
 
     threading.Timer(0.3, let_go).start()
     with warehouse.staged_warehouse() as staged:
-        assert query(staged, "select value from t") == [(5,)]
+        assert query(staged.path, "select value from t") == [(5,)]
 
 
 def test_a_second_writer_gives_up_after_the_timeout(
     holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warehouse, "LOCK_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(writer_lock, "LOCK_TIMEOUT_SECONDS", 0.2)
     told = r"another run has held the warehouse .* for 0\.2 s"
     with pytest.raises(TransientFailure, match=told), warehouse.staged_warehouse():
         pass
 
 
 def test_the_lock_of_a_killed_writer_is_free(platform: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warehouse, "LOCK_TIMEOUT_SECONDS", 5)
+    monkeypatch.setattr(writer_lock, "LOCK_TIMEOUT_SECONDS", 5)
     script = (
         "import os\nfrom tasks.warehouse import staged_warehouse\nwith staged_warehouse():\n    os._exit(9)\n"
     )
     killed = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, check=False)
     assert killed.returncode == 9
     with warehouse.staged_warehouse() as staged:
-        assert not staged.exists()
+        assert not staged.path.exists()
 
 
 def test_a_place_that_cannot_be_written_is_permanent(platform: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from hand_made import DAY, NEXT_DAY, at, order, put
 from blocks.failures import DataFailure
 from tasks.extract import extract_table
 from tasks.quality import judge_gold, stop_on_critical
+from tasks.warehouse_duckdb import DuckDBWarehouse
 
 MONEY = pa.decimal128(18, 2)
 FIRST = DAY - dt.timedelta(days=1)
@@ -79,7 +80,7 @@ class Books:
     def judge(self, ds: dt.date = DAY) -> list[str]:
         """Extract and judge; returns the failed expectations."""
         extract_table.fn("orders", ds)
-        results = judge_gold.fn("order_totals", self.platform.warehouse, ds, "run")
+        results = judge_gold.fn("order_totals", DuckDBWarehouse(self.platform.warehouse), ds, "run")
         return [result.expectation for result in results if not result.is_success]
 
 
@@ -221,7 +222,7 @@ def test_the_gate_names_date_and_consequence_and_stops_the_run(books: Books) -> 
     books.execute("delete from gold.fct_orders where order_id = 3")
     books.aggregate()
     extract_table.fn("orders", DAY)
-    results = judge_gold.fn("order_totals", books.platform.warehouse, DAY, "run")
+    results = judge_gold.fn("order_totals", DuckDBWarehouse(books.platform.warehouse), DAY, "run")
     with pytest.raises(DataFailure) as failure:
         stop_on_critical.fn(results)
     told = str(failure.value)

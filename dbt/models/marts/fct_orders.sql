@@ -2,7 +2,9 @@
     config(
         materialized='incremental',
         unique_key='order_id',
-        on_schema_change='fail'
+        on_schema_change='fail',
+        partition_by={'field': 'order_date', 'data_type': 'date'} if target.type == 'bigquery' else none,
+        cluster_by={'bigquery': ['order_id'], 'snowflake': ['order_date']}.get(target.type)
     )
 }}
 

@@ -102,7 +102,7 @@ reckoned as (
         cast(
             ceil(
                 coalesce(rates.units_per_day, 0)
-                * cast({{ var('lead_time_days') + var('safety_stock_days') }} as numeric(9, 2))
+                * {{ money(var('lead_time_days') + var('safety_stock_days')) }}
             ) as {{ dbt.type_bigint() }}
         ) as reorder_point,
         stock.total_warehouses,

@@ -19,7 +19,7 @@ renamed as (
         cast(status as {{ dbt.type_string() }}) as status,
 
         -- numbers
-        cast(amount as numeric(12, 2)) as order_amount,
+        {{ money('amount') }} as order_amount,
         cast(quantity as {{ dbt.type_int() }}) as quantity,
 
         -- times

@@ -18,7 +18,7 @@ renamed as (
         cast(category as {{ dbt.type_string() }}) as category,
 
         -- numbers
-        cast(unit_cost as numeric(12, 2)) as unit_cost,
+        {{ money('unit_cost') }} as unit_cost,
 
         -- times
         updated_at

@@ -1,0 +1,111 @@
+"""The BigQuery project that holds the warehouse: how to reach it, and what its refusals mean."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import google.auth
+from google.api_core import exceptions as refusals
+from google.api_core.client_options import ClientOptions
+from google.auth.credentials import AnonymousCredentials, Credentials
+from google.auth.exceptions import GoogleAuthError, TransportError
+from google.cloud.bigquery import Client, QueryJobConfig
+from google.cloud.bigquery.retry import DEFAULT_RETRY
+from prefect.blocks.core import Block
+from pydantic import Field
+from requests.exceptions import RequestException
+
+from blocks.failures import PermanentFailure, TransientFailure
+
+SCOPES = ["https://www.googleapis.com/auth/bigquery"]
+UNREACHABLE = (
+    refusals.ServerError,
+    refusals.TooManyRequests,
+    refusals.RetryError,
+    RequestException,
+    TransportError,
+)
+REQUEST_TIMEOUT_SECONDS = 60
+# Google's own patience with a server that does not answer is ten minutes.
+RETRY = DEFAULT_RETRY.with_timeout(REQUEST_TIMEOUT_SECONDS)
+# What the bill and the job history know us by.
+LABELS = {"pipeline": "ecommerce"}
+
+
+class BigQueryProject(Block):
+    """A project for this pipeline alone, since its datasets are named silver, gold and so on."""
+
+    _block_type_name = "BigQuery Project"
+
+    bigquery_project: str = Field(title="Project id")
+    bigquery_location: str = Field(default="EU", title="Location of the datasets")
+    bigquery_maximum_bytes_billed: int = Field(
+        default=100 * 10**9, gt=0, title="Cap", description="Bytes; a query that would read more is refused."
+    )
+    bigquery_api_endpoint: str = Field(
+        default="", title="Endpoint", description="Of an emulator, which asks for no credentials; else empty."
+    )
+    google_application_credentials: str = Field(
+        default="",
+        title="Key file",
+        description="Of a service account, on the worker; empty for the worker's own identity.",
+    )
+
+    def check(self) -> None:
+        """List the datasets. Raises PipelineFailure."""
+        with bigquery_client(self) as client:
+            list(client.list_datasets(max_results=1, retry=RETRY, timeout=REQUEST_TIMEOUT_SECONDS))
+
+
+@contextmanager
+def bigquery_client(settings: Any) -> Iterator[Client]:
+    """A client of the project, closed at the end; `settings` has BigQueryProject's fields.
+
+    Raises PermanentFailure if something is not set, or refused; TransientFailure if nobody answers. Neither
+    message holds a credential.
+    """
+    if not settings.bigquery_project:
+        raise PermanentFailure("BIGQUERY_PROJECT is not set: name the project that is to hold the warehouse")
+    where = settings.bigquery_api_endpoint or f"project {settings.bigquery_project}"
+    client = Client(
+        project=settings.bigquery_project,
+        credentials=_credentials(settings),
+        location=settings.bigquery_location,
+        client_options=ClientOptions(api_endpoint=settings.bigquery_api_endpoint or None),
+        default_query_job_config=QueryJobConfig(
+            maximum_bytes_billed=settings.bigquery_maximum_bytes_billed, labels=LABELS
+        ),
+    )
+    try:
+        yield client
+    except UNREACHABLE as error:
+        raise TransientFailure(f"BigQuery does not answer for {where} ({type(error).__name__})") from None
+    except GoogleAuthError as error:
+        raise PermanentFailure(
+            f"Google refuses our credentials for {where} ({type(error).__name__}); correct "
+            "GOOGLE_APPLICATION_CREDENTIALS or the worker's identity"
+        ) from None
+    except refusals.ClientError as error:
+        raise PermanentFailure(
+            f"BigQuery refuses a request in {where}: {str(error.message).splitlines()[0]}; correct "
+            "BIGQUERY_PROJECT, BIGQUERY_LOCATION or what our account may do (docs/warehouses.md)"
+        ) from error
+    finally:
+        client.close()
+
+
+def _credentials(settings: Any) -> Credentials:
+    if settings.bigquery_api_endpoint:
+        return AnonymousCredentials()
+    file = settings.google_application_credentials
+    try:
+        if file:
+            return google.auth.load_credentials_from_file(file, scopes=SCOPES)[0]
+        return google.auth.default(scopes=SCOPES)[0]
+    except (GoogleAuthError, OSError, ValueError) as error:
+        # Not its message: of a broken key file it would show a piece.
+        raise PermanentFailure(
+            f"no Google credentials: {'the file ' + str(Path(file)) if file else 'this machine'} gives none "
+            f"({type(error).__name__}); correct GOOGLE_APPLICATION_CREDENTIALS"
+        ) from None
