@@ -7,7 +7,6 @@ import subprocess
 import sys
 from typing import Any
 
-import duckdb
 import pytest
 import yaml
 from hand_made import DAY, order
@@ -26,7 +25,7 @@ from tasks import status as module
 from tasks.ledger import append_records
 from tasks.status import DAILY, MOST_LAG, Status, look
 from tasks.status_screen import show
-from tasks.warehouse import publish_file, staged_warehouse
+from tasks.warehouse import staged_warehouse
 from tests.conftest import Broker, Platform
 
 NOW = dt.datetime.now(dt.UTC)
@@ -55,7 +54,7 @@ def shop(silver: Silver) -> Silver:
     )
     with staged_warehouse() as staged:
         load(staged)
-        publish_file(staged)
+        staged.publish()
     ran("running")
     ran("completed")
     judged("order_id unique", is_success=True)
@@ -168,7 +167,7 @@ def test_a_warehouse_that_is_gone_is_unknown_and_never_hides_what_is_broken(
 
 def test_a_writer_does_not_disturb(shop: Silver, platform: Platform) -> None:
     """A run works on a copy: the live file can be opened at any time."""
-    with staged_warehouse() as staged, duckdb.connect(staged):
+    with staged_warehouse() as staged, staged.session():
         assert looked().verdict == "healthy"
 
 
