@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
-from fake_snowflake import PASSWORD, USER
-
+# The one login that the fake of Snowflake accepts.
+USER, PASSWORD = "loader", "open-sesame"
 START_TIMEOUT_SECONDS = 90
 TESTS = Path(__file__).parent
 

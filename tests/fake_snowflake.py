@@ -3,7 +3,7 @@
 python tests/fake_snowflake.py PORT
 
 Nothing here says what Snowflake does; what it accepts, Snowflake may reject. docs/warehouses.md lists what was
-run against it. Only the user `loader` with the password `PASSWORD` gets in.
+run against it. Only the user and password of tests/emulators.py get in.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import snowflake.connector.errors
 import uvicorn
+from emulators import PASSWORD, USER
 from fakesnow.cursor import FakeSnowflakeCursor
 from sqlglot import exp
 from starlette.applications import Starlette
@@ -28,7 +29,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-USER, PASSWORD = "loader", "open-sesame"
 # Of no consequence to rows: rights, compute, tags, comments.
 IGNORED = re.compile(
     r"\s*(grant|revoke|use\s+(warehouse|role)|alter\s+(session|warehouse)|comment\s+on|"
