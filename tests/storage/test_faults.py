@@ -67,7 +67,7 @@ def test_an_upload_that_is_cut_leaves_the_table_as_it_was(
 
 def test_a_slow_store_only_takes_longer(moto: Store, point_at: Callable[..., Lake]) -> None:
     """One that never answers is given up: delta-rs and Arrow both have their own limits, of some 200 s."""
-    with open_proxy(moto.url, delay_seconds=0.3) as proxy:
+    with open_proxy(moto.url, delay_seconds=0.1) as proxy:
         lake = point_at(moto, url=proxy.url)
         begun = time.monotonic()
         assert put(lake, 0) == ROWS
