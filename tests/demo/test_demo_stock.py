@@ -90,7 +90,7 @@ def test_what_kafka_did_not_take_waits(
     new_database: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9")
-    monkeypatch.setattr("blocks.kafka_cluster.BOOTSTRAP_TIMEOUT_MS", 300)
+    monkeypatch.setattr("blocks.kafka_client.BOOTSTRAP_TIMEOUT_MS", 300)
     shop = played(new_database(), tmp_path)
     waiting = query(shop.dsn, EVENTS)
     with pytest.raises(Exception, match="127.0.0.1"):

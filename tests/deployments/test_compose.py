@@ -1,9 +1,6 @@
 """The compose kit, as far as that can be known without a Docker daemon: it hangs together, and pins what it uses."""
 
-import os
 import re
-import shutil
-import subprocess
 import uuid
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -188,25 +185,6 @@ def test_alertmanager_knows_the_alerts_and_its_receivers() -> None:
         assert f"- alert: {name}\n" in rules
     secrets = {f"/run/secrets/{name}" for name in KIT["secrets"]}
     assert {each["api_url_file"] for each in config["receivers"][1]["slack_configs"]} == secrets
-
-
-def test_docker_compose_itself_reads_it() -> None:
-    if (
-        not shutil.which("docker")
-        or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode
-    ):
-        pytest.skip("docker compose is not installed: nothing but it can read a compose file as it does")
-    given = dict.fromkeys(re.findall(r"^([A-Z_0-9]+)=$", EXAMPLE, re.MULTILINE), "x")
-    done = subprocess.run(
-        ["docker", "compose", "--profile", "spark", "config", "--quiet"],
-        cwd=FOLDER,
-        env=os.environ | given,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture
