@@ -17,10 +17,8 @@ from google.cloud.bigquery import (
 )
 
 from blocks.bigquery_project import REQUEST_TIMEOUT_SECONDS, RETRY, bigquery_client
-from blocks.environment import DATA
 from blocks.settings import Settings
-from tasks.warehouse_cloud import LIVE, STAGED, CloudSession, CloudWarehouse, Columns
-from tasks.writer_lock import writer_lock
+from tasks.warehouse_cloud import CloudSession, CloudWarehouse, Columns
 
 JOB_TIMEOUT_SECONDS = 3600
 
@@ -37,21 +35,10 @@ TYPES = {
 class BigQueryWarehouse(CloudWarehouse):
     """The datasets of a project."""
 
-    @classmethod
-    @contextmanager
-    def staged(cls) -> Iterator["BigQueryWarehouse"]:
-        """What a run builds, for one writer of this machine at a time. Raises TransientFailure."""
-        name = Settings().bigquery_project
-        with writer_lock(DATA / f".{name}.lock", name, "make data/ writable"):
-            staged = cls(STAGED)
-            staged.restore()
-            yield staged
-
-    @classmethod
-    @contextmanager
-    def live(cls) -> Iterator["BigQueryWarehouse"]:
-        """What people read."""
-        yield cls(LIVE)
+    @staticmethod
+    def place() -> str:
+        """The project."""
+        return Settings().bigquery_project
 
     @contextmanager
     def session(self) -> Iterator["BigQuerySession"]:

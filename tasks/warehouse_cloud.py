@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.dataset as pads
+
+from blocks.environment import DATA
+from tasks.writer_lock import writer_lock
 
 LIVE, STAGED = "gold", "gold_staged"
 # What tasks/dbt_models.py remembers of its last build, and the same of the last that was published.
@@ -123,6 +126,27 @@ class CloudWarehouse(ABC):
     """The warehouse with the marts in `gold`: LIVE is what people read, STAGED what a run builds."""
 
     gold: str
+
+    @classmethod
+    @contextmanager
+    def staged(cls) -> Iterator[Self]:
+        """What a run builds, for one writer of this machine at a time. Raises TransientFailure."""
+        name = cls.place()
+        with writer_lock(DATA / f".{name}.lock", name, "make data/ writable"):
+            staged = cls(STAGED)
+            staged.restore()
+            yield staged
+
+    @classmethod
+    @contextmanager
+    def live(cls) -> Iterator[Self]:
+        """What people read."""
+        yield cls(LIVE)
+
+    @staticmethod
+    @abstractmethod
+    def place() -> str:
+        """What the service calls the whole of it."""
 
     @classmethod
     def check(cls) -> None:

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from blocks.environment import DATA
 from blocks.settings import Settings
 from blocks.snowflake_account import snowflake_connection
-from tasks.warehouse_cloud import LIVE, STAGED, CloudSession, CloudWarehouse, Columns
-from tasks.writer_lock import writer_lock
+from tasks.warehouse_cloud import CloudSession, CloudWarehouse, Columns
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
@@ -30,21 +28,10 @@ TYPES = {
 class SnowflakeWarehouse(CloudWarehouse):
     """A database of a Snowflake account."""
 
-    @classmethod
-    @contextmanager
-    def staged(cls) -> Iterator["SnowflakeWarehouse"]:
-        """What a run builds, for one writer of this machine at a time. Raises TransientFailure."""
-        name = Settings().snowflake_database
-        with writer_lock(DATA / f".{name}.lock", name, "make data/ writable"):
-            staged = cls(STAGED)
-            staged.restore()
-            yield staged
-
-    @classmethod
-    @contextmanager
-    def live(cls) -> Iterator["SnowflakeWarehouse"]:
-        """What people read."""
-        yield cls(LIVE)
+    @staticmethod
+    def place() -> str:
+        """The database."""
+        return Settings().snowflake_database
 
     @contextmanager
     def session(self) -> Iterator["SnowflakeSession"]:
