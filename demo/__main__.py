@@ -100,14 +100,15 @@ def play() -> None:
     quiet_logs()
     shop = Shop(dsn, DATA / "clickstream")
     shop.open(FIRST_DAY)
-    for day in next_days(shop):
+    days = next_days(shop)
+    for day in days:
         console.rule(f"the shop plays {day:%A, %d %B %Y}")
         shop.play(day)
+        # As every hour of a day that the daily run then follows; once will do, when the products are known.
+        if day == days[-1] and open_broker():
+            shop.publish_stock()
+            inventory()
         daily_ecommerce_pipeline(day)
-    if open_broker():
-        console.rule("the warehouses tell their stock")
-        shop.publish_stock()
-        inventory()
     show_sales()
     show_stock()
     show_totals()
