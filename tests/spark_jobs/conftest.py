@@ -30,7 +30,10 @@ def apache() -> SparkSession:
         pytest.skip(str(reason))
 
 
-@pytest.fixture(scope="session", params=["sail", pytest.param("apache", marks=pytest.mark.apache_spark)])
+@pytest.fixture(
+    scope="session",
+    params=["sail", pytest.param("apache", marks=[pytest.mark.apache_spark, pytest.mark.slow])],
+)
 def spark(request: pytest.FixtureRequest) -> SparkSession:
     """Each engine in turn."""
     return request.getfixturevalue(request.param)
