@@ -53,7 +53,7 @@ def shop(silver: Silver) -> Silver:
         *(rejected(number, "orders", str(number), order(1)["updated_at"]) for number in (1, 8, 9)),
     )
     with staged_warehouse() as staged:
-        load(staged)
+        load(staged.path)
         staged.publish()
     ran("running")
     ran("completed")
