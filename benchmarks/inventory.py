@@ -1,4 +1,4 @@
-"""Measure the inventory flow: `python -m benchmarks.inventory --rate 5000 --seconds 120`.
+"""Measure the inventory flow: `python -m benchmarks.inventory --rate 5000 --seconds 60`.
 
 A real Kafka, real processes, a webhook in Slack's place. First a backlog is drained, as every hour. Then events
 come at a steady rate while a run follows them, and every second a product of its own sells out: how long from
@@ -37,7 +37,7 @@ from spark_jobs.lake import Lake
 RESULT = Path(__file__).with_name("results") / "inventory.json"
 PRODUCTS, WAREHOUSES, PARTITIONS = 1000, 3, 3
 # The probes' numbers are above the others'.
-FIRST_PROBE = 100_000
+READY_PROBE, FIRST_PROBE = 100_000, 100_001
 READY_SECONDS, LAST_ALERT_SECONDS = 120, 60
 
 
@@ -56,7 +56,7 @@ class Shop:
         event = {
             "event_id": f"e{self.number}",
             "product_id": product_id,
-            "warehouse_id": f"w{self.number % WAREHOUSES}" if product_id < FIRST_PROBE else "w0",
+            "warehouse_id": f"w{self.number % WAREHOUSES}" if product_id < READY_PROBE else "w0",
             "quantity_change": 0,
             "on_hand": on_hand,
             "event_time": dt.datetime.now(dt.UTC).isoformat(),
@@ -120,8 +120,7 @@ def measure(folder: Path, servers: str, given: argparse.Namespace) -> dict[str, 
     shop = Shop(servers, "inventory")
     with webhook(shop) as url:
         environment = {
-            **os.environ,
-            "PREFECT_API_URL": "",
+            **{name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"},
             "PREFECT_HOME": str(folder / "prefect"),
             "LAKE_URI": lake.root,
             "DUCKDB_PATH": str(folder / "warehouse.duckdb"),
@@ -140,8 +139,8 @@ def measure(folder: Path, servers: str, given: argparse.Namespace) -> dict[str, 
         )
         try:
             # It follows once it tells of the first sold-out product.
-            shop.send(FIRST_PROBE - 1, 0)
-            wait_for(lambda: FIRST_PROBE - 1 in shop.heard, READY_SECONDS)
+            shop.send(READY_PROBE, 0)
+            wait_for(lambda: READY_PROBE in shop.heard, READY_SECONDS)
             reached = shop.trade(given.rate, given.seconds)
             probes = range(FIRST_PROBE, FIRST_PROBE + given.seconds)
             wait_for(lambda: all(probe in shop.heard for probe in probes), LAST_ALERT_SECONDS)
@@ -175,7 +174,7 @@ def command(*options: str) -> list[str]:
 
 def write_catalogue(lake: Lake, probes: int) -> None:
     """Products that nobody orders: only an empty shelf is news."""
-    ids = [*range(PRODUCTS), *range(FIRST_PROBE - 1, FIRST_PROBE + probes)]
+    ids = [*range(PRODUCTS), *range(READY_PROBE, FIRST_PROBE + probes)]
     names = [f"Product {number}" for number in ids]
     write_deltalake(
         lake.uri("silver.products"),
