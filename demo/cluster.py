@@ -21,12 +21,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
+
 log = logging.getLogger(__name__)
 
 # Survives a reboot, unlike /tmp: the lake remembers what it read here, so the shop must too.
 RELOCATED = Path("/var/tmp")  # noqa: S108 the folder made in it is private
 DEBIAN = Path("/usr/lib/postgresql")
 LOCK_SECONDS = 120
+STOP_SECONDS = 30
 
 
 class PostgresError(RuntimeError):
@@ -202,3 +205,15 @@ def _open_to_all(path: Path, mode: int) -> bool:
     """Whether any user may come to `path` and has `mode` on it (owner, group and ACLs do not count)."""
     may_come = all(folder.stat().st_mode & stat.S_IXOTH for folder in path.parents)
     return may_come and path.stat().st_mode & mode == mode
+
+
+def end_process(process: psutil.Process | None, is_violent: bool) -> None:
+    """End a server and wait for its end, by SIGKILL if `is_violent`, or if it does not end in time."""
+    if process is None:
+        return
+    process.kill() if is_violent else process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except psutil.TimeoutExpired:
+        process.kill()
+        process.wait(STOP_SECONDS)

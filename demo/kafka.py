@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 
 from blocks.environment import DATA
-from demo.cluster import locked
+from demo.cluster import end_process, locked
 
 POM = Path(__file__).with_name("kafka.pom.xml")
 JARS = DATA / "kafka-jars"
@@ -29,7 +29,6 @@ HEAP = "-Xmx512m"
 MAVEN = ["mvn", "-q", "-B", "dependency:copy-dependencies"]
 FETCH_SECONDS = 300
 START_SECONDS = 60
-STOP_SECONDS = 30
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -75,16 +74,7 @@ def start(directory: Path) -> str:
 
 def stop(directory: Path, is_violent: bool = False) -> None:
     """End the broker of `directory` and wait for its end, by SIGKILL if `is_violent`."""
-    directory = directory.resolve()
-    broker = _broker(directory)
-    if broker is None:
-        return
-    broker.kill() if is_violent else broker.terminate()
-    try:
-        broker.wait(STOP_SECONDS)
-    except psutil.TimeoutExpired:
-        broker.kill()
-        broker.wait(STOP_SECONDS)
+    end_process(_broker(directory.resolve()), is_violent)
 
 
 def remove(directory: Path) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 import psutil
 import pyarrow.fs as pafs
 
-from demo.cluster import locked, write_private
+from demo.cluster import end_process, locked, write_private
 
 BUCKET = "shop"
 REGION = "us-east-1"
@@ -47,7 +47,6 @@ s3.config={directory}/keys.json
 # A store of a few hundred megabytes; Go would take twice that, and return it late.
 THRIFT = {"GOMEMLIMIT": "300MiB", "GOGC": "50"}
 START_SECONDS = 60
-STOP_SECONDS = 30
 
 
 class SeaweedUnavailable(RuntimeError):
@@ -75,15 +74,7 @@ def start(directory: Path) -> dict[str, str]:
 
 def stop(directory: Path, is_violent: bool = False) -> None:
     """End the store of `directory` and wait for its end, by SIGKILL if `is_violent`."""
-    server = _server(directory.resolve())
-    if server is None:
-        return
-    server.kill() if is_violent else server.terminate()
-    try:
-        server.wait(STOP_SECONDS)
-    except psutil.TimeoutExpired:
-        server.kill()
-        server.wait(STOP_SECONDS)
+    end_process(_server(directory.resolve()), is_violent)
 
 
 def remove(directory: Path) -> None:
