@@ -7,6 +7,9 @@ READY := $(VENV)/.installed
 export PREFECT_HOME ?= $(CURDIR)/data/prefect
 export PREFECT_PROFILE ?= ephemeral
 
+# The tests of a file share what they have started.
+ON_TWO_CORES := --numprocesses 2 --dist loadfile
+
 .PHONY: help demo ui test slow lint bench clean lock
 
 help: ## show this list
@@ -27,10 +30,10 @@ ui: $(READY) ## open the Prefect UI on the runs made here (stop with Ctrl-C)
 	$(BIN)/prefect server start
 
 test: $(READY) ## run the tests, on real services (under 20 minutes)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(ON_TWO_CORES) -m "not slow"
 
 slow: $(READY) ## run the tests that take minutes each: the law through dbt, kill tests
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest $(ON_TWO_CORES) -m slow
 
 lint: $(READY) ## ruff, mypy, sqlfluff
 	$(BIN)/ruff check .

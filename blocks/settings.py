@@ -50,6 +50,7 @@ class EnvironmentSettings(Environment):
     safety_stock_days: float = Field(default=3, ge=0)
     warehouse: WarehouseKind = "duckdb"
     duckdb_path: Path = DATA / "warehouse.duckdb"
+    dbt_target_path: Path = DATA / "dbt_target"
     snowflake_account: str = ""
     snowflake_user: str = ""
     snowflake_password: SecretStr = SecretStr("")

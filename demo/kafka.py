@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import psutil
+from filelock import FileLock
 
 from blocks.environment import DATA
 from demo.cluster import end_process, locked
@@ -90,13 +91,14 @@ def fetch_jars() -> None:
             raise KafkaUnavailable(
                 f"no {program} here: install Java 17 and Maven, or set KAFKA_BOOTSTRAP_SERVERS to a broker"
             )
-    if JARS.exists():
-        return
     JARS.parent.mkdir(parents=True, exist_ok=True)
     draft = JARS.with_name(".kafka-jars.draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    _run(JARS.parent, FETCH_SECONDS, *MAVEN, "-f", str(POM), f"-DoutputDirectory={draft}")
-    draft.rename(JARS)
+    with FileLock(JARS.with_name(".kafka-jars.lock"), timeout=FETCH_SECONDS):
+        if JARS.exists():
+            return
+        shutil.rmtree(draft, ignore_errors=True)
+        _run(JARS.parent, FETCH_SECONDS, *MAVEN, "-f", str(POM), f"-DoutputDirectory={draft}")
+        draft.rename(JARS)
 
 
 def _create(directory: Path) -> None:

@@ -13,13 +13,12 @@ from dbt_common.events.base_types import EventLevel
 from prefect.logging import get_run_logger
 from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
 
-from blocks.environment import DATA, REPOSITORY
+from blocks.environment import REPOSITORY
 from blocks.failures import DataFailure, PermanentFailure
 from blocks.settings import Settings
 from tasks.warehouse import Session, Warehouse
 
 PROJECT = REPOSITORY / "dbt"
-TARGET = DATA / "dbt_target"
 SOURCE_FOLDERS = ("models", "macros", "snapshots", "tests")
 
 
@@ -69,7 +68,7 @@ def build_marts(
     runner_settings = PrefectDbtSettings(
         project_dir=PROJECT,
         profiles_dir=PROJECT,
-        target_path=TARGET,
+        target_path=settings.dbt_target_path.absolute(),
         log_level=EventLevel.WARN,
     )
     with dbt_environment(warehouse):
@@ -119,7 +118,10 @@ def _counted(results: list) -> dict[str, int]:
 @contextmanager
 def dbt_environment(warehouse: Warehouse) -> Iterator[None]:
     """Point dbt's profile at `warehouse`, by the environment; let go of DuckDB's file at the end."""
-    variables = {**warehouse.dbt_variables(), "DBT_LOG_PATH": str(DATA / "dbt_logs")}
+    variables = {
+        **warehouse.dbt_variables(),
+        "DBT_LOG_PATH": str(Settings().dbt_target_path.absolute() / "logs"),
+    }
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

@@ -6,12 +6,13 @@ site in one file: every source, model, column and test, and the graph from sourc
 
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from dbt.cli.main import dbtRunner
 from prefect import task
 from prefect.logging import get_run_logger
 
-from tasks.dbt_models import PROJECT, TARGET, dbt_environment
+from tasks.dbt_models import PROJECT, dbt_environment
 from tasks.published import DOCUMENTATION, folder
 from tasks.quality import expectation_context
 from tasks.warehouse import Warehouse
@@ -59,11 +60,14 @@ def build_data_docs() -> Path:
 def build_dbt_docs(warehouse: Warehouse) -> Path:
     """Replace dbt's documentation by that of the project on `warehouse`; returns its page."""
     page = folder() / DOCUMENTATION["lineage"]
-    folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(TARGET)]
-    with dbt_environment(warehouse):
-        outcome = dbtRunner().invoke(["docs", "generate", "--static", "--quiet", *folders])
-    if not outcome.success:
-        raise RuntimeError(f"dbt could not document its project: {outcome.exception}")
-    page.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(TARGET / "static_index.html", page)
+    folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+    # Not where builds write: one may be running.
+    with TemporaryDirectory() as target, dbt_environment(warehouse):
+        outcome = dbtRunner().invoke(
+            ["docs", "generate", "--static", "--quiet", *folders, "--target-path", target]
+        )
+        if not outcome.success:
+            raise RuntimeError(f"dbt could not document its project: {outcome.exception}")
+        page.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(Path(target) / "static_index.html", page)
     return page

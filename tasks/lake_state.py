@@ -20,7 +20,7 @@ TRUE_SINCE = {
     "inventory": "event_at",
 }
 # Whoever asks for the lag is about to say something else, too.
-KAFKA_TIMEOUTS_MS = {"bootstrap_timeout_ms": 1_500, "request_timeout_ms": 5_000}
+KAFKA_TIMEOUTS_MS = {"bootstrap_timeout_ms": 1_000, "request_timeout_ms": 5_000}
 
 
 def newest_data(lake: Lake, now: dt.datetime) -> dict[str, dt.datetime]:

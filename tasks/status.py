@@ -6,6 +6,7 @@ be unknown, never taken for good.
 
 import datetime as dt
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -68,14 +69,17 @@ class Undelivered(BaseModel):
 
 
 class Status(BaseModel):
-    """The platform at one moment. `broken` and `unknown` are sentences; empty lists are good news."""
+    """The platform at one moment. `broken` and `unknown` are sentences; empty lists are good news.
+
+    `open_quarantine` is None where only a warehouse in the cloud could tell: none is asked.
+    """
 
     at: dt.datetime
     lake: str
     warehouse: str
     runs: list[LastRun] = []
     newest_data: dict[str, dt.datetime] = {}
-    open_quarantine: list[OpenRows] = []
+    open_quarantine: list[OpenRows] | None = None
     failed_expectations: list[FailedExpectation] = []
     consumer_lag: dict[int, int] = {}
     undelivered: list[Undelivered] = []
@@ -102,14 +106,16 @@ def look(settings: EnvironmentSettings, patience: Patience, now: dt.datetime) ->
             status.unknown.append(f"{what}: {type(error).__name__}: {reason}")
             return otherwise
 
-    status.runs = learn("runs", lambda: last_runs(lake), [])
-    status.newest_data = learn("freshness", lambda: newest_data(lake, now), {})
-    status.failed_expectations = learn("expectations", lambda: failed_expectations(lake), [])
-    status.undelivered = learn("alerts", lambda: undelivered(lake, now - ALERTS_FOR), [])
-    if settings.warehouse == "duckdb" and (status.runs or settings.duckdb_path.exists()):
-        status.open_quarantine = learn("quarantine", lambda: open_quarantine(settings.duckdb_path), [])
-    if settings.kafka_bootstrap_servers:
-        status.consumer_lag = learn("consumer lag", lambda: consumer_lag(settings, lake), {})
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        # Of all who are asked only Kafka may keep us waiting.
+        lag = pool.submit(lambda: consumer_lag(settings, lake) if settings.kafka_bootstrap_servers else {})
+        status.runs = learn("runs", lambda: last_runs(lake), [])
+        status.newest_data = learn("freshness", lambda: newest_data(lake, now), {})
+        status.failed_expectations = learn("expectations", lambda: failed_expectations(lake), [])
+        status.undelivered = learn("alerts", lambda: undelivered(lake, now - ALERTS_FOR), [])
+        if settings.warehouse == "duckdb" and (status.runs or settings.duckdb_path.exists()):
+            status.open_quarantine = learn("quarantine", lambda: open_quarantine(settings.duckdb_path), None)
+        status.consumer_lag = learn("consumer lag", lag.result, {})
     if not status.runs and not status.unknown:
         status.unknown.append(f"runs: none is on record in {status.lake}; is LAKE_URI right?")
     status.broken = what_is_broken(status, patience)

@@ -43,8 +43,10 @@ def show(status: Status, console: Console) -> None:
         console,
         "Open quarantine",
         ("source", "reason", "rows"),
-        ((each.source, each.reason, f"{each.rows:,}") for each in status.open_quarantine),
+        ((each.source, each.reason, f"{each.rows:,}") for each in status.open_quarantine or ()),
     )
+    if status.open_quarantine is None:
+        console.print(Text("Open quarantine: not read; ask the warehouse's quarantine.open_rows", "dim"))
     _table(
         console,
         "Expectations that fail",

@@ -163,6 +163,7 @@ def platform(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "LAKE_URI": made.lake.root,
         "WAREHOUSE": "duckdb",
         "DUCKDB_PATH": str(made.warehouse),
+        "DBT_TARGET_PATH": str(tmp_path / "dbt_target"),
         "REPORT_DIR": str(tmp_path / "reports"),
         "SHOP_TIMEZONE": "UTC",
         "SPARK_REMOTE": "",

@@ -196,6 +196,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "CLICKSTREAM_URI": platform.clickstream.as_uri(),
             "LAKE_URI": platform.lake.root,
             "DUCKDB_PATH": str(platform.warehouse),
+            "DBT_TARGET_PATH": str(platform.folder / "dbt_target"),
             "REPORT_DIR": str(platform.folder / "reports"),
             "SPARK_REMOTE": "",
             "SLACK_WEBHOOK_URL": f"{slack.url}/{SECRET_PATH}",

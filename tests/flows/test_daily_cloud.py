@@ -15,7 +15,6 @@ from dialects import faults
 from hand_made import DAY, NEXT_DAY, at, order, put
 from test_daily import fails, live_next_day, open_shop
 
-from blocks.environment import DATA
 from blocks.failures import DataFailure
 from blocks.settings import Settings
 from flows.daily import daily_ecommerce_pipeline
@@ -86,7 +85,8 @@ def marts() -> list[str]:
 
 def swept(cloud: str) -> int:
     """How many files of what dbt has just run are this dialect's, which must be all."""
-    files = [path for path in (DATA / "dbt_target" / "run").rglob("*.sql") if "unit_tests" not in path.parts]
+    run = Settings().dbt_target_path / "run"
+    files = [path for path in run.rglob("*.sql") if "unit_tests" not in path.parts]
     found = {path.name: faults(path.read_text(), cloud) for path in files}
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
     return len(files)

@@ -43,7 +43,6 @@ def law_platform(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pla
         "SHOP_TIMEZONE": "UTC",
         "SPARK_REMOTE": "",
         "DBT_TARGET_PATH": str(folder / "dbt_target"),
-        "DBT_LOG_PATH": str(folder / "dbt_logs"),
     }.items():
         monkeypatch.setenv(name, value)
     yield made

@@ -81,6 +81,7 @@ def platform_at(folder: Path, dsn: str) -> Platform:
         CLICKSTREAM_URI=made.clickstream.as_uri(),
         LAKE_URI=made.lake.root,
         DUCKDB_PATH=str(made.warehouse),
+        DBT_TARGET_PATH=str(folder / "dbt_target"),
         REPORT_DIR=str(folder / "reports"),
         SHOP_TIMEZONE="UTC",
         SPARK_REMOTE="",

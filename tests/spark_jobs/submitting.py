@@ -18,6 +18,8 @@ def local_submit() -> str:
             *(str(SPARK_HOME / "bin" / "spark-submit"), "--master", "local[2]"),
             *("--properties-file", str(FILES / "delta.conf")),
             *("--conf", "spark.ui.enabled=false", "--conf", "spark.driver.host=127.0.0.1"),
+            # As in apache_spark.py: a log of a few files.
+            *("--conf", "spark.databricks.delta.snapshotPartitions=2"),
             # As in conftest.py: the second compiler does not earn its keep.
             *("--driver-java-options", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"),
         ]

@@ -52,7 +52,6 @@ def play(postgres: str, tmp_path: Path) -> Callable[..., Marts]:
                     "DUCKDB_PATH": str(folder / "warehouse.duckdb"),
                     "RETRY_DELAY_SECONDS": "0",
                     "DBT_TARGET_PATH": str(folder / "target"),
-                    "DBT_LOG_PATH": str(folder / "logs"),
                     **environment,
                 },
                 capture_output=True,

@@ -165,6 +165,19 @@ def test_a_warehouse_that_is_gone_is_unknown_and_never_hides_what_is_broken(
     assert looked().verdict == "broken"
 
 
+def test_a_warehouse_in_the_cloud_is_not_asked_and_the_screen_says_so(
+    shop: Silver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "Open quarantine: not read"
+    show(looked(), Console(width=100))
+    assert said not in capsys.readouterr().out
+    monkeypatch.setenv("WAREHOUSE", "snowflake")
+    status = looked()
+    assert (status.verdict, status.open_quarantine) == ("healthy", None)
+    show(status, Console(width=100))
+    assert said in capsys.readouterr().out
+
+
 def test_a_writer_does_not_disturb(shop: Silver, platform: Platform) -> None:
     """A run works on a copy: the live file can be opened at any time."""
     with staged_warehouse() as staged, staged.session():
