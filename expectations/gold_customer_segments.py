@@ -2,15 +2,14 @@
 
 import great_expectations.expectations as gxe
 
-from expectations.suite import CRITICAL, Norms, Suite
+from expectations.suite import CRITICAL, Norms, Suite, one_per_key
 
 
 def expectations(norms: Norms) -> list[gxe.Expectation]:
     """One row per customer, scores within 1-5."""
     wrong = {"consequence": "campaigns would address the wrong customers"}
     return [
-        gxe.ExpectColumnValuesToNotBeNull(column="customer_id", severity=CRITICAL, meta=wrong),
-        gxe.ExpectColumnValuesToBeUnique(column="customer_id", severity=CRITICAL, meta=wrong),
+        *one_per_key("customer_id", wrong["consequence"]),
         *(
             gxe.ExpectColumnValuesToBeBetween(
                 column=score, min_value=1, max_value=5, severity=CRITICAL, meta=wrong

@@ -20,7 +20,7 @@ NAME = "data-quality"
 
 @flow(name=NAME, flow_run_name=run_name, on_failure=[confirm_told], on_crashed=[confirm_told])
 def data_quality(ds: dt.date | None = None) -> None:
-    """Run every suite: bronze's on what day `ds` (default: yesterday) brought, gold's on all marts.
+    """Run every suite: on what day `ds` (default: yesterday) brought, on silver, and on all marts.
 
     Changes neither lake nor warehouse. Raises PipelineFailure.
     """

@@ -4,6 +4,7 @@ import datetime as dt
 
 from prefect import flow
 
+from blocks.failures import DataFailure
 from spark_jobs.silver import Checked
 from tasks.quality import QualityResult, judge_bronze, stop_on_critical
 from tasks.spark import SILVER_JOBS, check_rows
@@ -11,8 +12,16 @@ from tasks.spark import SILVER_JOBS, check_rows
 
 @flow(name="quality-bronze", flow_run_name="quality-bronze-{ds}")
 def quality_bronze(ds: dt.date, run_id: str) -> tuple[list[Checked], list[QualityResult]]:
-    """Check every table's new bronze rows; returns them and the warnings. Raises DataFailure at the gate."""
+    """Check every table's new bronze rows; returns them and the warnings.
+
+    Raises DataFailure at the gate, with the rejected rows by reason.
+    """
     checked = [check_rows(table) for table in SILVER_JOBS]
     judged = [judge_bronze(table.table, ds, run_id) for table in checked if table.rows_in]
-    warnings = stop_on_critical([result for results in judged for result in results])
-    return checked, warnings
+    try:
+        return checked, stop_on_critical([result for results in judged for result in results])
+    except DataFailure as failure:
+        reasons = (
+            f"{table.table} {reason}: {n}" for table in checked for reason, n in table.rejected.items()
+        )
+        raise DataFailure(f"{failure}. Rejected by reason: {', '.join(reasons) or 'none'}") from failure

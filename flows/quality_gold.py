@@ -4,12 +4,12 @@ import datetime as dt
 
 from prefect import flow
 
-from tasks.quality import GOLD_SUITES, QualityResult, judge_gold, stop_on_critical
+from tasks.quality import SALES_SUITES, QualityResult, judge_gold, stop_on_critical
 from tasks.warehouse import Warehouse
 
 
 @flow(name="quality-gold", flow_run_name="quality-gold-{ds}")
 def quality_gold(ds: dt.date, run_id: str, warehouse: Warehouse) -> list[QualityResult]:
-    """Run every gold suite; returns the warnings. Raises DataFailure at the gate."""
-    judged = [judge_gold(table, warehouse, ds, run_id) for table in GOLD_SUITES]
+    """Run every suite of the sales marts; returns the warnings. Raises DataFailure at the gate."""
+    judged = [judge_gold(table, warehouse, ds, run_id) for table in SALES_SUITES]
     return stop_on_critical([result for results in judged for result in results])

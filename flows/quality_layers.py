@@ -6,18 +6,27 @@ from itertools import chain
 from prefect import flow
 
 from tasks.documentation import publish_data_docs, publish_dbt_docs
-from tasks.quality import GOLD_SUITES, QualityResult, judge_day, judge_gold, stop_on_critical
+from tasks.quality import (
+    GOLD_SUITES,
+    SILVER_SUITES,
+    QualityResult,
+    judge_day,
+    judge_gold,
+    judge_silver,
+    stop_on_critical,
+)
 from tasks.spark import SILVER_JOBS, check_day
 from tasks.warehouse import Warehouse
 
 
 @flow(name="quality-layers", flow_run_name="quality-layers-{ds}")
 def quality_layers(ds: dt.date, run_id: str, warehouse: Warehouse) -> list[QualityResult]:
-    """Run every bronze suite on day `ds` and every gold suite on the whole warehouse; returns the warnings.
+    """Run every suite, on what day `ds` brought and on all that is in silver and gold; returns the warnings.
 
     Judges everything before it raises DataFailure about anything.
     """
     judged = [judge_gold(table, warehouse, ds, run_id, all_rows=True) for table in GOLD_SUITES]
+    judged += [judge_silver(table, ds, run_id) for table in SILVER_SUITES]
     judged += [judge_day(table, ds, run_id) for table in SILVER_JOBS if check_day(table, ds)]
     publish_data_docs()
     publish_dbt_docs(warehouse)

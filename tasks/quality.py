@@ -10,6 +10,8 @@ from deltalake import write_deltalake
 from great_expectations.core.expectation_validation_result import ExpectationValidationResult
 from prefect import task
 from pydantic import BaseModel
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from blocks.failures import DataFailure, PermanentFailure
 from blocks.settings import Settings
@@ -21,8 +23,15 @@ from expectations import (
     gold_agg_daily_sales,
     gold_customer_segments,
     gold_dim_customers,
+    gold_fct_inventory_daily,
     gold_fct_orders,
+    gold_inventory_status,
     gold_order_totals,
+    silver_clickstream,
+    silver_customers,
+    silver_inventory,
+    silver_orders,
+    silver_products,
 )
 from expectations.suite import CRITICAL, WARNING, Norms, Suite
 from spark_jobs.lake import Lake
@@ -35,7 +44,12 @@ BRONZE_SUITES = {
     module.SUITE.name: module.SUITE
     for module in (bronze_orders, bronze_customers, bronze_products, bronze_clickstream)
 }
-GOLD_SUITES = {
+SILVER_SUITES = {
+    module.SUITE.name: module.SUITE
+    for module in (silver_orders, silver_customers, silver_products, silver_clickstream, silver_inventory)
+}
+# The gate of the daily run; the marts of stock change between its runs, too.
+SALES_SUITES = {
     module.SUITE.name: module.SUITE
     for module in (
         gold_fct_orders,
@@ -45,6 +59,11 @@ GOLD_SUITES = {
         gold_order_totals,
     )
 }
+GOLD_SUITES = SALES_SUITES | {
+    module.SUITE.name: module.SUITE for module in (gold_fct_inventory_daily, gold_inventory_status)
+}
+# Tables of events: years of them, of which a day's are judged.
+EVENTS = {"clickstream", "inventory"}
 SAMPLES = 3
 # The marts of which the gate looks at the rows of the newest published load and at newer ones; the others
 # passed in the run that changed them.
@@ -75,14 +94,26 @@ class QualityResult(BaseModel):
 def judge_bronze(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
     """Judge `checked.<table>` by its bronze suite; returns the results, failed ones included."""
     norms = Norms(Settings().quarantine_threshold, usual_rows(table, ds))
-    return _judge("bronze", BRONZE_SUITES[table], norms, ds, run_id)
+    return _judge("bronze", BRONZE_SUITES[table], norms, ds, run_id, _rows(f"checked.{table}"))
 
 
 @task(task_run_name="judge-day-{table}")
 def judge_day(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
     """Judge `checked_day.<table>` by its bronze suite, but not whether as many rows came as usual."""
     norms = Norms(Settings().quarantine_threshold)
-    return _judge("bronze", BRONZE_SUITES[table], norms, ds, run_id, checked="checked_day")
+    return _judge("bronze", BRONZE_SUITES[table], norms, ds, run_id, _rows(f"checked_day.{table}"))
+
+
+@task(task_run_name="judge-silver-{table}")
+def judge_silver(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
+    """Judge `silver.<table>` by its suite, of events those of day `ds`; nothing if there is no such table."""
+    settings = Settings()
+    if Lake(settings.lake_uri).table(f"silver.{table}") is None:
+        return []
+    rows = _rows(f"silver.{table}")
+    if table in EVENTS:
+        rows = rows.where(F.col("event_date") == F.lit(ds))
+    return _judge("silver", SILVER_SUITES[table], Norms(settings.quarantine_threshold), ds, run_id, rows)
 
 
 @task(task_run_name="gate-gold-{table}")
@@ -104,8 +135,11 @@ def judge_gold(
             audited = "" if all_rows else _audited(session, table)
             rows = session.rows(f"select * from {warehouse.gold}.{table} {audited}")
         # Through the lake, so that any Spark engine can read it and no mart has to fit in memory.
-        write_deltalake(lake.uri(f"checked.{table}"), rows, mode="overwrite", schema_mode="overwrite")
-    return _judge("gold", GOLD_SUITES[table], Norms(Settings().quarantine_threshold), ds, run_id)
+        # Apart from those of a gate: a run may be at its own while all rows are judged.
+        checked = f"checked_all.{table}" if all_rows else f"checked.{table}"
+        write_deltalake(lake.uri(checked), rows, mode="overwrite", schema_mode="overwrite")
+    norms = Norms(Settings().quarantine_threshold)
+    return _judge("gold", GOLD_SUITES[table], norms, ds, run_id, _rows(checked))
 
 
 def _audited(session: Session, table: str) -> str:
@@ -125,12 +159,14 @@ def stop_on_critical(results: list[QualityResult]) -> list[QualityResult]:
     return [result for result in failed if result.severity == WARNING]
 
 
-def _judge(
-    layer: str, suite: Suite, norms: Norms, ds: dt.date, run_id: str, checked: str = "checked"
-) -> list[QualityResult]:
+def _rows(name: str) -> DataFrame:
     settings = Settings()
-    session = spark_session(settings.spark_remote, settings.lake_uri)
-    rows = Lake(settings.lake_uri).read(session, f"{checked}.{suite.name}")
+    return Lake(settings.lake_uri).read(spark_session(settings.spark_remote, settings.lake_uri), name)
+
+
+def _judge(
+    layer: str, suite: Suite, norms: Norms, ds: dt.date, run_id: str, rows: DataFrame
+) -> list[QualityResult]:
     name = f"{layer}.{suite.name}"
     validation = expectation_context().validation_definitions.add_or_update(
         gx.ValidationDefinition(

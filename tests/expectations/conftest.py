@@ -29,6 +29,6 @@ def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
     ) -> list[quality.QualityResult]:
         table = pa.Table.from_pylist(rows, schema=schema)
         write_deltalake(lake.uri(f"checked.{suite.name}"), table, mode="overwrite")
-        return quality._judge("bronze", suite, norms, DAY, "run")
+        return quality._judge("bronze", suite, norms, DAY, "run", quality._rows(f"checked.{suite.name}"))
 
     return judged

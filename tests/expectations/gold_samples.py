@@ -143,6 +143,50 @@ GOLD = {
             "money of six": Case(setting("m_score", 6), [f"m_score {BETWEEN}"]),
         },
     ),
+    "inventory_status": Sample(
+        schema(product_id=pa.int64(), on_hand=pa.int64(), reorder_point=pa.int64(), state=pa.string()),
+        lambda: [
+            {"product_id": number, "on_hand": number, "reorder_point": 3, "state": "ok"}
+            for number in range(COUNT)
+        ],
+        {
+            "no product_id": Case(setting("product_id", None), [f"product_id {NOT_NULL}"]),
+            "product twice": Case(setting("product_id", 5), [f"product_id {UNIQUE}"]),
+            "less than nothing": Case(setting("on_hand", -1), [f"on_hand {BETWEEN}"]),
+            "wanted less than nothing": Case(setting("reorder_point", -1), [f"reorder_point {BETWEEN}"]),
+            "unknown state": Case(setting("state", "lost"), [f"state {IN_SET}"]),
+        },
+    ),
+    "fct_inventory_daily": Sample(
+        schema(
+            inventory_date=pa.date32(),
+            product_id=pa.int64(),
+            warehouse_id=pa.string(),
+            closing_on_hand=pa.int64(),
+            received_quantity=pa.int64(),
+            issued_quantity=pa.int64(),
+        ),
+        lambda: [
+            {
+                "inventory_date": DAY + dt.timedelta(days=number),
+                "product_id": 1,
+                "warehouse_id": "north",
+                "closing_on_hand": 5,
+                "received_quantity": 0,
+                "issued_quantity": 2,
+            }
+            for number in range(COUNT)
+        ],
+        {"day twice": Case(repeated, [COMPOUND])}
+        | {
+            f"no {column}": Case(setting(column, None), [f"{column} {NOT_NULL}"])
+            for column in ("inventory_date", "product_id", "warehouse_id", "closing_on_hand")
+        }
+        | {
+            f"negative {column}": Case(setting(column, -1), [f"{column} {BETWEEN}"])
+            for column in ("closing_on_hand", "received_quantity", "issued_quantity")
+        },
+    ),
     "order_totals": Sample(
         pa.schema(
             [("order_date", pa.date32())]

@@ -7,16 +7,25 @@ import yaml
 from bronze_samples import BRONZE
 from gold_samples import GOLD
 from samples import Case
+from silver_samples import SILVER
 
 from blocks.environment import REPOSITORY
 from expectations.contracts import SOURCE_TABLES
 from expectations.suite import CRITICAL, INFO, WARNING, Norms, Suite
 from spark_jobs.silver import AUDIT_COLUMNS
-from tasks.quality import BRONZE_SUITES, GOLD_SUITES, QualityResult, _describe
+from tasks.inventory_events import SILVER_SCHEMA
+from tasks.quality import BRONZE_SUITES, EVENTS, GOLD_SUITES, SILVER_SUITES, QualityResult, _describe
 from tasks.spark import SILVER_JOBS
 
-SUITES = BRONZE_SUITES | GOLD_SUITES
-SAMPLES = BRONZE | GOLD
+
+def by_layer(bronze: dict[str, Any], silver: dict[str, Any], gold: dict[str, Any]) -> dict[str, Any]:
+    """By `<layer>.<table>`: some tables have a suite in more than one layer."""
+    layers = {"bronze": bronze, "silver": silver, "gold": gold}
+    return {f"{layer}.{name}": one for layer, tables in layers.items() for name, one in tables.items()}
+
+
+SUITES = by_layer(BRONZE_SUITES, SILVER_SUITES, GOLD_SUITES)
+SAMPLES = by_layer(BRONZE, SILVER, GOLD)
 CASES = [
     pytest.param(name, case, id=f"{name}: {what}")
     for name in SAMPLES
@@ -67,7 +76,7 @@ def test_every_expectation_carries_severity_and_consequence(name: str) -> None:
     for each in SUITES[name].expectations(ALL_ON):
         assert each.severity in (CRITICAL, WARNING, INFO)
         assert len(each.meta["consequence"]) > 10
-    assert SUITES[name].name == name
+    assert SUITES[name].name == name.partition(".")[2]
     assert SUITES[name].key
 
 
@@ -86,6 +95,13 @@ def test_a_bronze_suite_names_columns_of_its_job(name: str) -> None:
     assert columns_of(BRONZE_SUITES[name]) <= {*SILVER_JOBS[name].silver.fieldNames(), *AUDIT_COLUMNS}
 
 
+@pytest.mark.parametrize("name", SILVER_SUITES)
+def test_a_silver_suite_names_columns_of_its_table(name: str) -> None:
+    columns = SILVER_SCHEMA.names if name == "inventory" else SILVER_JOBS[name].silver.fieldNames()
+    assert columns_of(SILVER_SUITES[name]) <= set(columns)
+    assert ("event_date" in columns) == (name in EVENTS)
+
+
 @pytest.mark.parametrize("name", sorted(set(GOLD_SUITES) - {"order_totals"}))
 def test_a_gold_suite_names_columns_of_its_mart(name: str) -> None:
     described = yaml.safe_load((REPOSITORY / f"dbt/models/marts/{name}.yml").read_text())["models"]
@@ -95,6 +111,7 @@ def test_a_gold_suite_names_columns_of_its_mart(name: str) -> None:
 
 def test_there_is_a_suite_for_every_table_that_is_extracted() -> None:
     assert set(BRONZE_SUITES) == {*SOURCE_TABLES, "clickstream"} == set(SILVER_JOBS)
+    assert set(SILVER_SUITES) == {*BRONZE_SUITES, "inventory"}
 
 
 @pytest.mark.parametrize(

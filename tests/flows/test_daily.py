@@ -190,6 +190,7 @@ def test_a_failed_gate_publishes_nothing_and_the_next_run_makes_up_for_it(platfo
     failure = fails(NEXT_DAY)
     assert isinstance(failure, DataFailure)
     assert "orders: reject_reason to be null (mostly=0.95): 1 of 2 rows, e.g. 31" in str(failure)
+    assert str(failure).endswith("Rejected by reason: orders quantity_in_range: 1")
     assert contents(platform) == live
     assert last_runs(platform)[-1][:3] == (NEXT_DAY, "failed", "quality-bronze")
     assert "Failed in quality-bronze" in Artifact.get("daily-ecommerce-pipeline").data

@@ -6,14 +6,14 @@ import great_expectations.expectations as gxe
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
-from hand_made import DAY, order
+from hand_made import DAY, NEXT_DAY, at, order
 
 from blocks.failures import DataFailure
 from expectations.contracts import ORDERS
 from expectations.suite import CRITICAL, INFO, WARNING, Suite
 from tasks import quality
 from tasks.copy_stream import arrow_schema
-from tasks.quality import QualityResult, judge_bronze, stop_on_critical
+from tasks.quality import QualityResult, judge_bronze, judge_silver, stop_on_critical
 
 SCHEMA = arrow_schema(ORDERS.columns).append(pa.field("reject_reason", pa.string()))
 
@@ -91,6 +91,21 @@ def test_every_result_is_recorded_passed_or_not(platform: Any) -> None:
     assert (rejects["rows_checked"], rejects["rows_unexpected"], rejects["severity"]) == (20, 2, CRITICAL)
 
 
+def test_of_events_the_days_are_judged_and_of_the_rest_all(platform: Any) -> None:
+    assert judge_silver.fn("clickstream", DAY, "run-1") == []
+    event = {"event_id": "e", "user_id": "1", "event_at": at(DAY)}
+    days = [event | {"event_date": day} for day in (DAY, NEXT_DAY, NEXT_DAY)]
+    write_deltalake(platform.lake.uri("silver.clickstream"), pa.Table.from_pylist(days))
+    assert [each for each in judge_silver.fn("clickstream", DAY, "run-1") if not each.is_success] == []
+    (twice,) = [each for each in judge_silver.fn("clickstream", NEXT_DAY, "run-1") if not each.is_success]
+    assert (twice.layer, twice.rows_checked, twice.rows_unexpected) == ("silver", 2, 2)
+    assert twice.expectation == "event_id to be unique"
+
+    customers = pa.Table.from_pylist([{"customer_id": 1}, {"customer_id": 1}])
+    write_deltalake(platform.lake.uri("silver.customers"), customers)
+    assert [each.is_success for each in judge_silver.fn("customers", DAY, "run-1")] == [True, False]
+
+
 @pytest.mark.parametrize(
     "expectation",
     [
@@ -110,5 +125,5 @@ def test_an_expectation_that_cannot_be_computed_is_an_error(
     checked(platform, rejected=0, valid=2)
     suite = Suite(name="orders", key=["order_id"], expectations=lambda norms: [expectation])
     with pytest.raises(RuntimeError, match="suite orders could not be computed"):
-        quality._judge("bronze", suite, quality.Norms(0.05), DAY, "run-1")
+        quality._judge("bronze", suite, quality.Norms(0.05), DAY, "run-1", quality._rows("checked.orders"))
     assert platform.lake.table("ops.quality_results") is None

@@ -1,0 +1,26 @@
+"""Gold, fct_inventory_daily. Grain: one row per date, product and warehouse."""
+
+import great_expectations.expectations as gxe
+
+from expectations.suite import CRITICAL, Norms, Suite
+
+KEY = ["inventory_date", "product_id", "warehouse_id"]
+
+
+def expectations(norms: Norms) -> list[gxe.Expectation]:
+    """One level at the end of each day, and movements that have a direction."""
+    wrong = {"consequence": "the history of a product's stock is wrong"}
+    return [
+        gxe.ExpectCompoundColumnsToBeUnique(column_list=KEY, severity=CRITICAL, meta=wrong),
+        *(
+            gxe.ExpectColumnValuesToNotBeNull(column=column, severity=CRITICAL, meta=wrong)
+            for column in (*KEY, "closing_on_hand")
+        ),
+        *(
+            gxe.ExpectColumnValuesToBeBetween(column=column, min_value=0, severity=CRITICAL, meta=wrong)
+            for column in ("closing_on_hand", "received_quantity", "issued_quantity")
+        ),
+    ]
+
+
+SUITE = Suite(name="fct_inventory_daily", key=KEY, expectations=expectations)
