@@ -79,6 +79,7 @@ class EnvironmentSettings(Environment):
     alert_email_to: str = ""
     alert_routes: dict[Severity, list[list[Channel]]] = ROUTES
     report_dir: Path = DATA / "reports"
+    report_retention: dt.timedelta = Field(default=dt.timedelta(days=365), ge=dt.timedelta(days=1))
     report_url: str = ""
     pushgateway_url: SecretStr = SecretStr("")
     ops_dsn: SecretStr = SecretStr("")

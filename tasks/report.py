@@ -7,6 +7,7 @@ and asks the network for nothing: it can be mailed, and opens offline.
 import base64
 import datetime as dt
 import gzip
+import time
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from tasks.run import Run
 from tasks.templates import render
 from tasks.warehouse import query_warehouse
 
+DAYS = "????-??-??.html"
+
 
 @task(task_run_name="write-report")
 def write_report(run: Run) -> str | None:
@@ -38,6 +41,16 @@ def write_report(run: Run) -> str | None:
         return None
 
 
+@task(task_run_name="remove-old-reports")
+def remove_old_reports() -> int:
+    """Delete the pages that were written longer ago than `REPORT_RETENTION`; returns how many."""
+    oldest = time.time() - Settings().report_retention.total_seconds()
+    old = [page for page in folder().glob(DAYS) if page.stat().st_mtime < oldest]
+    for page in old:
+        page.unlink()
+    return len(old)
+
+
 def publish_report(run: Run, query: Query) -> str:
     """Read, render and write the report; returns its address. Nobody ever sees half a page."""
     page = render_report(run, read_report_data(query, run.ds), Settings().quality_minimum)
@@ -45,7 +58,7 @@ def publish_report(run: Run, query: Query) -> str:
     reports = folder()
     reports.mkdir(parents=True, exist_ok=True)
     _write(reports / name, page)
-    if name == max(report.name for report in reports.glob("????-??-??.html")):
+    if name == max(report.name for report in reports.glob(DAYS)):
         _write(reports / "latest.html", page)
     return address(name)
 

@@ -1,7 +1,9 @@
 """Writing the report: where, what of it is newest, and that a run never fails for the lack of it."""
 
 import logging
+import os
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from report_marts import HOSTILE, days_ago, finished, shop
 from tasks import report_charts
 from tasks.alert import alert_about
 from tasks.notify import message
-from tasks.report import publish_report, write_report
+from tasks.report import publish_report, remove_old_reports, write_report
 from tasks.report_data import Share
 
 
@@ -33,6 +35,19 @@ def test_a_page_per_day_and_the_newest_as_latest(reports: Path) -> None:
         assert f"<title>The shop on {latest}</title>" in (reports / "latest.html").read_text(encoding="utf-8")
     # And no half pages.
     assert names(reports) == [f"{days_ago(3)}.html", f"{DAY}.html", f"{NEXT_DAY}.html", "latest.html"]
+
+
+def test_pages_that_were_written_long_ago_are_removed(folder: Path, reports: Path) -> None:
+    assert remove_old_reports.fn() == 0
+    publish_report(finished(), shop())
+    old, rewritten = reports / f"{days_ago(400)}.html", reports / f"{days_ago(399)}.html"
+    for page in (old, rewritten, reports / "latest.html"):
+        page.write_text("long ago")
+    a_year_ago = time.time() - 365 * 86_400
+    for page in (old, reports / "latest.html"):
+        os.utime(page, (a_year_ago, a_year_ago))
+    assert remove_old_reports.fn() == 1
+    assert names(reports) == [rewritten.name, f"{DAY}.html", "latest.html"]
 
 
 def test_where_a_web_server_shows_the_folder_people_are_sent_there(
