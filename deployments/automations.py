@@ -16,6 +16,7 @@ from prefect.events.schemas.automations import Automation, AutomationCore, Event
 
 from blocks.settings import EnvironmentSettings
 from deployments.change import Change
+from deployments.flow_deployments import deployment_ids
 from deployments.saved_blocks import read_document, server_blocks, server_document
 from deployments.settings import DAILY, HEARTBEAT_SECONDS, DeploymentSettings
 from tasks.deliver import DELIVERED_EVENT
@@ -27,7 +28,7 @@ WEBHOOK = "custom-webhook"
 # How long a run may take to say that it has told of its own failure.
 TOLD_WITHIN = dt.timedelta(minutes=1)
 HEARTBEATS_MISSED = 3
-# Stands for a block in a dry run, before there is one.
+# Stands for a block or a deployment in a dry run, before there is one.
 NOT_SAVED_YET = UUID(int=0)
 ENDED = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Crashed", "Cancelled")}
 FOR_EACH_RUN: dict[str, Any] = {
@@ -44,7 +45,9 @@ def plan(
 ) -> list[Change]:
     """Automations to create or update, and ours that are no longer wanted; none without a channel."""
     tag = f"ecommerce-pipeline/{platform}"
-    wanted = {each.name: each for each in automations(client, platform, settings, patience, tag)}
+    deployments = deployment_ids(client, platform) or [NOT_SAVED_YET]
+    made = automations(client, platform, settings, patience, tag, deployments)
+    wanted = {each.name: each for each in made}
     present = {each.name: each for each in client.read_automations() if tag in each.tags}
     changes = [_plan(client, each, present.get(name)) for name, each in wanted.items()]
     for name in present.keys() - wanted.keys():
@@ -58,13 +61,14 @@ def automations(
     settings: EnvironmentSettings,
     patience: DeploymentSettings,
     tag: str,
+    deployments: Sequence[UUID],
 ) -> list[AutomationCore]:
-    """Every automation of the platform, addressed to the server's own blocks."""
-    ours: Labels = {"prefect.resource.role": "deployment", "prefect.resource.name": platform}
-    # Heartbeats bear the deployment's id but not its name.
-    any_deployment: Labels = {
+    """Every automation of the platform, about runs of its `deployments`, addressed to the server's blocks."""
+    # By id: other people's deployments on this server may be called `production` too, and what they run may
+    # be silent for longer. Besides, heartbeats bear no name.
+    ours: Labels = {
         "prefect.resource.role": "deployment",
-        "prefect.resource.id": "prefect.deployment.*",
+        "prefect.resource.id": [f"prefect.deployment.{each}" for each in deployments],
     }
     daily: Labels = {"prefect.resource.role": "flow", "prefect.resource.name": DAILY}
 
@@ -93,9 +97,7 @@ def automations(
         expect={"prefect.flow-run.Running"} | ENDED,
         within=patience.waiting_after,
     )
-    silent = EventTrigger(
-        **FOR_EACH_RUN,
-        match_related=any_deployment,
+    silent = each_run(
         after={"prefect.flow-run.heartbeat"},
         expect={"prefect.flow-run.heartbeat"} | ENDED,
         within=dt.timedelta(seconds=HEARTBEATS_MISSED * HEARTBEAT_SECONDS),

@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 import yaml
 from prefect import Flow
@@ -41,6 +43,16 @@ def plan(client: SyncPrefectClient) -> list[Change]:
 def entries() -> list[dict[str, Any]]:
     """The entries of prefect.yaml, with `{{ $NAME }}` filled in from the process's environment."""
     return apply_values(_prefect_yaml()["deployments"], {})
+
+
+def deployment_ids(client: SyncPrefectClient, name: str) -> list[UUID]:
+    """The ids of the entries named `name` that the server has by now, in a fixed order."""
+    found = []
+    for entry in entries():
+        if entry["name"] == name:
+            with suppress(ObjectNotFound):
+                found.append(client.read_deployment_by_name(full_name(entry)).id)
+    return sorted(found)
 
 
 def full_name(entry: dict[str, Any]) -> str:

@@ -71,6 +71,8 @@ class Site:
     def start_worker(self) -> None:
         """`prefect worker start` in a process group of its own; waits until it is ready."""
         log = self.folder / "worker.log"
+        # Prefect's worker ends by SIGINT; if this run of the tests is in a shell's background, that is ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with log.open("wb") as output:
             self.worker = subprocess.Popen(
                 [PYTHON, "-m", "prefect", "worker", "start", "--pool", "process"],

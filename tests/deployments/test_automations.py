@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from typing import Any, get_args
+from uuid import UUID
 
 import pytest
 from prefect.events.schemas.automations import AutomationCore, Posture
@@ -17,6 +18,7 @@ RUNBOOK = (REPOSITORY / "docs" / "runbook.md").read_text(encoding="utf-8")
 PROMETHEUS = set(
     re.findall(r"docs/runbook.md#([a-z-]+)$", (FOLDER / "prometheus" / "rules.yml").read_text(), re.MULTILINE)
 )
+OURS = [UUID(int=7), UUID(int=8)]
 HEADINGS = set(re.findall(r"^## ([a-z-]+)$", RUNBOOK, re.MULTILINE))
 
 
@@ -33,7 +35,7 @@ class NoBlocks:
 def rules(monkeypatch: pytest.MonkeyPatch) -> dict[str, AutomationCore]:
     monkeypatch.setenv("SLACK_WEBHOOK_URL", "http://127.0.0.1/x")
     monkeypatch.setenv("PAGERDUTY_ROUTING_KEY", "key")
-    made = automations(NoBlocks(), "production", EnvironmentSettings(), DeploymentSettings(), "tag")  # type: ignore[arg-type]
+    made = automations(NoBlocks(), "production", EnvironmentSettings(), DeploymentSettings(), "tag", OURS)  # type: ignore[arg-type]
     return {each.name.removeprefix("production: "): each for each in made}
 
 
@@ -75,8 +77,21 @@ def test_silence_is_three_heartbeats_and_waits_are_as_configured(
     }
 
 
+def test_only_runs_of_the_platforms_own_deployments_count(rules: dict[str, AutomationCore]) -> None:
+    """On a server that others use too, whatever they call their deployments."""
+    ours = {f"prefect.deployment.{each}" for each in OURS}
+    for name in set(rules) - {"low-quality"}:
+        related = rules[name].trigger.match_related
+        specifications = related if isinstance(related, list) else [related]
+        assert ours in [
+            set(each.root["prefect.resource.id"])
+            for each in specifications
+            if each.root.get("prefect.resource.id")
+        ], name
+
+
 def test_without_a_channel_only_the_dead_are_looked_after(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLACK_WEBHOOK_URL", raising=False)
     monkeypatch.delenv("PAGERDUTY_ROUTING_KEY", raising=False)
-    made = automations(NoBlocks(), "production", EnvironmentSettings(), DeploymentSettings(), "tag")  # type: ignore[arg-type]
+    made = automations(NoBlocks(), "production", EnvironmentSettings(), DeploymentSettings(), "tag", OURS)  # type: ignore[arg-type]
     assert [each.name for each in made] == ["production: run-silent"]
