@@ -8,6 +8,9 @@ import datetime as dt
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+# For so many days after its folder was first read a click file may still come by itself.
+LATE_DAYS = 2
+
 
 @dataclass(frozen=True)
 class Window:
@@ -43,11 +46,11 @@ def covered_to(window: Window, now: dt.datetime) -> dt.datetime:
 def clickstream_days(ds: dt.date, covered_day: dt.date | None, available: list[dt.date]) -> list[dt.date]:
     """The day folders that a run for `ds` reads when folders up to `covered_day` have been read.
 
-    Its own day always: late files for an old day are picked up by running that day again.
+    Its own day always, and the last LATE_DAYS read ones again, for files that came late. Later ones still are
+    picked up by running their day again.
     """
-    return sorted(
-        day for day in available if day == ds or (day < ds and (covered_day is None or day > covered_day))
-    )
+    read = covered_day - dt.timedelta(days=LATE_DAYS) if covered_day else None
+    return sorted(day for day in available if day == ds or (day < ds and (read is None or day > read)))
 
 
 def previous_business_date(now: dt.datetime, timezone: ZoneInfo) -> dt.date:

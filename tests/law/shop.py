@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tasks.windows import LATE_DAYS
 from tests.law.changes import Change, Click
 from tests.law.model import EVENT_COLUMNS, KEY, ShopModel
 
@@ -111,9 +112,10 @@ class Shop:
         self.covered[table] = max(end, covered or end)
 
     def saw_clicks(self, day: int) -> None:
-        """Remember the lines that an extract for `day` can see: its folder, and folders never covered."""
+        """Remember the lines that an extract for `day` can see: its folder, and those not long covered."""
         after = -1 if self.covered_clicks is None else self.covered_clicks
-        self.seen_lines |= {line for each in {day, *range(after + 1, day)} for line in self.lines(each)}
+        folders = {day, *range(after + 1 - LATE_DAYS, day)}
+        self.seen_lines |= {line for each in folders for line in self.lines(each)}
         self.covered_clicks = max(day, after)
 
     def lines(self, day: int) -> list[Line]:

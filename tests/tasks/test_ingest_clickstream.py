@@ -12,6 +12,7 @@ from hand_made import DAY, NEXT_DAY, click, write_clicks
 from blocks.failures import PermanentFailure, TransientFailure
 from tasks import clickstream
 from tasks.clickstream import ingest_clickstream
+from tasks.windows import LATE_DAYS
 
 LATER = NEXT_DAY + dt.timedelta(days=1)
 
@@ -169,12 +170,21 @@ def test_damage_inside_a_gz_does_not_stop_the_other_files(platform: Any) -> None
     assert sum(raw.startswith("<unreadable") for raw in found) == 1
 
 
-def test_a_late_file_for_an_old_day_is_found_by_running_that_day_again(platform: Any) -> None:
+def test_a_file_that_comes_after_its_days_run_is_found_by_the_next_run(platform: Any) -> None:
     write_clicks(platform.clickstream, DAY, [click("a")])
-    write_clicks(platform.clickstream, NEXT_DAY, [click("b")])
-    assert (ingest(platform, DAY), ingest(platform, NEXT_DAY)) == (1, 1)
+    assert ingest(platform, DAY) == 1
     write_clicks(platform.clickstream, DAY, [click("late")], "late.jsonl")
-    assert ingest(platform, NEXT_DAY) == 0
+    write_clicks(platform.clickstream, NEXT_DAY, [click("b")])
+    assert ingest(platform, NEXT_DAY) == 2
+
+
+def test_a_file_that_comes_later_still_is_found_by_running_its_day_again(platform: Any) -> None:
+    last = DAY + dt.timedelta(days=LATE_DAYS + 1)
+    for number, day in enumerate((DAY, last)):
+        write_clicks(platform.clickstream, day, [click(f"e{number}")])
+        assert ingest(platform, day) == 1
+    write_clicks(platform.clickstream, DAY, [click("late")], "late.jsonl")
+    assert ingest(platform, last + dt.timedelta(days=1)) == 0
     assert ingest(platform, DAY) == 1
 
 

@@ -166,11 +166,13 @@ AVAILABLE = [day(f"2024-01-{number:02}") for number in (10, 11, 12, 14, 15, 17)]
     ("ds", "covered_day", "expected"),
     [
         pytest.param("2024-01-12", None, [10, 11, 12], id="first run: everything up to its day"),
-        pytest.param("2024-01-15", "2024-01-14", [15], id="the next day"),
-        pytest.param("2024-01-15", "2024-01-11", [12, 14, 15], id="skipped days; the 13th has no folder"),
+        pytest.param("2024-01-15", "2024-01-14", [14, 15], id="the next day; the 13th has no folder"),
+        pytest.param("2024-01-17", "2024-01-15", [14, 15, 17], id="the two days before may have late files"),
+        pytest.param("2024-01-15", "2024-01-11", [10, 11, 12, 14, 15], id="skipped days"),
+        pytest.param("2024-01-15", "2024-01-12", [11, 12, 14, 15], id="but not the third"),
         pytest.param("2024-01-11", "2024-01-15", [11], id="an old day again: only that"),
-        pytest.param("2024-01-15", "2024-01-15", [15], id="the same day again"),
-        pytest.param("2024-01-16", "2024-01-15", [], id="a day without a folder"),
+        pytest.param("2024-01-15", "2024-01-15", [14, 15], id="the same day again"),
+        pytest.param("2024-01-19", "2024-01-19", [], id="a day without a folder"),
     ],
 )
 def test_clickstream_days(ds: str, covered_day: str | None, expected: list[int]) -> None:
