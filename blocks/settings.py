@@ -37,7 +37,7 @@ class EnvironmentSettings(Environment):
     aws_access_key_id: str = ""
     aws_secret_access_key: SecretStr = SecretStr("")
     aws_session_token: SecretStr = SecretStr("")
-    spark_remote: str = ""
+    spark_remote: SecretStr = SecretStr("")
     spark_submit: str = ""
     kafka_bootstrap_servers: str = ""
     inventory_topic: str = "inventory"
@@ -85,7 +85,7 @@ class EnvironmentSettings(Environment):
     ops_dsn: SecretStr = SecretStr("")
     runbook_url: str = (REPOSITORY / "docs" / "runbook.md").as_uri()
 
-    @field_validator("clickstream_uri", "lake_uri")
+    @field_validator("clickstream_uri", "lake_uri", "runbook_url")
     @classmethod
     def _path_as_uri(cls, value: str) -> str:
         return value if "://" in value else Path(value).resolve().as_uri()

@@ -4,7 +4,7 @@ import socket
 from urllib.parse import urlsplit
 
 from prefect.blocks.core import Block
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from blocks.failures import PermanentFailure, TransientFailure
 
@@ -17,8 +17,9 @@ class SparkEndpoint(Block):
 
     _block_type_name = "Spark Endpoint"
 
-    spark_remote: str = Field(
-        default="",
+    # An address may hold a token: sc://host:port/;token=…
+    spark_remote: SecretStr = Field(
+        default=SecretStr(""),
         title="Remote",
         description="sc://host:port, or local[2] for an Apache Spark of the worker's own; empty is Sail.",
     )
@@ -30,10 +31,11 @@ class SparkEndpoint(Block):
 
     def check(self) -> None:
         """Open a connection to a server, if one is named. Raises PipelineFailure."""
-        if not self.spark_remote.startswith("sc://"):
+        remote = self.spark_remote.get_secret_value()
+        if not remote.startswith("sc://"):
             return
         try:
-            address = urlsplit(self.spark_remote.split(";")[0])
+            address = urlsplit(remote.split(";")[0])
             host, port = address.hostname, address.port or DEFAULT_PORT
         except ValueError:
             host = None

@@ -13,7 +13,7 @@ from tasks.business_day import business_day, run_name
 from tasks.command_line import run_from_command_line
 from tasks.deliver import confirm_told
 from tasks.run import recorded_run
-from tasks.warehouse import live_warehouse
+from tasks.warehouse import live_warehouse, one_writer
 
 NAME = "data-quality"
 
@@ -25,7 +25,7 @@ def data_quality(ds: dt.date | None = None) -> None:
     Changes neither lake nor warehouse. Raises PipelineFailure.
     """
     day = business_day(ds)
-    with recorded_run(NAME, day, tell=notify) as run, live_warehouse() as warehouse:
+    with recorded_run(NAME, day, tell=notify) as run, one_writer(), live_warehouse() as warehouse:
         run.warnings = run.timed(quality_layers, day, run.run_id, warehouse)
 
 

@@ -12,9 +12,9 @@ from tasks.run import Run
 
 @flow(name="notify", flow_run_name="notify-{run.ds}", validate_parameters=False)
 def notify(run: Run) -> None:
-    """Publish the run's artifact, print its message, alert people, and report a run of bad days."""
-    publish_artifact(run)
-    tell_console(run)
+    """Alert people, print the run's message, publish it as an artifact, and report a run of bad days."""
     if deliver(alert_about(run)):
         copy_to_warehouse()
+    tell_console(run)
+    publish_artifact(run)
     report_low_quality(run)

@@ -161,7 +161,8 @@ def stop_on_critical(results: list[QualityResult]) -> list[QualityResult]:
 
 def _rows(name: str) -> DataFrame:
     settings = Settings()
-    return Lake(settings.lake_uri).read(spark_session(settings.spark_remote, settings.lake_uri), name)
+    session = spark_session(settings.spark_remote.get_secret_value(), settings.lake_uri)
+    return Lake(settings.lake_uri).read(session, name)
 
 
 def _judge(

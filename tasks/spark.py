@@ -7,6 +7,7 @@ from dataclasses import asdict
 from prefect import task
 from pyspark.sql import SparkSession
 
+from blocks.failures import RETRY_TRANSIENT
 from blocks.settings import Settings
 from spark_jobs import (
     gold,
@@ -33,7 +34,7 @@ GOLD_JOBS = {
 }
 
 
-@task(task_run_name="check-{table}")
+@task(task_run_name="check-{table}", **RETRY_TRANSIENT)
 def check_rows(table: str, full: bool = False) -> silver.Checked:
     """Type and flag the bronze rows that silver has not seen, into `checked.<table>`."""
     settings, lake = Settings(), Lake(Settings().lake_uri)
@@ -47,7 +48,7 @@ def check_rows(table: str, full: bool = False) -> silver.Checked:
     return silver.check(_session(size), lake, SILVER_JOBS[table], timezone, full)
 
 
-@task(task_run_name="check-day-{table}")
+@task(task_run_name="check-day-{table}", **RETRY_TRANSIENT)
 def check_day(table: str, ds: dt.date) -> int:
     """Type and flag all that bronze holds of a business day, into `checked_day.<table>`; returns its rows."""
     settings, lake = Settings(), Lake(Settings().lake_uri)
@@ -55,7 +56,7 @@ def check_day(table: str, ds: dt.date) -> int:
     return silver.check_day(session, lake, SILVER_JOBS[table], settings.shop_timezone.key, ds)
 
 
-@task(task_run_name="silver-{checked.table}")
+@task(task_run_name="silver-{checked.table}", **RETRY_TRANSIENT)
 def publish_silver(checked: silver.Checked, full: bool = False) -> silver.Published:
     """Upsert the valid rows of `checked.<table>` into silver and quarantine the others."""
     table, lake = checked.table, Lake(Settings().lake_uri)
@@ -66,7 +67,7 @@ def publish_silver(checked: silver.Checked, full: bool = False) -> silver.Publis
     return silver.publish(_session(size), lake, SILVER_JOBS[table], checked, full)
 
 
-@task(task_run_name="gold-{table}")
+@task(task_run_name="gold-{table}", **RETRY_TRANSIENT)
 def build_gold(table: str) -> int:
     """Rebuild `gold.<table>` in the lake from silver if silver has changed; returns its rows."""
     lake = Lake(Settings().lake_uri)
@@ -78,6 +79,6 @@ def build_gold(table: str) -> int:
 
 def _session(size: Size) -> SparkSession:
     settings = Settings()
-    session = spark_session(settings.spark_remote, settings.lake_uri)
+    session = spark_session(settings.spark_remote.get_secret_value(), settings.lake_uri)
     size.apply(session)
     return session

@@ -16,6 +16,7 @@ from prefect import runtime, task
 from prefect.concurrency.sync import concurrency
 from pydantic import BaseModel
 
+from blocks.failures import RETRY_TRANSIENT
 from blocks.settings import Settings
 from spark_jobs.lake import Lake
 from tasks.inventory_events import ensure_tables
@@ -134,7 +135,7 @@ def check_warehouse() -> None:
     KINDS[Settings().warehouse].check()
 
 
-@task(task_run_name="load-warehouse")
+@task(task_run_name="load-warehouse", **RETRY_TRANSIENT)
 def load_warehouse(warehouse: Warehouse, full: bool = False, tables: Collection[str] = KEYS.keys()) -> Loaded:
     """Bring silver and quarantine into the staged warehouse: changed rows only.
 

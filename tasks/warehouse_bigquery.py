@@ -136,7 +136,7 @@ class BigQuerySession(CloudSession):
         config = LoadJobConfig(
             source_format=SourceFormat.PARQUET,
             write_disposition=WriteDisposition.WRITE_APPEND,
-            schema=self.client.get_table(name, retry=RETRY).schema,
+            schema=self.client.get_table(name, retry=RETRY, timeout=REQUEST_TIMEOUT_SECONDS).schema,
         )
         for file in files:
             with file.open("rb") as content:

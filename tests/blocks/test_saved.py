@@ -109,7 +109,7 @@ def test_blocks_come_before_the_environment(
     assert settings.shop_timezone == ZoneInfo("Asia/Tokyo")
     assert (settings.clickstream_uri, settings.lake_uri) == ("s3://theirs/clicks", "s3://theirs/lake")
     assert settings.duckdb_path == Path("/their/file")
-    assert settings.spark_remote == "sc://theirs:15002"
+    assert settings.spark_remote.get_secret_value() == "sc://theirs:15002"
     assert settings.slack_webhook_url.get_secret_value() == "https://theirs/slack"
     assert settings.alert_routes["info"] == [["email"]]
     assert EnvironmentSettings().lake_uri == platform.lake.root
@@ -154,7 +154,7 @@ def test_an_empty_field_of_a_block_says_nothing(
     monkeypatch.setenv("SLACK_WEBHOOK_URL", "https://mine/slack")
     save("production", SparkEndpoint(), AlertChannels(alert_email_to="theirs@example.com"))
     settings = Settings()
-    assert settings.spark_remote == "sc://mine:15002"
+    assert settings.spark_remote.get_secret_value() == "sc://mine:15002"
     assert settings.slack_webhook_url.get_secret_value() == "https://mine/slack"
     assert settings.alert_email_to == "theirs@example.com"
 

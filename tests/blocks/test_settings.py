@@ -68,7 +68,8 @@ def test_the_laptop_default(files: tuple[Path, Path]) -> None:
     assert settings.clickstream_uri == (DATA / "clickstream").as_uri()
     assert settings.duckdb_path == DATA / "warehouse.duckdb"
     assert settings.dbt_target_path == DATA / "dbt_target"
-    assert (settings.spark_remote, settings.warehouse) == ("", "duckdb")
+    assert (settings.spark_remote.get_secret_value(), settings.warehouse) == ("", "duckdb")
+    assert settings.runbook_url == (REPOSITORY / "docs" / "runbook.md").as_uri()
     assert (settings.extract_overlap, settings.quarantine_threshold) == (dt.timedelta(hours=1), 0.05)
     assert RetrySettings().retry_delay_seconds == 300
     assert PlatformName().platform == "production"
