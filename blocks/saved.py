@@ -25,6 +25,12 @@ BLOCK_TYPES = (
     "alert-channels",
     "monitoring",
 )
+# The fields that say where a warehouse is.
+PLACES = {
+    "duckdb": ["duckdb_path"],
+    "snowflake": ["snowflake_account", "snowflake_database"],
+    "bigquery": ["bigquery_project"],
+}
 # prefect-aws' own, which people may have saved for other things too: its names are not ours.
 AWS_CREDENTIALS = "aws-credentials"
 
@@ -34,15 +40,17 @@ def saved_values(platform: str, api_url: str | None) -> dict[str, Any]:
     """The non-empty fields of the blocks named `platform`, as {setting: value}; read once per process.
 
     Empty without a Prefect API. Raises TransientFailure if the API does not answer, PermanentFailure if it
-    refuses or if a platform other than production has not said where it keeps its data: the environment's
-    answer would be production's.
+    refuses or if a platform other than production has not said where it keeps its lake and its warehouse (the
+    environment's answer would be production's), or has said the same as production.
     """
     values: dict[str, Any] = {}
+    productions: dict[str, Any] = {}
     if api_url:
         where = httpx.URL(api_url).copy_with(userinfo=b"")
         try:
             with get_client(sync_client=True) as client:
                 values = read_blocks(client, platform)
+                productions = values if platform == PRODUCTION else read_blocks(client, PRODUCTION)
         except httpx.HTTPStatusError as error:
             failure = TransientFailure if error.response.is_server_error else PermanentFailure
             raise failure(
@@ -54,11 +62,23 @@ def saved_values(platform: str, api_url: str | None) -> dict[str, Any]:
                 f"Prefect's API at {where} does not answer ({type(error).__name__}), so its blocks cannot "
                 "be read; start it, or unset PREFECT_API_URL"
             ) from None
-    if platform != PRODUCTION and "lake_uri" not in values:
-        raise PermanentFailure(
-            f"PLATFORM is {platform!r}, but no block lake-storage/{platform} says where it writes; save one"
-        )
+    if platform != PRODUCTION:
+        _require_own_places(platform, values, productions)
     return values
+
+
+def _require_own_places(platform: str, values: dict[str, Any], productions: dict[str, Any]) -> None:
+    for fields in (["lake_uri"], PLACES[values.get("warehouse", "duckdb")]):
+        if any(field not in values for field in fields):
+            raise PermanentFailure(
+                f"PLATFORM is {platform!r}, but no block of that name says where it writes "
+                f"({', '.join(fields).upper()}); save one (docs/runbook.md, Staging)"
+            )
+        if all(values[field] == productions.get(field) for field in fields):
+            raise PermanentFailure(
+                f"PLATFORM is {platform!r}, but its {' and '.join(fields).upper()} is production's; "
+                f"give it one of its own (docs/runbook.md, Staging)"
+            )
 
 
 def read_blocks(client: SyncPrefectClient, platform: str) -> dict[str, Any]:

@@ -30,4 +30,4 @@ def data_quality(ds: dt.date | None = None) -> None:
 
 
 if __name__ == "__main__":
-    run_from_command_line(data_quality)
+    run_from_command_line(data_quality, reads_shop=False)

@@ -32,4 +32,4 @@ def maintenance(ds: dt.date | None = None) -> None:
 
 
 if __name__ == "__main__":
-    run_from_command_line(maintenance)
+    run_from_command_line(maintenance, reads_shop=False)

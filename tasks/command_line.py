@@ -19,12 +19,15 @@ from tasks.extract import check_contracts
 from tasks.warehouse import check_warehouse
 
 
-def run_from_command_line(flow: Callable[[dt.date | None], object]) -> None:
-    """Run `flow` for the day named on the command line; exit 1 with one sentence if it fails."""
+def run_from_command_line(flow: Callable[[dt.date | None], object], reads_shop: bool = True) -> None:
+    """Run `flow` for the day named on the command line; exit 1 with one sentence if it fails.
+
+    One that `reads_shop` is not begun if the shop's database cannot be read.
+    """
     parser = argparse.ArgumentParser(description=flow.__doc__)
     parser.add_argument("ds", nargs="?", type=_day, help="business day, YYYY-MM-DD (default: yesterday)")
     day = parser.parse_args().ds
-    _run(check_reach, partial(flow, day))
+    _run(check_reach if reads_shop else check_folders, partial(flow, day))
 
 
 def run_inventory_from_command_line(flow: Callable[[float, bool], object]) -> None:

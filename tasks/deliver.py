@@ -13,6 +13,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.events import Event, emit_event
 from prefect.logging import get_logger
 
+from blocks.environment import PRODUCTION, PlatformName
 from blocks.failures import RETRY_TRANSIENT
 from blocks.routes import ROUTES
 from blocks.settings import Settings
@@ -41,6 +42,10 @@ def deliver(alert: Alert) -> bool:
     whoever opened it.
     """
     settings = Settings()
+    if (platform := PlatformName().platform) != PRODUCTION:
+        # Neither to be taken for production's, nor to end its incidents.
+        own = {"title": f"{platform}: {alert.title}", "dedup_key": f"{platform}/{alert.dedup_key}"}
+        alert = alert.model_copy(update=own)
     active = {
         "slack": bool(settings.slack_webhook_url.get_secret_value()),
         "email": bool(settings.smtp_url.get_secret_value() and settings.alert_email_to),

@@ -3,9 +3,11 @@
 import psycopg2
 import pyarrow as pa
 from prefect.logging import get_logger
+from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+from blocks.environment import PRODUCTION, PlatformName
 from blocks.monitoring import CONNECT_TIMEOUT_SECONDS, reason
 from blocks.settings import Settings
 from spark_jobs.lake import Lake
@@ -25,6 +27,7 @@ TYPES = {
 def mirror_ledger() -> None:
     """Make the tables of schema `ops` in `OPS_DSN` equal to the ledger's, if that is set.
 
+    A platform other than production has a schema of its own, `ops_<platform>`.
     Boards that cannot be told are logged, and change nothing for a run.
     """
     try:
@@ -44,16 +47,23 @@ def _mirror(lake: Lake, dsn: str) -> None:
     try:
         # One transaction: until it ends, readers see the tables as they were.
         with connection, connection.cursor() as cursor:
-            cursor.execute("create schema if not exists ops")
+            schema = _schema()
+            cursor.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
             for table in TABLES:
-                _replace(cursor, table, query_records(table, latest(table), lake=lake))
+                name = sql.Identifier(schema, table)
+                _replace(cursor, name, table, query_records(table, latest(table), lake=lake))
     finally:
         connection.close()
 
 
-def _replace(cursor: Cursor, table: str, rows: list[tuple]) -> None:
+def _schema() -> str:
+    platform = PlatformName().platform
+    return "ops" if platform == PRODUCTION else f"ops_{platform}"
+
+
+def _replace(cursor: Cursor, name: sql.Identifier, table: str, rows: list[tuple]) -> None:
     """Make the table anew, so that it has the columns that the ledger has now."""
     columns = ", ".join(f'"{field.name}" {TYPES[field.type]}' for field in TABLES[table])
-    cursor.execute(f"drop table if exists ops.{table}")
-    cursor.execute(f"create table ops.{table} ({columns})")
-    execute_values(cursor, f"insert into ops.{table} values %s", rows, page_size=1_000)
+    cursor.execute(sql.SQL("drop table if exists {}").format(name))
+    cursor.execute(sql.SQL("create table {} ({})").format(name, sql.SQL(columns)))
+    execute_values(cursor, sql.SQL("insert into {} values %s").format(name), rows, page_size=1_000)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from blocks.environment import PRODUCTION, PlatformName
 from blocks.settings import Settings
 
 # Below the folder. Reports link them from beside it, by these same paths.
@@ -9,13 +10,19 @@ DOCUMENTATION = {"quality": "docs/quality/index.html", "lineage": "docs/dbt.html
 
 
 def folder() -> Path:
-    """The folder itself; it may not exist yet."""
-    return Settings().report_dir.resolve()
+    """The folder itself, which may not exist yet; a platform other than production has one within it."""
+    return Settings().report_dir.resolve() / _place()
 
 
 def address(path: str) -> str:
     """Where people read a file of the folder."""
-    return f"{Settings().report_url.rstrip('/') or folder().as_uri()}/{path}"
+    url = Settings().report_url.rstrip("/")
+    return "/".join([*filter(None, (url, _place())), path] if url else [folder().as_uri(), path])
+
+
+def _place() -> str:
+    platform = PlatformName().platform
+    return "" if platform == PRODUCTION else platform
 
 
 def documentation() -> dict[str, str]:

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -172,7 +173,7 @@ def test_another_platform_never_writes_where_production_does(
     platform: Any, save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PLATFORM", "staging")
-    refusal = "PLATFORM is 'staging', but no block lake-storage/staging says where it writes; save one"
+    refusal = r"PLATFORM is 'staging', but no block of that name says where it writes \(LAKE_URI\); save one"
     with pytest.raises(PermanentFailure, match=refusal):
         Settings()
     save("staging", SparkEndpoint(spark_remote="local[2]"))
@@ -180,9 +181,56 @@ def test_another_platform_never_writes_where_production_does(
         Settings()
 
 
+@pytest.mark.parametrize(
+    ("productions", "staging", "refused"),
+    [
+        pytest.param(
+            [STORAGE], [STORAGE.model_copy(update={"duckdb_path": "/own"})], "its LAKE_URI is", id="lake"
+        ),
+        pytest.param(
+            [STORAGE], [STORAGE.model_copy(update={"lake_uri": "s3://own"})], "its DUCKDB_PATH is", id="file"
+        ),
+        pytest.param(
+            [STORAGE],
+            [STORAGE.model_copy(update={"lake_uri": "s3://own", "warehouse": "bigquery"})],
+            r"says where it writes \(BIGQUERY_PROJECT\)",
+            id="a warehouse of nobody",
+        ),
+        pytest.param(
+            [STORAGE, BigQueryProject(bigquery_project="shop")],
+            [
+                STORAGE.model_copy(update={"lake_uri": "s3://own", "warehouse": "bigquery"}),
+                BigQueryProject(bigquery_project="shop"),
+            ],
+            "its BIGQUERY_PROJECT is production's",
+            id="project",
+        ),
+        pytest.param(
+            [STORAGE],
+            [STORAGE.model_copy(update={"lake_uri": "s3://own", "duckdb_path": "/own"})],
+            None,
+            id="all its own",
+        ),
+    ],
+)
+def test_another_platforms_places_are_its_own(
+    platform: Any,
+    save: Save,
+    monkeypatch: pytest.MonkeyPatch,
+    productions: list[Block],
+    staging: list[Block],
+    refused: str | None,
+) -> None:
+    save("production", *productions)
+    save("staging", *staging)
+    monkeypatch.setenv("PLATFORM", "staging")
+    with pytest.raises(PermanentFailure, match=refused) if refused else nullcontext():
+        assert Settings().lake_uri == "s3://own"
+
+
 def test_another_platform_needs_an_api(platform: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLATFORM", "staging")
-    refusal = "no block lake-storage/staging"
+    refusal = "no block of that name says where it writes"
     with temporary_settings({PREFECT_API_URL: None}), pytest.raises(PermanentFailure, match=refusal):
         Settings()
 

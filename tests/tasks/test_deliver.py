@@ -1,6 +1,7 @@
 """Delivering alerts, from inside a real flow to real receivers: who is told, in which order, once, on record."""
 
 import json
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import duckdb
@@ -10,6 +11,7 @@ from prefect import flow
 from receivers import Mailbox, Webhook
 
 from blocks.routes import ROUTES, Channel, Severity
+from tasks import deliver as deliver_module
 from tasks.alert import Alert
 from tasks.deliver import SENDERS, deliver
 from tasks.ledger import copy_to_warehouse, delivered_alerts
@@ -125,6 +127,18 @@ def test_a_completed_run_tells_nobody_and_resolves_the_incident(webhook: Webhook
         {"routing_key": "key", "event_action": "resolve", "dedup_key": "daily"}
     ]
     assert mailbox.messages == []
+
+
+@pytest.mark.usefixtures("slack", "pagerduty")
+def test_another_platform_names_itself_and_has_incidents_of_its_own(
+    webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Blocks of its own would be needed, and are not what is tested.
+    monkeypatch.setattr(deliver_module, "PlatformName", lambda: SimpleNamespace(platform="staging"))
+    assert delivering(CRITICAL)
+    slack, pagerduty = (request.body for request in webhook.requests)
+    assert slack["attachments"][0]["fallback"] == f"critical: staging: {CRITICAL.title}"
+    assert pagerduty["dedup_key"] == "staging/daily"
 
 
 REFILLED = alert(kind="stock-refilled", severity="info", undoes="critical", dedup_key="stock")

@@ -1,6 +1,7 @@
 """The ledger's copy in a real PostgreSQL: equal to the lake's, whatever was there, and never a run's trouble."""
 
 import datetime as dt
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg2
@@ -8,6 +9,7 @@ import pytest
 from hand_made import DAY
 from test_ledger import counted, delivery, run_record
 
+from tasks import ledger_mirror
 from tasks.ledger import TABLES, append_records
 from tasks.ledger_mirror import TYPES, mirror_ledger
 
@@ -44,6 +46,17 @@ def test_again_is_the_same_and_a_table_of_old_takes_the_ledgers_columns(boards: 
     mirror_ledger()
     mirror_ledger()
     assert boards("select run_id, table_name, rows_in from ops.table_runs") == [("a", "orders", 5)]
+
+
+def test_another_platform_leaves_productions_copy_alone(boards: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    append_records("table_runs", [counted(5, 1, run_id="a")])
+    mirror_ledger()
+    append_records("table_runs", [counted(6, 1, run_id="b")])
+    # Blocks of its own would be needed, and are not what is tested.
+    monkeypatch.setattr(ledger_mirror, "PlatformName", lambda: SimpleNamespace(platform="two-b"))
+    mirror_ledger()
+    assert boards("select run_id from ops.table_runs") == [("a",)]
+    assert boards('select run_id from "ops_two-b".table_runs order by 1') == [("a",), ("b",)]
 
 
 def test_an_empty_ledger_makes_empty_tables(boards: Any) -> None:

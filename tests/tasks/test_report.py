@@ -5,12 +5,13 @@ import os
 import re
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hand_made import DAY, NEXT_DAY
 from report_marts import HOSTILE, days_ago, finished, shop
 
-from tasks import report_charts
+from tasks import published, report_charts
 from tasks.alert import alert_about
 from tasks.notify import message
 from tasks.report import publish_report, remove_old_reports, write_report
@@ -55,6 +56,18 @@ def test_where_a_web_server_shows_the_folder_people_are_sent_there(
 ) -> None:
     monkeypatch.setenv("REPORT_URL", "https://reports.example/shop/")
     assert publish_report(finished(), shop()) == f"https://reports.example/shop/{DAY}.html"
+
+
+@pytest.mark.parametrize("url", ["", "https://reports.example/shop/"])
+def test_another_platform_has_a_folder_of_its_own(
+    folder: Path, reports: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("REPORT_URL", url)
+    # Blocks of its own would be needed, and are not what is tested.
+    monkeypatch.setattr(published, "PlatformName", lambda: SimpleNamespace(platform="staging"))
+    root = url or f"{reports.as_uri()}/"
+    assert publish_report(finished(), shop()) == f"{root}staging/{DAY}.html"
+    assert names(reports) == ["staging"]
 
 
 def test_documentation_is_linked_once_it_is_there(reports: Path) -> None:
