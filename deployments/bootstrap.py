@@ -81,6 +81,7 @@ def _rooms(client: SyncPrefectClient) -> dict[str, Callable[[], list[Change]]]:
     """What differs, room by room, each time it is asked."""
     platform, patience = PlatformName().platform, DeploymentSettings()
     settings = effective_settings(client, platform)
+    patience.require_places(settings)
     # prefect.yaml and the pool templates can name variables of the process only.
     os.environ.update(patience.variables(settings))
     return {

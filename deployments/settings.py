@@ -6,6 +6,7 @@ from typing import Literal
 from prefect.client.orchestration import SyncPrefectClient
 
 from blocks.environment import REPOSITORY, Patience
+from blocks.failures import PermanentFailure
 from blocks.saved import read_blocks
 from blocks.settings import EnvironmentSettings
 
@@ -13,6 +14,8 @@ DAILY = "daily-ecommerce-pipeline"
 FOLDER = REPOSITORY / "deployments"
 # How often a run says that it is alive: as often as Prefect lets it.
 HEARTBEAT_SECONDS = 30
+# What outlives a container, by kind of pool (work_pools/docker.yaml).
+VOLUMES = {"docker": "file:///opt/ecommerce-pipeline/data/"}
 
 
 class DeploymentSettings(Patience):
@@ -25,6 +28,21 @@ class DeploymentSettings(Patience):
     ecs_task_role_arn: str = ""
     late_after: dt.timedelta = dt.timedelta(minutes=10)
     waiting_after: dt.timedelta = dt.timedelta(hours=1)
+
+    def require_places(self, settings: EnvironmentSettings) -> None:
+        """Raise PermanentFailure if runs of this pool would not find, or not keep, what blocks name."""
+        places = {"CLICKSTREAM_URI": settings.clickstream_uri, "LAKE_URI": settings.lake_uri}
+        if settings.warehouse == "duckdb":
+            places["DUCKDB_PATH"] = settings.duckdb_path.absolute().as_uri()
+        local = {name: place for name, place in places.items() if place.startswith("file:")}
+        volume = VOLUMES.get(self.work_pool)
+        lost = [name for name, place in local.items() if not (volume and place.startswith(volume))]
+        if self.work_pool != "process" and lost:
+            remedy = f"name folders below {volume}, or an object store" if volume else "name an object store"
+            raise PermanentFailure(
+                f"WORK_POOL is {self.work_pool}, and {', '.join(lost)} would be on the disk of a container "
+                f"that ends with its run; {remedy}, and a warehouse that is not a file there (docs/warehouses.md)"
+            )
 
     def variables(self, settings: EnvironmentSettings) -> dict[str, str]:
         """The variables that prefect.yaml and the pool templates name, with their values here."""
