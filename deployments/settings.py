@@ -41,7 +41,7 @@ class DeploymentSettings(Patience):
             remedy = f"name folders below {volume}, or an object store" if volume else "name an object store"
             raise PermanentFailure(
                 f"WORK_POOL is {self.work_pool}, and {', '.join(lost)} would be on the disk of a container "
-                f"that ends with its run; {remedy}, and a warehouse that is not a file there (docs/warehouses.md)"
+                f"that ends with its run; {remedy}, and a warehouse that is no file (docs/warehouses.md)"
             )
 
     def variables(self, settings: EnvironmentSettings) -> dict[str, str]:
