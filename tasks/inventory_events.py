@@ -154,9 +154,10 @@ def _settle(lake: Lake, timezone: ZoneInfo, full: bool) -> Settled:
         rejected = _fetch(connection, REJECTED, QUARANTINE_SCHEMA)
         counts = dict(connection.sql("select reason, count(*) from judged group by reason").fetchall())
     mode: Literal["overwrite", "append"] = "overwrite" if full else "append"
-    if rejected.num_rows or full:
-        write_deltalake(quarantine, rejected, mode=mode)
+    # In both tables: of two processes that take in the same messages, Delta lets one commit.
     marks = CommitProperties(app_transactions=[Transaction(BRONZE, version)])
+    if rejected.num_rows or full:
+        write_deltalake(quarantine, rejected, mode=mode, commit_properties=marks)
     write_deltalake(silver, valid, mode=mode, commit_properties=marks)
     sound = counts.pop(None, 0)
     return Settled(

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
 from spark_jobs.lake import Lake
 from tasks.inventory_events import BRONZE, QUARANTINE, RULES, SILVER, Settled, settle
@@ -143,8 +143,8 @@ def test_a_crash_between_quarantine_and_silver_is_made_good(
     arrive(lake, event(), "junk")
     real = write_deltalake
 
-    def crash(table: Any, *arguments: Any, **named: Any) -> None:
-        if "commit_properties" in named:
+    def crash(table: DeltaTable, *arguments: Any, **named: Any) -> None:
+        if table.table_uri.rstrip("/").endswith("silver/inventory"):
             raise KeyboardInterrupt
         real(table, *arguments, **named)
 
@@ -157,20 +157,25 @@ def test_a_crash_between_quarantine_and_silver_is_made_good(
     assert rows(lake, QUARANTINE, "origin") == [("inventory/0/1",)]
 
 
-def test_of_two_that_settle_at_once_one_does(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    arrive(lake, event("e1"), event("e2"))
+@pytest.mark.parametrize("junk", [[], ["junk"]])
+def test_of_two_that_settle_at_once_one_does(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, junk: list[str]
+) -> None:
+    arrive(lake, event("e1"), event("e2"), *junk)
     real, outcomes = write_deltalake, []
 
     def overtaken(table: Any, *arguments: Any, **named: Any) -> None:
-        if "commit_properties" in named and not outcomes:
+        if not outcomes:
             outcomes.append(None)
             outcomes.append(settle(lake, UTC))
         real(table, *arguments, **named)
 
     monkeypatch.setattr("tasks.inventory_events.write_deltalake", overtaken)
     outcomes.append(settle(lake, UTC))
-    assert outcomes == [None, Settled(rows_in=2, rows_out=2), Settled()]
+    rejected = {"line_is_event": 1} if junk else {}
+    assert outcomes == [None, Settled(rows_in=2 + len(junk), rows_out=2, rejected=rejected), Settled()]
     assert rows(lake, SILVER, "event_id") == [("e1",), ("e2",)]
+    assert rows(lake, QUARANTINE, "raw") == [(each,) for each in junk]
 
 
 def test_the_day_of_an_event_is_the_shops(lake: Lake) -> None:
