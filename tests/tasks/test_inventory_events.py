@@ -192,13 +192,89 @@ def test_what_two_batches_became_adds_up() -> None:
     )
 
 
+def add_product(lake: Lake, number: int) -> None:
+    new = pa.table({"product_id": pa.array([number], pa.int64())})
+    write_deltalake(lake.uri("silver.products"), new, mode="append")
+
+
+def test_what_came_before_its_product_was_known_is_taken_in_when_it_is(lake: Lake) -> None:
+    arrive(lake, event("e1"), event("e3", product_id=3), event("e3", product_id=3), event("e1", product_id=3))
+    arrive(lake, event("e4", product_id=4), "junk", first_offset=4)
+    assert settle(lake, UTC).rejected == {"product_known": 4, "line_is_event": 1}
+    add_product(lake, 3)
+    assert settle(lake, UTC) == Settled(rows_in=3, rows_out=1, duplicates=2)
+    assert rows(lake, SILVER, "event_id", "product_id", "offset", "sent_at") == [
+        ("e1", 1, 0, NOON),
+        ("e3", 3, 1, NOON + dt.timedelta(seconds=1)),
+    ]
+    left = [("line_is_event", "inventory/0/5"), ("product_known", "inventory/0/4")]
+    assert rows(lake, QUARANTINE, "reason", "origin") == left
+    assert settle(lake, UTC) == Settled()
+
+    add_product(lake, 4)
+    arrive(lake, event("e5"), event("e4", product_id=4), first_offset=6)
+    assert settle(lake, UTC) == Settled(rows_in=3, rows_out=2, duplicates=1)
+    assert rows(lake, SILVER, "event_id", "offset") == [("e1", 0), ("e3", 1), ("e4", 4), ("e5", 6)]
+    assert rows(lake, QUARANTINE, "reason") == [("line_is_event",)]
+
+
+def test_what_a_newer_rule_holds_back_stays_in_quarantine(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(lake, event("e1", product_id=3, on_hand=0))
+    settle(lake, UTC)
+    add_product(lake, 3)
+    monkeypatch.setitem(RULES, "on_hand_not_negative", "on_hand > 0")
+    assert settle(lake, UTC).rows_out == 0
+    assert rows(lake, QUARANTINE, "origin") == [("inventory/0/0",)]
+
+
+@pytest.mark.parametrize("step", ["_release", "write_deltalake"])
+def test_a_crash_while_what_was_rejected_is_taken_in_is_made_good(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    arrive(lake, event("e1"), event("e3", product_id=3))
+    settle(lake, UTC)
+    add_product(lake, 3)
+
+    def crash(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"tasks.inventory_events.{step}", crash)
+        with pytest.raises(KeyboardInterrupt):
+            settle(lake, UTC)
+    settle(lake, UTC)
+    assert rows(lake, SILVER, "event_id") == [("e1",), ("e3",)]
+    assert rows(lake, QUARANTINE, "origin") == []
+    assert settle(lake, UTC) == Settled()
+
+
+def test_products_that_become_known_between_a_crash_and_its_repair_count_once(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(lake, event("e1"), event("e3", product_id=3))
+    real = write_deltalake
+
+    def crash(table: DeltaTable, *arguments: Any, **named: Any) -> None:
+        if table.table_uri.rstrip("/").endswith("silver/inventory"):
+            raise KeyboardInterrupt
+        real(table, *arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tasks.inventory_events.write_deltalake", crash)
+        with pytest.raises(KeyboardInterrupt):
+            settle(lake, UTC)
+    assert rows(lake, QUARANTINE, "origin") == [("inventory/0/1",)]
+    add_product(lake, 3)
+    assert settle(lake, UTC) == Settled(rows_in=2, rows_out=2)
+    assert rows(lake, QUARANTINE, "origin") == []
+
+
 def test_all_of_bronze_is_judged_anew_and_what_was_rejected_may_come_through(lake: Lake) -> None:
     arrive(lake, event("e1"), event("e2", product_id=3), event("e1"))
     assert settle(lake, UTC).rejected == {"product_known": 1}
-    write_deltalake(
-        lake.uri("silver.products"), pa.table({"product_id": pa.array([3], pa.int64())}), mode="append"
-    )
-    assert settle(lake, UTC) == Settled()
+    add_product(lake, 3)
     assert settle(lake, UTC, full=True) == Settled(rows_in=3, rows_out=2, duplicates=1)
     assert rows(lake, SILVER, "event_id") == [("e1",), ("e2",)]
     assert rows(lake, QUARANTINE, "origin") == []
