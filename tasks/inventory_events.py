@@ -21,6 +21,7 @@ from blocks.settings import Settings
 from spark_jobs.lake import Lake
 from spark_jobs.silver import Published
 from spark_jobs.silver_clickstream import ISO_8601
+from tasks.duck import connect
 
 BRONZE, SILVER, QUARANTINE = "bronze.inventory", "silver.inventory", "quarantine.inventory"
 PRODUCTS = "silver.products"
@@ -151,7 +152,7 @@ def _settle(lake: Lake, timezone: ZoneInfo, full: bool) -> Settled:
     has_new_products = products is not None and quarantine.transaction_version(PRODUCTS) != products.version()
     if since == version and not has_new_products:
         return Settled()
-    with duckdb.connect() as connection:
+    with connect() as connection:
         known = (
             products.to_pyarrow_dataset() if products else pa.table({"product_id": pa.array([], pa.int64())})
         )
@@ -216,7 +217,7 @@ REJECTED = """
             concat_ws('/', topic, partition, "offset") as origin,
             sha256(origin || '|' || coalesce(raw, '')) as quarantine_id,
             'inventory' as source,
-            cast(sent_at as date) as ds,
+            ds,
             reason,
             coalesce(event_id, key) as key,
             event_at as occurred_at,
@@ -261,10 +262,14 @@ def _judge(
     connection.execute(
         f"""
         create temp table judged as
-        select *, cast(timezone(?, event_at) as date) as event_date, case {rules} end as reason
+        select
+            *,
+            cast(timezone($zone, event_at) as date) as event_date,
+            cast(timezone($zone, sent_at) as date) as ds,
+            case {rules} end as reason
         from ({PARSED})
         """,
-        [timezone.key],
+        {"zone": timezone.key},
     )
 
 

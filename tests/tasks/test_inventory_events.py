@@ -2,6 +2,9 @@
 
 import datetime as dt
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,6 +13,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from blocks.environment import REPOSITORY
 from spark_jobs.lake import Lake
 from tasks.inventory_events import BRONZE, QUARANTINE, RULES, SILVER, Settled, settle
 from tasks.inventory_stream import SCHEMA
@@ -182,6 +186,28 @@ def test_the_day_of_an_event_is_the_shops(lake: Lake) -> None:
     arrive(lake, event(event_time="2024-03-03T23:30:00Z"))
     settle(lake, ZoneInfo("Europe/Berlin"))
     assert rows(lake, SILVER, "event_date") == [(dt.date(2024, 3, 4),)]
+
+
+def test_the_day_of_a_rejected_message_is_the_shops(lake: Lake) -> None:
+    arrive(lake, "junk")
+    settle(lake, ZoneInfo("Pacific/Auckland"))
+    assert rows(lake, QUARANTINE, "ds") == [(dt.date(2024, 3, 5),)]
+
+
+def test_a_machine_elsewhere_comes_to_the_same(lake: Lake) -> None:
+    """A time without an offset is UTC, as in the clickstream."""
+    arrive(lake, event(event_time="2024-03-04T11:30:00"))
+    script = (
+        "import sys, zoneinfo; from spark_jobs.lake import Lake; from tasks.inventory_events import settle; "
+        "settle(Lake(sys.argv[1]), zoneinfo.ZoneInfo('UTC'))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, lake.root],
+        env={**os.environ, "TZ": "America/New_York"},
+        cwd=REPOSITORY,
+        check=True,
+    )
+    assert rows(lake, SILVER, "event_at") == [(NOON - dt.timedelta(minutes=30),)]
 
 
 def test_what_two_batches_became_adds_up() -> None:
