@@ -18,6 +18,7 @@ from blocks.environment import DATA
 from blocks.settings import Settings
 from demo import kafka, postgres, seaweed
 from demo.shop import Shop
+from tasks.duck import connect
 
 FIRST_DAY = dt.date(2024, 1, 13)
 FIRST_DAYS = 3
@@ -125,7 +126,7 @@ def next_days(shop: Shop) -> list[dt.date]:
 
 def show_sales(rows: int = 10) -> None:
     """Print the top of agg_daily_sales."""
-    with duckdb.connect(Settings().duckdb_path, read_only=True) as warehouse:
+    with connect(Settings().duckdb_path, read_only=True) as warehouse:
         found = warehouse.execute(
             """
             select
@@ -140,7 +141,7 @@ def show_sales(rows: int = 10) -> None:
 
 def show_stock(rows: int = 10) -> None:
     """Print the products that are short, the worst first."""
-    with duckdb.connect(Settings().duckdb_path, read_only=True) as warehouse:
+    with connect(Settings().duckdb_path, read_only=True) as warehouse:
         found = warehouse.execute(
             """
             select
@@ -158,7 +159,7 @@ def show_totals(rows: int = 5) -> None:
     """Print revenue by order date in PostgreSQL and in gold, as the last run's gate compared them."""
     from spark_jobs.lake import Lake
 
-    with duckdb.connect() as memory:
+    with connect() as memory:
         memory.register("order_totals", Lake(Settings().lake_uri).rows_since("checked.order_totals", None))
         found = memory.execute(
             """

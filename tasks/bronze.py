@@ -3,13 +3,13 @@
 import itertools
 from collections.abc import Iterator
 
-import duckdb
 import pyarrow as pa
 import pyarrow.dataset as pads
 from deltalake import CommitProperties, Transaction, write_deltalake
 
 from blocks.lake_storage import one_line, store_failure
 from spark_jobs.lake import Lake
+from tasks.duck import connect
 
 # Delta application transaction of every bronze table: how far the source has been covered.
 COVERED = "covered-until"
@@ -28,7 +28,7 @@ def unseen(
         yield from batches
         return
     counted = _Counted(batches)
-    with duckdb.connect() as connection:
+    with connect() as connection:
         connection.register("held", held)
         connection.register("incoming", pa.RecordBatchReader.from_batches(schema, counted))
         condition = " and ".join(f"incoming.{column} is not distinct from held.{column}" for column in key)

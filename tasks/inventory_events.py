@@ -21,8 +21,10 @@ from blocks.settings import Settings
 from spark_jobs.lake import Lake
 from spark_jobs.silver import Published
 from spark_jobs.silver_clickstream import ISO_8601
+from tasks.duck import connect
 
 BRONZE, SILVER, QUARANTINE = "bronze.inventory", "silver.inventory", "quarantine.inventory"
+PRODUCTS = "silver.products"
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 # Grain: one row per event_id.
 SILVER_SCHEMA = pa.schema(
@@ -88,7 +90,10 @@ ATTEMPTS = 5
 
 
 class Settled(BaseModel):
-    """What became of messages: rows_in = rows_out + duplicates + the rejected, which are rows per reason."""
+    """What became of messages: rows_in = rows_out + duplicates + the rejected, which are rows per reason.
+
+    A message that was rejected since its product was not known yet is judged, and counts, again when it is.
+    """
 
     rows_in: int = 0
     rows_out: int = 0
@@ -126,6 +131,7 @@ def settle_again() -> Published:
 def settle(lake: Lake, timezone: ZoneInfo, full: bool = False) -> Settled:
     """Take the messages that bronze has and silver has not into silver, each event once.
 
+    With them go those that left their product to be known later, once it is: they leave quarantine.
     Of several messages with one event_id the first that arrives counts. May be repeated, and done by
     several processes at once: one of them does it. `full` replaces silver and quarantine by all of bronze,
     judged anew. Raises TransientFailure if others always come first.
@@ -142,22 +148,36 @@ def _settle(lake: Lake, timezone: ZoneInfo, full: bool) -> Settled:
     silver, quarantine = ensure_tables(lake)
     since = None if full else silver.transaction_version(BRONZE)
     version = DeltaTable(lake.uri(BRONZE)).version()
-    if since == version:
+    products = lake.table(PRODUCTS)
+    has_new_products = products is not None and quarantine.transaction_version(PRODUCTS) != products.version()
+    if since == version and not has_new_products:
         return Settled()
-    with duckdb.connect() as connection:
-        _judge(connection, lake, since, timezone)
+    with connect() as connection:
+        known = (
+            products.to_pyarrow_dataset() if products else pa.table({"product_id": pa.array([], pa.int64())})
+        )
+        connection.register("products", known)
         held = SILVER_SCHEMA.empty_table() if full else silver.to_pyarrow_dataset()
         connection.register("held", held)
         quarantined = QUARANTINE_SCHEMA.empty_table() if full else quarantine.to_pyarrow_dataset()
         connection.register("quarantined", quarantined)
+        pardoned = connection.sql(PARDONED).to_arrow_table() if has_new_products else None
+        _judge(connection, lake, since, timezone, pardoned)
+        released = None if pardoned is None else connection.sql(RELEASED).to_arrow_table()
         valid = _fetch(connection, NEW_EVENTS, SILVER_SCHEMA)
         rejected = _fetch(connection, REJECTED, QUARANTINE_SCHEMA)
         counts = dict(connection.sql("select reason, count(*) from judged group by reason").fetchall())
     mode: Literal["overwrite", "append"] = "overwrite" if full else "append"
-    if rejected.num_rows or full:
-        write_deltalake(quarantine, rejected, mode=mode)
+    # In both tables: of two processes that take in the same messages, Delta lets one commit.
     marks = CommitProperties(app_transactions=[Transaction(BRONZE, version)])
+    if rejected.num_rows or full:
+        write_deltalake(quarantine, rejected, mode=mode, commit_properties=marks)
     write_deltalake(silver, valid, mode=mode, commit_properties=marks)
+    if released is not None and products is not None:
+        # Only now that they are in silver: killed in between, or if others write, it is done the next time.
+        with suppress(CommitFailedError):
+            _release(quarantine, released)
+            lake.mark_progress(QUARANTINE, PRODUCTS, products.version())
     sound = counts.pop(None, 0)
     return Settled(
         rows_in=sound + sum(counts.values()),
@@ -167,6 +187,23 @@ def _settle(lake: Lake, timezone: ZoneInfo, full: bool) -> Settled:
     )
 
 
+# Rejected messages whose product has become known. A `case`, since of other rows `raw` may be no JSON.
+PARDONED = """
+    select quarantine_id, origin from quarantined
+    where case when reason = 'product_known' then cast(raw ->> '$.product_id' as bigint) end
+        in (select product_id from products)
+"""
+WITH_PARDONED = """
+    select * from arrived
+    union all by name
+    select * from everything anti join arrived using (topic, partition, "offset")
+    where concat_ws('/', topic, partition, "offset") in (select origin from pardoned)
+"""
+# Another rule, newer than its quarantine, may hold one back.
+RELEASED = """
+    select quarantine_id from pardoned
+    where origin in (select concat_ws('/', topic, partition, "offset") from judged where reason is null)
+"""
 NEW_EVENTS = """
     select event_id, product_id, warehouse_id, quantity_change, on_hand, event_at, event_date, sent_at,
         topic, partition, "offset"
@@ -180,7 +217,7 @@ REJECTED = """
             concat_ws('/', topic, partition, "offset") as origin,
             sha256(origin || '|' || coalesce(raw, '')) as quarantine_id,
             'inventory' as source,
-            cast(sent_at as date) as ds,
+            ds,
             reason,
             coalesce(event_id, key) as key,
             event_at as occurred_at,
@@ -193,22 +230,46 @@ REJECTED = """
 """
 
 
-def _judge(connection: duckdb.DuckDBPyConnection, lake: Lake, since: int | None, timezone: ZoneInfo) -> None:
-    """Make the table `judged`: the new messages, parsed, each with the reason to reject it or null."""
-    connection.register("incoming", lake.rows_since(BRONZE, since))
-    products = lake.table("silver.products")
-    connection.register(
-        "products",
-        products.to_pyarrow_dataset() if products else pa.table({"product_id": pa.array([], pa.int64())}),
-    )
+def _release(quarantine: DeltaTable, released: pa.Table) -> None:
+    if released.num_rows:
+        same = "old.quarantine_id = gone.quarantine_id"
+        quarantine.merge(
+            released, same, source_alias="gone", target_alias="old"
+        ).when_matched_delete().execute()
+
+
+def _judge(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    since: int | None,
+    timezone: ZoneInfo,
+    pardoned: pa.Table | None,
+) -> None:
+    """Make the table `judged`: the new messages, parsed, each with the reason to reject it or null.
+
+    The `pardoned` ones are judged with them.
+    """
+    arrived = lake.rows_since(BRONZE, since)
+    if pardoned is not None:
+        connection.register("pardoned", pardoned)
+    if pardoned is not None and pardoned.num_rows:
+        connection.register("arrived", arrived)
+        connection.register("everything", lake.rows_since(BRONZE, None))
+        connection.execute(f"create temp view incoming as {WITH_PARDONED}")
+    else:
+        connection.register("incoming", arrived)
     rules = " ".join(f"when not coalesce({rule}, false) then '{name}'" for name, rule in RULES.items())
     connection.execute(
         f"""
         create temp table judged as
-        select *, cast(timezone(?, event_at) as date) as event_date, case {rules} end as reason
+        select
+            *,
+            cast(timezone($zone, event_at) as date) as event_date,
+            cast(timezone($zone, sent_at) as date) as ds,
+            case {rules} end as reason
         from ({PARSED})
         """,
-        [timezone.key],
+        {"zone": timezone.key},
     )
 
 

@@ -60,6 +60,8 @@ class Intake(ConsumerRebalanceListener):
         self.is_loss_accepted = is_loss_accepted
         self.table = Lake(settings.lake_uri).ensure(TABLE, SCHEMA)
         self._records: list[ConsumerRecord] = []
+        # Where the lake stood when this consumer began to read on from it, per partition.
+        self._held: dict[TopicPartition, int | None] = {}
         with kafka_errors(self.servers):
             self._consumer = KafkaConsumer(
                 **client_options(settings),
@@ -83,10 +85,22 @@ class Intake(ConsumerRebalanceListener):
         self._consumer.close(autocommit=False)
 
     def ends(self) -> dict[TopicPartition, int]:
-        """The offset after the last event of every partition, as of now."""
+        """The offset after the last event of every partition, as of now.
+
+        Raises DataFailure if the lake is past one of them: such a topic was made anew.
+        """
+        # Before Kafka is asked: an end that is asked for later is never behind other consumers' progress.
+        self.table.update_incremental()
         with kafka_errors(self.servers):
-            partitions = self._consumer.partitions_for_topic(self.topic) or set()
-            return self._consumer.end_offsets([TopicPartition(self.topic, number) for number in partitions])
+            numbers = self._consumer.partitions_for_topic(self.topic) or set()
+            ends = self._consumer.end_offsets([TopicPartition(self.topic, number) for number in numbers])
+            passed = {each: held for each, end in ends.items() if (held := self._progress(each) or 0) > end}
+            begins = {partition: self._lost(partition, held) for partition, held in passed.items()}
+        if begins:
+            # If it fails, another consumer has done it.
+            with suppress(CommitFailedError):
+                self._write([], begins)
+        return ends
 
     def is_at(self, ends: dict[TopicPartition, int]) -> bool:
         """Whether the lake holds everything before `ends`, whichever consumer brought it there."""
@@ -101,9 +115,7 @@ class Intake(ConsumerRebalanceListener):
         """
         with kafka_errors(self.servers):
             records = self._poll()
-            if not records or not self._commit(records):
-                return 0
-            return len(records)
+            return len(records) if self._commit(records) else 0
 
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """Read every partition on from where the lake is; what was polled before may be another's by now."""
@@ -128,32 +140,48 @@ class Intake(ConsumerRebalanceListener):
         return self._records
 
     def _commit(self, records: list[ConsumerRecord]) -> bool:
-        nexts: dict[TopicPartition, int] = {}
-        for record in records:
-            nexts[TopicPartition(record.topic, record.partition)] = record.offset + 1
-        marks = [Transaction(mark(partition), offset) for partition, offset in nexts.items()]
+        # The consumer's position, not the last record's: it is also past what is no event (the markers of
+        # transactions) or no longer there.
+        positions = {each: self._consumer.position(each, POLL_MS) for each in self._consumer.assignment()}
+        polled = {TopicPartition(record.topic, record.partition) for record in records}
+        nexts = {
+            each: at
+            for each, at in positions.items()
+            if at is not None and (each in polled or at != (self._held.get(each) or 0))
+        }
+        if not nexts and not polled:
+            return True
         try:
-            write_deltalake(
-                self.table,
-                pa.Table.from_pylist([_row(record) for record in records], schema=SCHEMA),
-                mode="append",
-                commit_properties=CommitProperties(app_transactions=marks),
-            )
+            has_moved = any(self._progress(each) != self._held.get(each) for each in nexts)
+            if has_moved or not polled <= nexts.keys():
+                raise CommitFailedError
+            self._write(records, nexts)
         except CommitFailedError:
             # Another consumer has brought in some of these events: read on from where the lake is now.
             self._seek(self._consumer.assignment())
             return False
+        self._held = self._held | nexts
         # For lag monitors only.
         with suppress(KafkaError):
             self._consumer.commit({each: OffsetAndMetadata(at, "", -1) for each, at in nexts.items()})
         return True
+
+    def _write(self, records: list[ConsumerRecord], nexts: dict[TopicPartition, int]) -> None:
+        write_deltalake(
+            self.table,
+            pa.Table.from_pylist([_row(record) for record in records], schema=SCHEMA),
+            mode="append",
+            commit_properties=CommitProperties(
+                app_transactions=[Transaction(mark(partition), at) for partition, at in nexts.items()]
+            ),
+        )
 
     def _seek(self, partitions: Collection[TopicPartition]) -> None:
         # Kafka's client calls this in the thread that reads from the network: nothing here may wait for it.
         self._records.clear()
         self.table.update_incremental()
         for partition in partitions:
-            held = self._progress(partition)
+            held = self._held[partition] = self._progress(partition)
             if held is None:
                 self._consumer.seek_to_beginning(partition)
             else:
@@ -183,7 +211,8 @@ class Intake(ConsumerRebalanceListener):
 def drain(intake: Intake) -> int:
     """Bring in everything that Kafka holds now; returns the events that this consumer brought.
 
-    Raises TransientFailure if nothing moves for IDLE_SECONDS though the end is not reached.
+    Raises TransientFailure if nothing moves for IDLE_SECONDS though the end is not reached, DataFailure if
+    events that the lake has not seen no longer exist or the topic was made anew.
     """
     ends, taken = intake.ends(), 0
     idle_until = time.monotonic() + IDLE_SECONDS

@@ -7,6 +7,7 @@ import datetime as dt
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Self
@@ -39,6 +40,7 @@ class InventoryWatch:
         """Begin with the stock as it was left; what is done is put down in `run` at the end."""
         settings = Settings()
         self._run, self._timezone = run, settings.shop_timezone
+        self._threshold = settings.quarantine_threshold
         self._lake = Lake(settings.lake_uri)
         self._stock = Stock(self._lake)
         self._products: dict[int, Product] = {}
@@ -52,11 +54,10 @@ class InventoryWatch:
     def __exit__(self, *_: object) -> None:
         self._stock.close()
         done = self.settled
-        self._run.extracted = [
-            Extracted(
-                table="inventory", rows=done.rows_in, warnings=[gap_note(self._gaps)] if self._gaps else []
-            )
-        ]
+        warnings = [gap_note(self._gaps)] if self._gaps else []
+        if sum(done.rejected.values()) > self._threshold * done.rows_in:
+            warnings.append(rejects_note(done))
+        self._run.extracted = [Extracted(table="inventory", rows=done.rows_in, warnings=warnings)]
         self._run.checked = [Checked("inventory", 0, done.rows_in, done.rejected)]
         self._run.tables = [done.published]
 
@@ -113,6 +114,14 @@ def stop_after(minutes: float) -> Iterator[Callable[[], bool]]:
     finally:
         if is_main:
             signal.signal(signal.SIGTERM, before)
+
+
+def rejects_note(settled: Settled) -> str:
+    """One sentence about messages of which too many were rejected, the commonest reason first."""
+    reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in Counter(settled.rejected).most_common())
+    rejected = sum(settled.rejected.values())
+    told = f"{rejected:,} of {settled.rows_in:,} messages were rejected ({reasons})"
+    return f"inventory: {told}: no level knows them"
 
 
 def gap_note(gaps: list[Gap]) -> str:

@@ -60,5 +60,11 @@ def consumer_lag(settings: EnvironmentSettings, lake: Lake) -> dict[int, int]:
         raise missing_topic(topic, servers)
     held = {each: bronze.transaction_version(mark(each)) if bronze else None for each in partitions}
     return {
-        each.partition: max(0, ends[each] - max(held[each] or 0, begins[each])) for each in sorted(partitions)
+        each.partition: ends[each] - _next(held[each], begins[each], ends[each])
+        for each in sorted(partitions)
     }
+
+
+def _next(held: int | None, begin: int, end: int) -> int:
+    # Past the end, the lake's offset is that of a topic that was made anew: all of this one is missing.
+    return begin if held is None or held > end else max(held, begin)

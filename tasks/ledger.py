@@ -8,12 +8,12 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import duckdb
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from blocks.settings import Settings
 from spark_jobs.lake import Lake
+from tasks.duck import connect
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 # Grain: one row per change of a run's status; the warehouse keeps the last of each run_id.
@@ -252,7 +252,7 @@ def query_records(
     lake = lake or Lake(Settings().lake_uri)
     if lake.table(f"ops.{table}") is None:
         return []
-    with duckdb.connect() as connection:
+    with connect() as connection:
         connection.register("records", lake.rows_since(f"ops.{table}", None))
         return connection.execute(query, parameters).fetchall()
 
@@ -272,7 +272,7 @@ def copy_to_warehouse() -> None:
 
     lake = Lake(Settings().lake_uri)
     with live_warehouse() as warehouse:
-        with warehouse.session() as session, duckdb.connect() as local:
+        with warehouse.session() as session, connect() as local:
             session.execute("create schema if not exists ops")
             for table in TABLES:
                 if lake.table(f"ops.{table}") is None:

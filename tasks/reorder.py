@@ -14,11 +14,11 @@ together. Here it comes from the lake, so that alerts need no warehouse.
 
 from typing import Literal
 
-import duckdb
 from pydantic import BaseModel
 
 from blocks.settings import Settings
 from spark_jobs.lake import Lake
+from tasks.duck import connect
 
 TRAILING_DAYS = 28
 State = Literal["ok", "low", "out"]
@@ -77,7 +77,7 @@ def read_products(lake: Lake) -> dict[int, Product]:
     settings = Settings()
     if lake.table("silver.products") is None:
         return {}
-    with duckdb.connect() as connection:
+    with connect() as connection:
         connection.register("products", lake.rows_since("silver.products", None))
         if lake.table("silver.orders") is None:
             connection.execute(

@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import duckdb
 from pydantic import BaseModel, computed_field
 
 from blocks.environment import Patience
 from blocks.settings import EnvironmentSettings
 from spark_jobs.lake import Lake
+from tasks.duck import connect
 from tasks.lake_state import consumer_lag, newest_data
 from tasks.ledger import latest, query_records
 
@@ -191,7 +191,7 @@ def open_quarantine(warehouse: Path) -> list[OpenRows]:
         select source, reason, count(*) as rows from quarantine.open_rows
         group by all order by rows desc, source, reason
     """
-    with duckdb.connect(warehouse, read_only=True) as connection:
+    with connect(warehouse, read_only=True) as connection:
         return _models(OpenRows, connection.execute(query).fetchall())
 
 

@@ -10,10 +10,10 @@ wins.
 import datetime as dt
 from typing import Self
 
-import duckdb
 from pydantic import BaseModel
 
 from spark_jobs.lake import Lake
+from tasks.duck import connect
 from tasks.inventory_events import SILVER
 
 # `newest` is what was known before, `arrived` what has come since.
@@ -71,7 +71,7 @@ class Stock:
         """The levels that the lake has now."""
         self._lake = lake
         self._version: int | None = None
-        self._connection = duckdb.connect()
+        self._connection = connect()
         self._connection.execute(
             "create table newest (product_id bigint, warehouse_id varchar, quantity_change bigint, "
             'on_hand bigint, event_at timestamptz, topic varchar, partition int, "offset" bigint)'

@@ -4,10 +4,10 @@
 is newer than the run's window, and not those whose present version lies in quarantine.
 """
 
-import duckdb
 import pyarrow as pa
 
 from spark_jobs.lake import Lake
+from tasks.duck import connect
 from tasks.warehouse import Session
 
 # Orders whose amounts the source and gold need not agree on, of the run that judges.
@@ -92,7 +92,7 @@ def order_totals(session: Session, gold: str, lake: Lake) -> pa.Table:
     Each warehouse sums up its own tables; what comes of it is compared here, where decimals and JSON mean the
     same for all of them.
     """
-    with duckdb.connect() as local:
+    with connect() as local:
         for view, name in LAKE.items():
             local.register(view, lake.rows_since(name, None))
         open_rows = session.rows(

@@ -17,6 +17,7 @@ import pyarrow.dataset as pads
 
 from blocks.lake_storage import check_writable
 from blocks.settings import Settings
+from tasks.duck import connect
 from tasks.writer_lock import writer_lock
 
 
@@ -57,20 +58,20 @@ class DuckDBWarehouse:
     @contextmanager
     def reading(cls) -> Iterator["DuckDBSession"]:
         """The live file, for reading only, whoever holds the lock."""
-        with duckdb.connect(Settings().duckdb_path, read_only=True) as connection:
+        with connect(Settings().duckdb_path, read_only=True) as connection:
             yield DuckDBSession(connection)
 
     @contextmanager
     def session(self) -> Iterator["DuckDBSession"]:
         """A connection to the copy; what it did is kept if the block ends without an error."""
-        with duckdb.connect(self.path) as connection:
+        with connect(self.path) as connection:
             connection.execute("begin")
             yield DuckDBSession(connection)
             connection.execute("commit")
 
     def publish(self) -> None:
         """The rename: after it, whoever opens the live path sees the staged state, on disk."""
-        with duckdb.connect(self.path) as connection:
+        with connect(self.path) as connection:
             connection.execute("checkpoint")
         with self.path.open("rb") as file:
             os.fsync(file.fileno())

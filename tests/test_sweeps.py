@@ -63,6 +63,12 @@ def test_every_module_imports(path: Path) -> None:
     assert importlib.import_module(name_of(path)).__file__ == str(path)
 
 
+@parametrized([path for path in MODULES if name_of(path) != "tasks.duck"])
+def test_duckdb_is_connected_in_one_place(path: Path) -> None:
+    """The one that sets the time zone."""
+    assert "duckdb.connect(" not in path.read_text(encoding="utf-8")
+
+
 @parametrized([path for path in MODULES if path.read_text().strip()])
 def test_every_module_has_a_docstring(path: Path) -> None:
     assert ast.get_docstring(tree(path))

@@ -100,22 +100,25 @@ def test_a_stock_out_is_one_message_and_a_row_of_the_mart(
     warehouses.tell(2, on_hand=10)
     warehouses.send(b"no event")
     inventory()
-    [(color, title)] = said(webhook)
+    (color, title), (note_color, note_title) = said(webhook)
     assert (color, title) == (ORANGE, "*Product 1 (1): low in stock*")
+    assert (note_color, "completed, with something to look at" in note_title) == (ORANGE, True)
+    note = webhook.requests[1].body["attachments"][0]["blocks"][1]["text"]["text"]
+    assert "1 of 3 messages were rejected (line_is_event 1)" in note
     facts = webhook.requests[0].body["attachments"][0]["blocks"][1]["text"]["text"]
     assert facts == "*Product 1 (1)*  99 left, enough for 9.9 days; sells 10.0 a day, order below 100"
     assert query(platform, STATUS) == [(1, 99, 100, "low"), (2, 10, 10, "ok")]
 
     # Nothing new, nothing told; then both run out, and one of them is filled up again.
     inventory()
-    assert len(webhook.requests) == 1
+    assert len(webhook.requests) == 2
     warehouses.tell(1, on_hand=0, change=-99)
     warehouses.tell(2, on_hand=0, change=-10)
     inventory()
-    assert said(webhook)[1:] == [(RED, "*products: 2 out of stock*")]
+    assert said(webhook)[2:] == [(RED, "*products: 2 out of stock*")]
     warehouses.tell(2, on_hand=50, change=50)
     inventory()
-    assert said(webhook)[2:] == [(GREEN, "*Product 2 (2): no longer short*")]
+    assert said(webhook)[3:] == [(GREEN, "*Product 2 (2): no longer short*")]
     assert query(platform, STATUS) == [(1, 0, 100, "out"), (2, 50, 10, "ok")]
     assert query(
         platform, "select closing_on_hand, received_quantity from gold.fct_inventory_daily order by all"

@@ -2,14 +2,18 @@
 
 import datetime as dt
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
+from blocks.environment import REPOSITORY
 from spark_jobs.lake import Lake
 from tasks.inventory_events import BRONZE, QUARANTINE, RULES, SILVER, Settled, settle
 from tasks.inventory_stream import SCHEMA
@@ -143,8 +147,8 @@ def test_a_crash_between_quarantine_and_silver_is_made_good(
     arrive(lake, event(), "junk")
     real = write_deltalake
 
-    def crash(table: Any, *arguments: Any, **named: Any) -> None:
-        if "commit_properties" in named:
+    def crash(table: DeltaTable, *arguments: Any, **named: Any) -> None:
+        if table.table_uri.rstrip("/").endswith("silver/inventory"):
             raise KeyboardInterrupt
         real(table, *arguments, **named)
 
@@ -157,26 +161,53 @@ def test_a_crash_between_quarantine_and_silver_is_made_good(
     assert rows(lake, QUARANTINE, "origin") == [("inventory/0/1",)]
 
 
-def test_of_two_that_settle_at_once_one_does(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    arrive(lake, event("e1"), event("e2"))
+@pytest.mark.parametrize("junk", [[], ["junk"]])
+def test_of_two_that_settle_at_once_one_does(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, junk: list[str]
+) -> None:
+    arrive(lake, event("e1"), event("e2"), *junk)
     real, outcomes = write_deltalake, []
 
     def overtaken(table: Any, *arguments: Any, **named: Any) -> None:
-        if "commit_properties" in named and not outcomes:
+        if not outcomes:
             outcomes.append(None)
             outcomes.append(settle(lake, UTC))
         real(table, *arguments, **named)
 
     monkeypatch.setattr("tasks.inventory_events.write_deltalake", overtaken)
     outcomes.append(settle(lake, UTC))
-    assert outcomes == [None, Settled(rows_in=2, rows_out=2), Settled()]
+    rejected = {"line_is_event": 1} if junk else {}
+    assert outcomes == [None, Settled(rows_in=2 + len(junk), rows_out=2, rejected=rejected), Settled()]
     assert rows(lake, SILVER, "event_id") == [("e1",), ("e2",)]
+    assert rows(lake, QUARANTINE, "raw") == [(each,) for each in junk]
 
 
 def test_the_day_of_an_event_is_the_shops(lake: Lake) -> None:
     arrive(lake, event(event_time="2024-03-03T23:30:00Z"))
     settle(lake, ZoneInfo("Europe/Berlin"))
     assert rows(lake, SILVER, "event_date") == [(dt.date(2024, 3, 4),)]
+
+
+def test_the_day_of_a_rejected_message_is_the_shops(lake: Lake) -> None:
+    arrive(lake, "junk")
+    settle(lake, ZoneInfo("Pacific/Auckland"))
+    assert rows(lake, QUARANTINE, "ds") == [(dt.date(2024, 3, 5),)]
+
+
+def test_a_machine_elsewhere_comes_to_the_same(lake: Lake) -> None:
+    """A time without an offset is UTC, as in the clickstream."""
+    arrive(lake, event(event_time="2024-03-04T11:30:00"))
+    script = (
+        "import sys, zoneinfo; from spark_jobs.lake import Lake; from tasks.inventory_events import settle; "
+        "settle(Lake(sys.argv[1]), zoneinfo.ZoneInfo('UTC'))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, lake.root],
+        env={**os.environ, "TZ": "America/New_York"},
+        cwd=REPOSITORY,
+        check=True,
+    )
+    assert rows(lake, SILVER, "event_at") == [(NOON - dt.timedelta(minutes=30),)]
 
 
 def test_what_two_batches_became_adds_up() -> None:
@@ -187,13 +218,89 @@ def test_what_two_batches_became_adds_up() -> None:
     )
 
 
+def add_product(lake: Lake, number: int) -> None:
+    new = pa.table({"product_id": pa.array([number], pa.int64())})
+    write_deltalake(lake.uri("silver.products"), new, mode="append")
+
+
+def test_what_came_before_its_product_was_known_is_taken_in_when_it_is(lake: Lake) -> None:
+    arrive(lake, event("e1"), event("e3", product_id=3), event("e3", product_id=3), event("e1", product_id=3))
+    arrive(lake, event("e4", product_id=4), "junk", first_offset=4)
+    assert settle(lake, UTC).rejected == {"product_known": 4, "line_is_event": 1}
+    add_product(lake, 3)
+    assert settle(lake, UTC) == Settled(rows_in=3, rows_out=1, duplicates=2)
+    assert rows(lake, SILVER, "event_id", "product_id", "offset", "sent_at") == [
+        ("e1", 1, 0, NOON),
+        ("e3", 3, 1, NOON + dt.timedelta(seconds=1)),
+    ]
+    left = [("line_is_event", "inventory/0/5"), ("product_known", "inventory/0/4")]
+    assert rows(lake, QUARANTINE, "reason", "origin") == left
+    assert settle(lake, UTC) == Settled()
+
+    add_product(lake, 4)
+    arrive(lake, event("e5"), event("e4", product_id=4), first_offset=6)
+    assert settle(lake, UTC) == Settled(rows_in=3, rows_out=2, duplicates=1)
+    assert rows(lake, SILVER, "event_id", "offset") == [("e1", 0), ("e3", 1), ("e4", 4), ("e5", 6)]
+    assert rows(lake, QUARANTINE, "reason") == [("line_is_event",)]
+
+
+def test_what_a_newer_rule_holds_back_stays_in_quarantine(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(lake, event("e1", product_id=3, on_hand=0))
+    settle(lake, UTC)
+    add_product(lake, 3)
+    monkeypatch.setitem(RULES, "on_hand_not_negative", "on_hand > 0")
+    assert settle(lake, UTC).rows_out == 0
+    assert rows(lake, QUARANTINE, "origin") == [("inventory/0/0",)]
+
+
+@pytest.mark.parametrize("step", ["_release", "write_deltalake"])
+def test_a_crash_while_what_was_rejected_is_taken_in_is_made_good(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    arrive(lake, event("e1"), event("e3", product_id=3))
+    settle(lake, UTC)
+    add_product(lake, 3)
+
+    def crash(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"tasks.inventory_events.{step}", crash)
+        with pytest.raises(KeyboardInterrupt):
+            settle(lake, UTC)
+    settle(lake, UTC)
+    assert rows(lake, SILVER, "event_id") == [("e1",), ("e3",)]
+    assert rows(lake, QUARANTINE, "origin") == []
+    assert settle(lake, UTC) == Settled()
+
+
+def test_products_that_become_known_between_a_crash_and_its_repair_count_once(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(lake, event("e1"), event("e3", product_id=3))
+    real = write_deltalake
+
+    def crash(table: DeltaTable, *arguments: Any, **named: Any) -> None:
+        if table.table_uri.rstrip("/").endswith("silver/inventory"):
+            raise KeyboardInterrupt
+        real(table, *arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tasks.inventory_events.write_deltalake", crash)
+        with pytest.raises(KeyboardInterrupt):
+            settle(lake, UTC)
+    assert rows(lake, QUARANTINE, "origin") == [("inventory/0/1",)]
+    add_product(lake, 3)
+    assert settle(lake, UTC) == Settled(rows_in=2, rows_out=2)
+    assert rows(lake, QUARANTINE, "origin") == []
+
+
 def test_all_of_bronze_is_judged_anew_and_what_was_rejected_may_come_through(lake: Lake) -> None:
     arrive(lake, event("e1"), event("e2", product_id=3), event("e1"))
     assert settle(lake, UTC).rejected == {"product_known": 1}
-    write_deltalake(
-        lake.uri("silver.products"), pa.table({"product_id": pa.array([3], pa.int64())}), mode="append"
-    )
-    assert settle(lake, UTC) == Settled()
+    add_product(lake, 3)
     assert settle(lake, UTC, full=True) == Settled(rows_in=3, rows_out=2, duplicates=1)
     assert rows(lake, SILVER, "event_id") == [("e1",), ("e2",)]
     assert rows(lake, QUARANTINE, "origin") == []

@@ -2,21 +2,25 @@
 
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from deltalake import CommitProperties, Transaction, write_deltalake
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import NewPartitions
+from kafka.admin import NewPartitions, NewTopic
+from kafka.errors import TopicAlreadyExistsError
 from kafka.structs import OffsetAndMetadata
 
 from blocks.failures import DataFailure, PermanentFailure, TransientFailure
 from blocks.kafka_cluster import KafkaCluster
 from blocks.settings import Settings
 from tasks import inventory_stream
-from tasks.inventory_stream import GROUP, TABLE, Intake, drain, follow
+from tasks.inventory_stream import GROUP, SCHEMA, TABLE, Intake, drain, follow, mark
+from tasks.lake_state import consumer_lag
 from tests.conftest import Broker, Platform
 
 
@@ -200,6 +204,95 @@ def test_what_was_gone_before_the_first_run_is_no_loss_of_ours(
     produce(kafka, topic, range(10), partition=0)
     lose_head(kafka, topic, 4)
     assert drained() == 6
+
+
+def make_anew(kafka: Broker, topic: str) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=kafka.address)
+    admin.delete_topics([topic])
+    for _ in range(100):
+        try:
+            admin.create_topics([NewTopic(topic, 3, 1)])
+            break
+        except TopicAlreadyExistsError:
+            time.sleep(0.1)
+    admin.close()
+
+
+def test_a_topic_that_was_made_anew_is_told_and_its_events_are_not_lost(
+    kafka: Broker, topic: str, platform: Platform
+) -> None:
+    produce(kafka, topic, range(20), partition=0)
+    assert drained() == 20
+    make_anew(kafka, topic)
+    produce(kafka, topic, range(20, 25), partition=0)
+    assert consumer_lag(Settings(), platform.lake) == {0: 5, 1: 0, 2: 0}
+    with pytest.raises(DataFailure, match=f"{topic}-0.*it ends at 5.*before 20.*made anew.*--accept-loss"):
+        drained()
+    assert numbers(platform) == once(20)
+
+    assert drained(is_loss_accepted=True) == 5
+    assert numbers(platform) == once(25)
+    assert drained() == 0
+
+
+def test_a_first_run_finds_everything_expired(kafka: Broker, topic: str, platform: Platform) -> None:
+    produce(kafka, topic, range(10), partition=0)
+    lose_head(kafka, topic, 10)
+    assert drained() == 0
+    produce(kafka, topic, range(10, 12), partition=0)
+    assert drained() == 2
+
+
+def test_an_accepted_loss_after_which_nothing_came_is_not_told_again(
+    kafka: Broker, topic: str, platform: Platform
+) -> None:
+    produce(kafka, topic, range(10), partition=0)
+    assert drained() == 10
+    produce(kafka, topic, range(10, 30), partition=0)
+    lose_head(kafka, topic, 30)
+    with pytest.raises(DataFailure, match="offsets 10 to 29 are gone"):
+        drained()
+    assert drained(is_loss_accepted=True) == 0
+    assert drained() == 0
+    assert consumer_lag(Settings(), platform.lake) == {0: 0, 1: 0, 2: 0}
+
+
+def test_a_log_that_ends_in_a_transactions_marker_is_drained(
+    kafka: Broker, topic: str, platform: Platform
+) -> None:
+    producer = KafkaProducer(bootstrap_servers=kafka.address, transactional_id=topic)
+    producer.init_transactions()
+    producer.begin_transaction()
+    for number in range(10):
+        producer.send(topic, json.dumps({"event_id": number}).encode(), partition=0)
+    producer.commit_transaction()
+    producer.close()
+    assert drained() == 10
+    assert drained() == 0
+    assert consumer_lag(Settings(), platform.lake) == {0: 0, 1: 0, 2: 0}
+
+
+def test_a_consumer_that_has_seen_anothers_progress_does_not_bring_its_events_again(
+    kafka: Broker, topic: str, platform: Platform
+) -> None:
+    """It looks into the lake, as a drain does, after it has lost its partitions and before Kafka tells it."""
+    produce(kafka, topic, range(100), partition=0)
+    with joined() as slow:
+        records: list = []
+        while len(records) < 100:
+            records = [*records, *slow._poll()]
+        write_deltalake(
+            platform.lake.uri(TABLE),
+            SCHEMA.empty_table(),
+            mode="append",
+            commit_properties=CommitProperties(
+                app_transactions=[Transaction(mark(TopicPartition(topic, 0)), 100)]
+            ),
+        )
+        slow.table.update_incremental()
+        assert not slow._commit(records)
+        assert bronze(platform) == []
+        assert drain(slow) == 0
 
 
 @pytest.mark.parametrize(
