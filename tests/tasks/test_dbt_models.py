@@ -72,6 +72,15 @@ def test_a_failed_test_is_a_data_failure_that_names_it_and_is_not_taken_for_buil
             build(warehouse, "2024-01-13")
 
 
+def test_what_the_bronze_gate_only_warns_of_never_stops_the_build(warehouse: Path) -> None:
+    change(
+        warehouse,
+        "update silver.products set unit_cost = -1",
+        "update silver.clickstream set event_type = 'wishlist'",
+    )
+    assert build(warehouse, "2024-01-13")["warn"] == 5
+
+
 def test_a_model_that_cannot_be_built_is_permanent(warehouse: Path) -> None:
     change(warehouse, "alter table silver.orders drop column quantity")
     with pytest.raises(PermanentFailure, match="dbt could not build: stg_orders"):
