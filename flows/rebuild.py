@@ -33,8 +33,8 @@ def rebuild(ds: dt.date | None = None) -> None:
         run.checked = [check_rows(table, full=True) for table in SILVER_JOBS]
         run.tables = run.timed(transform, day, run.checked, full=True)
         run.tables.append(run.timed(settle_again))
-        run.loaded = run.timed(dbt_build, day, warehouse, full=True)
-        run.warnings = run.timed(quality_gold, day, run.run_id, warehouse)
+        run.loaded, run.warnings = run.timed(dbt_build, day, run.run_id, warehouse, full=True)
+        run.warnings += run.timed(quality_gold, day, run.run_id, warehouse)
         publish_warehouse(warehouse)
 
 

@@ -71,7 +71,7 @@ AUDITED_BY_LOAD = {"fct_orders"}
 
 
 class QualityResult(BaseModel):
-    """What one expectation said. `samples` are the keys of unexpected rows."""
+    """What one expectation, or one test of dbt, said. `samples` are the keys of unexpected rows."""
 
     layer: str
     table_name: str
@@ -159,6 +159,11 @@ def stop_on_critical(results: list[QualityResult]) -> list[QualityResult]:
     return [result for result in failed if result.severity == WARNING]
 
 
+def record_results(results: list[QualityResult], ds: dt.date, run_id: str) -> None:
+    """Append what was judged to the run ledger, passed or not."""
+    append_records("quality_results", [{"run_id": run_id, "ds": ds, **each.model_dump()} for each in results])
+
+
 def _rows(name: str) -> DataFrame:
     settings = Settings()
     return Lake(settings.lake_uri).read(spark_session(settings.spark_remote, settings.lake_uri), name)
@@ -185,7 +190,7 @@ def _judge(
         },
     )
     results = [_result(layer, suite, each) for each in outcome.results]
-    append_records("quality_results", [{"run_id": run_id, "ds": ds, **each.model_dump()} for each in results])
+    record_results(results, ds, run_id)
     return results
 
 

@@ -18,7 +18,7 @@ from spark_jobs import silver_orders
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
-THIRD_DAY = NEXT_DAY + dt.timedelta(days=1)
+STALE_DAY = NEXT_DAY + dt.timedelta(days=2)
 PUBLISHED = ("silver", "quarantine", "gold")
 
 
@@ -162,15 +162,21 @@ def test_two_days_then_the_same_day_again_then_an_empty_day(platform: Any) -> No
     daily_ecommerce_pipeline(NEXT_DAY)
     assert (contents(platform), versions(platform, "bronze", "silver", "gold", "quarantine")) == before
 
-    daily_ecommerce_pipeline(THIRD_DAY)
+    daily_ecommerce_pipeline(STALE_DAY)
     assert contents(platform) == before[0]
-    assert f"clickstream has no folder for {THIRD_DAY}" in Artifact.get("daily-ecommerce-pipeline").data
+    artifact = Artifact.get("daily-ecommerce-pipeline").data
+    assert f"clickstream has no folder for {STALE_DAY}" in artifact
+    assert "no order for days" in artifact
+    assert query(
+        platform,
+        "select ds, table_name from ops.quality_results where layer = 'dbt' and not is_success",
+    ) == [(STALE_DAY, "fct_orders")]
     # 3 customers, 2 products, 25 orders and 41 lines; then 4 orders, a customer, a product and a line.
     assert last_runs(platform) == [
         (DAY, "completed", None, 71, 2),
         (NEXT_DAY, "completed", None, 7, 0),
         (NEXT_DAY, "completed", None, 0, 0),
-        (THIRD_DAY, "completed", None, 0, 0),
+        (STALE_DAY, "completed", None, 0, 0),
     ]
 
 
