@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import great_expectations as gx
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 from great_expectations.core.expectation_validation_result import ExpectationValidationResult
 from prefect import task
 from pydantic import BaseModel
@@ -36,6 +36,7 @@ from expectations import (
 from expectations.suite import CRITICAL, WARNING, Norms, Suite
 from spark_jobs.lake import Lake
 from spark_jobs.session import spark_session
+from spark_jobs.upsert import row_count
 from tasks.ledger import append_records, usual_rows
 from tasks.totals import order_totals
 from tasks.warehouse import Session, Warehouse
@@ -146,7 +147,7 @@ def judge_gold(
         # Apart from those of a gate: a run may be at its own while all rows are judged.
         checked = f"checked_all.{table}" if all_rows else f"checked.{table}"
         write_deltalake(lake.uri(checked), rows, mode="overwrite", schema_mode="overwrite")
-    norms = Norms(Settings().quarantine_threshold)
+    norms = Norms(Settings().quarantine_threshold, batch_rows=row_count(DeltaTable(lake.uri(checked))))
     return _judge("gold", GOLD_SUITES[table], norms, ds, run_id, _rows(checked))
 
 
