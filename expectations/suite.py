@@ -19,6 +19,8 @@ class Norms:
     quarantine_threshold: float
     usual_rows: tuple[int, int] | None = None
     """Lowest and highest number of rows that would surprise nobody; None while history is short."""
+    batch_rows: int | None = None
+    """Number of rows to be judged; None where it was not counted: then every share is judged."""
 
 
 @dataclass(frozen=True)

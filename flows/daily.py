@@ -34,7 +34,8 @@ def daily_ecommerce_pipeline(ds: dt.date | None = None) -> None:
         run.extracted = run.timed(extract, day)
         run.checked, run.warnings = run.timed(quality_bronze, day, run.run_id)
         run.tables = run.timed(transform, day, run.checked)
-        run.loaded = run.timed(dbt_build, day, warehouse)
+        run.loaded, warnings = run.timed(dbt_build, day, run.run_id, warehouse)
+        run.warnings += warnings
         run.warnings += run.timed(quality_gold, day, run.run_id, warehouse)
         publish_warehouse(warehouse)
         run.report_url = run.timed(write_report, run)

@@ -6,18 +6,19 @@ from prefect import flow
 
 from blocks.failures import DataFailure
 from spark_jobs.silver import Checked
-from tasks.quality import QualityResult, judge_bronze, stop_on_critical
+from tasks.quality import QualityResult, judge_bronze, judge_rebuild, stop_on_critical
 from tasks.spark import SILVER_JOBS, check_rows
 
 
 @flow(name="quality-bronze", flow_run_name="quality-bronze-{ds}")
-def quality_bronze(ds: dt.date, run_id: str) -> tuple[list[Checked], list[QualityResult]]:
-    """Check every table's new bronze rows; returns them and the warnings.
+def quality_bronze(ds: dt.date, run_id: str, full: bool = False) -> tuple[list[Checked], list[QualityResult]]:
+    """Check every table's new bronze rows, or with `full` all of bronze; returns them and the warnings.
 
     Raises DataFailure at the gate, with the rejected rows by reason.
     """
-    checked = [check_rows(table) for table in SILVER_JOBS]
-    judged = [judge_bronze(table.table, ds, run_id) for table in checked if table.rows_in]
+    checked = [check_rows(table, full) for table in SILVER_JOBS]
+    judge = judge_rebuild if full else judge_bronze
+    judged = [judge(table.table, ds, run_id) for table in checked if table.rows_in]
     try:
         return checked, stop_on_critical([result for results in judged for result in results])
     except DataFailure as failure:

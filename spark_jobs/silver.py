@@ -2,8 +2,9 @@
 
 *check* types each bronze row that silver has not seen and gives it a reject reason or none; the result,
 `checked.<table>`, is what the bronze gate judges, and the rejected rows go to quarantine, where a person can
-see them whatever the gate says. *publish* upserts the valid rows into silver. Neither decides whether the
-run may go on, and both may be repeated at any time.
+see them whatever the gate says. *publish* upserts the valid rows into silver. A rebuild replaces silver and
+quarantine together, in *publish*. Neither decides whether the run may go on, and both may be repeated at any
+time.
 """
 
 import argparse
@@ -99,7 +100,7 @@ class Published:
 def check(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, full: bool = False) -> Checked:
     """Write `checked.<table>`, the bronze rows that silver has not taken in yet, and quarantine the rejected.
 
-    `full` takes all of bronze, and replaces the quarantine.
+    `full` takes all of bronze, and leaves the quarantine to `publish`.
     """
     since = None if full else lake.progress(f"silver.{job.table}", "bronze")
     bronze, version = _bronze_since(spark, lake, job, since)
@@ -108,9 +109,7 @@ def check(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, full: 
     rejected = checked.where(F.col(REJECT_REASON).isNotNull())
     reasons = rejected.groupBy(REJECT_REASON).count().orderBy(REJECT_REASON)
     quarantine = f"quarantine.{job.table}"
-    if full:
-        overwrite(job.rejected(checked), lake, quarantine)
-    elif rows_in or lake.table(quarantine) is None:
+    if not full and (rows_in or lake.table(quarantine) is None):
         upsert(spark, job.rejected(checked), lake, quarantine, "quarantine_id", [], "false")
     return Checked(
         table=job.table,
@@ -134,9 +133,9 @@ def publish(
 ) -> Published:
     """Bring the valid rows of `checked.<table>` into silver, then mark how far silver has come.
 
-    `full` replaces silver instead. Raises CountMismatch if rows got lost or were counted twice.
+    `full` replaces silver and quarantine instead. Raises CountMismatch if rows got lost or counted twice.
     """
-    name = f"silver.{job.table}"
+    name, quarantine = f"silver.{job.table}", f"quarantine.{job.table}"
     if not checked.rows_in and not full and lake.table(name):
         lake.mark_progress(name, "bronze", checked.bronze_version)
         return Published(job.table, rows_in=0, rows_out=0, duplicates=0, quarantined=0)
@@ -144,6 +143,8 @@ def publish(
     rows = lake.read(spark, f"checked.{job.table}")
     quarantined = sum(checked.rejected.values())
     if full:
+        # Added before silver changes, taken away after: a crash in between leaves no row in neither.
+        upsert(spark, job.rejected(rows), lake, quarantine, "quarantine_id", [], "false")
         upserted = Upserted(written=overwrite(job.transform(rows), lake, name), stale=0)
     else:
         upserted = upsert(spark, job.transform(rows), lake, name, job.key, job.wins_by, job.wins)
@@ -160,6 +161,8 @@ def publish(
         raise CountMismatch(
             f"{name}: {accounted} rows are accounted for, not those that came in: {published}"
         )
+    if full:
+        overwrite(job.rejected(rows), lake, quarantine)
     lake.mark_progress(name, "bronze", checked.bronze_version)
     return published
 

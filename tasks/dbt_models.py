@@ -16,6 +16,8 @@ from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
 from blocks.environment import REPOSITORY
 from blocks.failures import DataFailure, PermanentFailure
 from blocks.settings import Settings
+from expectations.suite import CRITICAL, WARNING
+from tasks.quality import QualityResult
 from tasks.warehouse import Session, Warehouse
 
 PROJECT = REPOSITORY / "dbt"
@@ -37,8 +39,8 @@ class ModelsAsTasks(PrefectDbtRunner):
 
 def build_marts(
     warehouse: Warehouse, ds: str, full_refresh: bool = False, topic: str | None = None
-) -> dict[str, int]:
-    """Run `dbt build` on the staged warehouse; returns the number of nodes by status.
+) -> list[QualityResult]:
+    """Run `dbt build` on the staged warehouse; returns what its tests said, warnings included.
 
     Does nothing if the marts were built from the same loads, for the same day, by the same project. With a
     `topic`, the models of that tag only; nothing before the others have been built once. Not a task: the
@@ -49,10 +51,10 @@ def build_marts(
         inputs, last_inputs = _fingerprint(session, ds), _last_build(session)
     if topic and last_inputs is None:
         get_run_logger().info("the %s marts need those of the daily run, which has not run yet", topic)
-        return {}
+        return []
     if not full_refresh and not topic and inputs == last_inputs:
         get_run_logger().info("the marts are up to date: nothing to build")
-        return {}
+        return []
     settings = Settings()
     variables = {
         "as_of": ds,
@@ -75,12 +77,12 @@ def build_marts(
         outcome = ModelsAsTasks(settings=runner_settings, raise_on_failure=False).invoke(command)
     if outcome.exception:
         raise PermanentFailure(f"dbt could not run: {outcome.exception}")
-    counts = _counted(outcome.result.results)
+    results = _results(outcome.result.results)
     if topic:
-        return counts
+        return results
     with warehouse.session() as session:
         session.execute(f"create or replace table ops.last_build as select '{inputs}' as fingerprint")
-    return counts
+    return results
 
 
 def _fingerprint(session: Session, ds: str) -> str:
@@ -102,17 +104,28 @@ def _last_build(session: Session) -> str | None:
     return row["fingerprint"]
 
 
-def _counted(results: list) -> dict[str, int]:
+def _results(results: list) -> list[QualityResult]:
     errors = [f"{r.node.name}: {r.message}" for r in results if r.status == "error"]
     failures = [f"{r.node.name} ({r.failures} rows)" for r in results if r.status == "fail"]
     if errors:
         raise PermanentFailure("dbt could not build: " + "; ".join(errors))
     if failures:
         raise DataFailure("dbt tests failed: " + "; ".join(failures) + ". Nothing was published")
-    counts: dict[str, int] = {}
-    for result in results:
-        counts[str(result.status)] = counts.get(str(result.status), 0) + 1
-    return counts
+    return [_result(each) for each in results if each.node.resource_type == "test"]
+
+
+def _result(result: Any) -> QualityResult:
+    """What a test said; one that belongs to no single model stands for itself."""
+    node = result.node
+    return QualityResult(
+        layer="dbt",
+        table_name=(getattr(node, "attached_node", None) or node.name).rpartition(".")[2],
+        expectation=node.name,
+        severity=WARNING if node.config.severity.lower() == "warn" else CRITICAL,
+        is_success=result.status == "pass",
+        observed=f"{result.failures} rows",
+        consequence=node.config.meta.get("consequence"),
+    )
 
 
 @contextmanager

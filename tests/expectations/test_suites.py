@@ -135,6 +135,28 @@ def test_the_quarantine_threshold_is_five_percent(judge: Any, rows: int, rejecte
     assert (accepted.severity, accepted.is_success, accepted.rows_unexpected) == (CRITICAL, passes, rejected)
 
 
+@pytest.mark.parametrize(
+    ("rows", "unknown", "stops"),
+    [
+        pytest.param(4, 1, False, id="one of a handful"),
+        pytest.param(99, 50, False, id="too few rows to tell"),
+        pytest.param(100, 10, False, id="a tenth"),
+        pytest.param(100, 11, True, id="over a tenth of enough"),
+    ],
+)
+def test_a_share_of_unknown_customers_is_critical_only_in_enough_rows(
+    judge: Any, rows: int, unknown: int, stops: bool
+) -> None:
+    sample = SAMPLES["gold.fct_orders"]
+    row = sample.rows()[0]
+    table = [row | {"order_id": n, "is_unknown_customer": n < unknown} for n in range(rows)]
+    results = judge(SUITES["gold.fct_orders"], table, sample.schema, Norms(0.05, batch_rows=rows))
+    assert {each.severity for each in results if not each.is_success} == {
+        WARNING,
+        *([CRITICAL] if stops else []),
+    }
+
+
 def test_without_history_nothing_is_said_about_the_number_of_rows() -> None:
     for suite in BRONZE_SUITES.values():
         assert len(suite.expectations(Norms(0.05))) == len(suite.expectations(ALL_ON)) - 1

@@ -14,10 +14,11 @@ from prefect.artifacts import Artifact
 
 from blocks.failures import DataFailure, PermanentFailure, PipelineFailure
 from flows.daily import daily_ecommerce_pipeline
+from spark_jobs import silver_orders
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
-THIRD_DAY = NEXT_DAY + dt.timedelta(days=1)
+STALE_DAY = NEXT_DAY + dt.timedelta(days=2)
 PUBLISHED = ("silver", "quarantine", "gold")
 
 
@@ -161,15 +162,21 @@ def test_two_days_then_the_same_day_again_then_an_empty_day(platform: Any) -> No
     daily_ecommerce_pipeline(NEXT_DAY)
     assert (contents(platform), versions(platform, "bronze", "silver", "gold", "quarantine")) == before
 
-    daily_ecommerce_pipeline(THIRD_DAY)
+    daily_ecommerce_pipeline(STALE_DAY)
     assert contents(platform) == before[0]
-    assert f"clickstream has no folder for {THIRD_DAY}" in Artifact.get("daily-ecommerce-pipeline").data
+    artifact = Artifact.get("daily-ecommerce-pipeline").data
+    assert f"clickstream has no folder for {STALE_DAY}" in artifact
+    assert "no order for days" in artifact
+    assert query(
+        platform,
+        "select ds, table_name from ops.quality_results where layer = 'dbt' and not is_success",
+    ) == [(STALE_DAY, "fct_orders")]
     # 3 customers, 2 products, 25 orders and 41 lines; then 4 orders, a customer, a product and a line.
     assert last_runs(platform) == [
         (DAY, "completed", None, 71, 2),
         (NEXT_DAY, "completed", None, 7, 0),
         (NEXT_DAY, "completed", None, 0, 0),
-        (THIRD_DAY, "completed", None, 0, 0),
+        (STALE_DAY, "completed", None, 0, 0),
     ]
 
 
@@ -180,7 +187,9 @@ def fails(day: dt.date) -> PipelineFailure:
 
 
 @pytest.mark.slow
-def test_a_failed_gate_publishes_nothing_and_the_next_run_makes_up_for_it(platform: Any) -> None:
+def test_a_failed_gate_publishes_nothing_and_the_next_run_makes_up_for_it(
+    platform: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     open_shop(platform)
     daily_ecommerce_pipeline(DAY)
     live = contents(platform)
@@ -195,19 +204,20 @@ def test_a_failed_gate_publishes_nothing_and_the_next_run_makes_up_for_it(platfo
     assert last_runs(platform)[-1][:3] == (NEXT_DAY, "failed", "quality-bronze")
     assert "Failed in quality-bronze" in Artifact.get("daily-ecommerce-pipeline").data
 
-    # A dbt test: a negative unit cost is only a warning in bronze.
+    # A dbt test: the row rules have learnt of a status, dbt has not.
+    monkeypatch.setattr(silver_orders, "STATUSES", [*silver_orders.STATUSES, "refunded"])
     put(platform, "orders", order(31, order_date=NEXT_DAY, quantity=2, updated_at=at(NEXT_DAY, 13)))
-    put(platform, "products", product(1, unit_cost=Decimal("-4.00"), updated_at=at(NEXT_DAY, 13)))
     put(platform, "orders", *(order(100 + number, order_date=NEXT_DAY) for number in range(30)))
+    put(platform, "orders", order(2, status="refunded", updated_at=at(NEXT_DAY, 13)))
     failure = fails(NEXT_DAY)
     assert isinstance(failure, DataFailure)
     assert "dbt tests failed" in str(failure)
-    assert "unit_cost" in str(failure)
+    assert "accepted_values_stg_orders_status" in str(failure)
     assert contents(platform) == live
     assert last_runs(platform)[-1][:3] == (NEXT_DAY, "failed", "dbt-build")
 
     # Corrected at the source: one more run, and gold is the source again.
-    put(platform, "products", product(1, updated_at=at(NEXT_DAY, 14)))
+    put(platform, "orders", order(2, updated_at=at(NEXT_DAY, 14)))
     daily_ecommerce_pipeline(NEXT_DAY)
     assert_gold_is_the_source(platform)
     assert query(platform, "select key from quarantine.open_rows where source = 'orders'") == [("25",)]

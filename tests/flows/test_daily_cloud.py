@@ -33,7 +33,7 @@ def same_in_duckdb(monkeypatch: pytest.MonkeyPatch, cloud: str, day: dt.date) ->
     """Bring a DuckDB warehouse up to the lake as it is now."""
     monkeypatch.setenv("WAREHOUSE", "duckdb")
     with staged_warehouse() as warehouse:
-        dbt_build(day, warehouse)
+        dbt_build(day, "same-in-duckdb", warehouse)
         warehouse.publish()
     monkeypatch.setenv("WAREHOUSE", cloud)
 

@@ -7,6 +7,7 @@ import duckdb
 import pytest
 from hand_made import DAY, click, customer, order, product, put, write_clicks
 
+from blocks.failures import DataFailure
 from expectations import gold_fct_orders
 from flows.daily import daily_ecommerce_pipeline
 from flows.rebuild import rebuild
@@ -19,7 +20,7 @@ def query(platform: Any, statement: str) -> list[tuple]:
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_a_relaxed_rule_frees_rows_from_quarantine_and_the_gates_agree(
+def test_a_mistaken_rule_stops_at_the_gate_and_a_relaxed_one_frees_rows_from_quarantine(
     platform: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(platform, "customers", customer(1))
@@ -33,6 +34,15 @@ def test_a_relaxed_rule_frees_rows_from_quarantine_and_the_gates_agree(
         (39, Decimal("390.00"))
     ]
 
+    names = [f"{layer}.{table}" for layer in ("silver", "quarantine") for table in ("orders", "customers")]
+    before = [platform.lake.table(name).version() for name in names]
+    with monkeypatch.context() as mistaken, pytest.raises(DataFailure) as failure:
+        mistaken.setattr(silver_orders, "MAX_QUANTITY", 0)
+        rebuild(DAY)
+    assert "orders: reject_reason to be null (mostly=0.95): 41 of 41 rows" in str(failure.value)
+    assert [platform.lake.table(name).version() for name in names] == before
+    assert query(platform, "select count(*) from gold.fct_orders") == [(39,)]
+
     for module in (silver_orders, gold_fct_orders):
         monkeypatch.setattr(module, "MAX_QUANTITY", 500)
     rebuild(DAY)
@@ -42,7 +52,14 @@ def test_a_relaxed_rule_frees_rows_from_quarantine_and_the_gates_agree(
     assert query(platform, "select count(*), sum(order_amount) from gold.fct_orders") == [
         (40, Decimal("440.00"))
     ]
-    assert query(platform, "select flow, status from ops.pipeline_runs order by started_at") == [
-        ("daily-ecommerce-pipeline", "completed"),
-        ("rebuild", "completed"),
+    assert query(platform, "select flow, status, failed_step from ops.pipeline_runs order by started_at") == [
+        ("daily-ecommerce-pipeline", "completed", None),
+        ("rebuild", "failed", "quality-bronze"),
+        ("rebuild", "completed", None),
     ]
+    # The score of the day is that of its own rows.
+    assert query(
+        platform,
+        "select layer, sum(rows_checked) from ops.quality_results "
+        "where table_name = 'orders' and starts_with(expectation, 'reject_reason ') group by layer order by layer",
+    ) == [("bronze", 41), ("rebuild", 82)]

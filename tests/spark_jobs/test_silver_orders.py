@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
-from spark_jobs import silver
+from spark_jobs import silver, silver_orders
 from spark_jobs.lake import Lake
 from spark_jobs.silver import Published
 from spark_jobs.silver_orders import JOB
@@ -117,6 +117,37 @@ def test_silver_rebuilt_from_bronze_equals_what_grew(spark: SparkSession, lake: 
     grown = [table(spark, lake, name) for name in names]
     assert run(spark, lake, JOB, full=True) == Published("orders", 6, 2, 2, 2)
     assert [table(spark, lake, name) for name in names] == grown
+
+
+def test_a_rebuild_that_stops_leaves_every_row_in_silver_or_in_quarantine(
+    spark: SparkSession, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_bronze(
+        lake, "orders", [order(1, quantity=200), order(2, status="lost"), order(3, status="shipped")]
+    )
+    run(spark, lake, JOB)
+    names = ("silver.orders", "quarantine.orders")
+    before = [table(spark, lake, name) for name in names]
+
+    # The rules let in the first, and no longer the third.
+    monkeypatch.setattr(silver_orders, "MAX_QUANTITY", 500)
+    monkeypatch.setattr(silver_orders, "STATUSES", ["pending"])
+    checked = silver.check(spark, lake, JOB, "UTC", full=True)
+    assert checked.rejected == {"status_known": 2}
+    assert [table(spark, lake, name) for name in names] == before
+
+    def stop(rows: DataFrame, lake: Lake, name: str) -> int:
+        raise KeyboardInterrupt(name)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt, match=r"silver\.orders"):
+        patched.setattr(silver, "overwrite", stop)
+        silver.publish(spark, lake, JOB, checked, full=True)
+    assert table(spark, lake, "silver.orders", "order_id") == [(3,)]
+    assert table(spark, lake, "quarantine.orders", "key") == [("1",), ("2",), ("3",)]
+
+    silver.publish(spark, lake, JOB, checked, full=True)
+    assert table(spark, lake, "silver.orders", "order_id") == [(1,)]
+    assert table(spark, lake, "quarantine.orders", "key") == [("2",), ("3",)]
 
 
 def test_quarantine_keeps_the_row_exactly(spark: SparkSession, lake: Lake) -> None:

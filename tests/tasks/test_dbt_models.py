@@ -1,5 +1,6 @@
 """dbt in the staged warehouse: built once per state of its inputs, and failures that name their node."""
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -7,7 +8,9 @@ import pytest
 from prefect import flow
 
 from blocks.failures import DataFailure, PermanentFailure
+from expectations.suite import CRITICAL, WARNING
 from tasks.dbt_models import build_marts
+from tasks.quality import QualityResult
 from tasks.warehouse_duckdb import DuckDBWarehouse
 
 SILVER = """
@@ -50,17 +53,17 @@ def change(warehouse: Path, *statements: str) -> None:
 
 # dbt's models become tasks of the flow that calls it.
 @flow
-def build(warehouse: Path, ds: str) -> dict[str, int]:
+def build(warehouse: Path, ds: str) -> list[QualityResult]:
     return build_marts(DuckDBWarehouse(warehouse), ds)
 
 
 def test_builds_once_per_state_of_loads_and_day(warehouse: Path) -> None:
     first = build(warehouse, "2024-01-13")
-    assert first["success"] == 20
-    assert first["pass"] > 50
-    assert build(warehouse, "2024-01-13") == {}
+    assert len(first) > 50
+    assert all(each.is_success for each in first)
+    assert build(warehouse, "2024-01-13") == []
     change(warehouse, "update ops.loads set lake_version = 1")
-    assert build(warehouse, "2024-01-13") == first
+    assert len(build(warehouse, "2024-01-13")) == len(first)
 
 
 def test_a_failed_test_is_a_data_failure_that_names_it_and_is_not_taken_for_built(warehouse: Path) -> None:
@@ -70,6 +73,31 @@ def test_a_failed_test_is_a_data_failure_that_names_it_and_is_not_taken_for_buil
             DataFailure, match=r"accepted_values_stg_orders_status.*\(1 rows\).*Nothing was published"
         ):
             build(warehouse, "2024-01-13")
+
+
+def test_what_the_bronze_gate_only_warns_of_never_stops_the_build(warehouse: Path) -> None:
+    change(
+        warehouse,
+        "update silver.products set unit_cost = -1",
+        "update silver.clickstream set event_type = 'wishlist'",
+    )
+    results = build(warehouse, "2024-01-13")
+    assert sorted((each.table_name, each.observed) for each in results if not each.is_success) == [
+        ("agg_daily_sales", "1 rows"),
+        ("dim_products", "1 rows"),
+        ("fct_orders", "1 rows"),
+        ("stg_clickstream", "1 rows"),
+        ("stg_products", "1 rows"),
+    ]
+
+
+def test_a_stale_source_is_a_warning_and_every_warning_says_what_is_at_stake(warehouse: Path) -> None:
+    results = build(warehouse, "2024-01-15")
+    [stale] = [each for each in results if not each.is_success]
+    assert (stale.layer, stale.table_name, stale.severity) == ("dbt", "fct_orders", WARNING)
+    assert re.fullmatch(r"fct_orders: recency_\w+: 1 rows: no order for days: .*\?", str(stale))
+    assert {each.severity for each in results} == {WARNING, CRITICAL}
+    assert [each for each in results if each.severity == WARNING and not each.consequence] == []
 
 
 def test_a_model_that_cannot_be_built_is_permanent(warehouse: Path) -> None:
