@@ -19,6 +19,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
+from blocks.environment import PRODUCTION, PlatformName
 from blocks.failures import DataFailure, PermanentFailure, TransientFailure
 from blocks.kafka_client import client_options, kafka_errors, missing_topic
 from blocks.settings import Settings
@@ -47,6 +48,12 @@ POLL_MS = 200
 IDLE_SECONDS = 60
 
 
+def group() -> str:
+    """Kafka's consumer group: platforms do not take each other's events away."""
+    platform = PlatformName().platform
+    return GROUP if platform == PRODUCTION else f"{GROUP}-{platform}"
+
+
 class Intake(ConsumerRebalanceListener):
     """A consumer of the topic whose position is the lake's. Several share the partitions among them."""
 
@@ -65,7 +72,7 @@ class Intake(ConsumerRebalanceListener):
         with kafka_errors(self.servers):
             self._consumer = KafkaConsumer(
                 **client_options(settings),
-                group_id=GROUP,
+                group_id=group(),
                 enable_auto_commit=False,
                 # Without a position from the lake there is none.
                 auto_offset_reset="none",
