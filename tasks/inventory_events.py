@@ -82,7 +82,8 @@ RULES = {
     "quantity_change_is_integer": "quantity_change is not null",
     "on_hand_not_negative": "on_hand >= 0",
     "event_time_readable": "year(event_at) between 1970 and 9998",
-    # By the broker's clock, and some minutes of grace: a verdict that is the same whenever it is given.
+    # By the message's own timestamp (the broker's clock if the topic has LogAppendTime, else the producer's),
+    # and some minutes of grace: a verdict that is the same whenever it is given.
     "event_time_not_in_future": "event_at <= sent_at + interval '5 minutes'",
     "product_known": "product_id in (select product_id from products)",
 }
