@@ -11,6 +11,7 @@ from tasks.status import MOST_LAG, Status
 
 COLORS = {"healthy": "green", "broken": "red", "unknown": "yellow"}
 MOST_ROWS = 8
+SHORT = 25
 
 
 def show(status: Status, console: Console) -> None:
@@ -77,15 +78,17 @@ def _table(
     console: Console, title: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]
 ) -> None:
     """A table in the room that the screen has; nothing at all if it has no rows."""
-    found = list(rows)
+    found = [[str(value).partition("\n")[0] for value in row] for row in rows]
     if not found:
         return
     console.print(Text(title, "bold"))
-    table = Table(box=None, header_style="dim")
-    for column in columns:
-        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    # The long columns share what the short ones leave of the screen, so that none goes.
+    widths = [max(map(len, each)) for each in zip(columns, *found[:MOST_ROWS], strict=True)]
+    table = Table(box=None, header_style="dim", expand=max(widths) > SHORT)
+    for column, width in zip(columns, widths, strict=True):
+        table.add_column(column, no_wrap=True, overflow="ellipsis", ratio=1 if width > SHORT else None)
     for row in found[:MOST_ROWS]:
-        table.add_row(*(Text(str(value).partition("\n")[0]) for value in row))
+        table.add_row(*map(Text, row))
     if len(found) > MOST_ROWS:
         table.add_row(f"and {len(found) - MOST_ROWS} more")
     console.print(table)

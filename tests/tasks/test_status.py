@@ -201,6 +201,26 @@ def test_the_screen_is_one_screen(shop: Silver, capsys: pytest.CaptureFixture[st
     assert "and 32 more" in text
 
 
+def test_on_a_narrow_screen_no_column_goes(shop: Silver, capsys: pytest.CaptureFixture[str]) -> None:
+    append_records(
+        "quality_results",
+        [
+            {
+                "layer": "gold",
+                "table_name": "agg_daily_sales",
+                "ds": DAY,
+                "severity": "warning",
+                "run_id": "b",
+            }
+            | {"expectation": "long " * 20, "is_success": False, "samples": "key " * 20}
+        ],
+    )
+    show(looked(), Console(width=80))
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "long " in line]
+    assert len(line) <= 80
+    assert line.split()[:3] == ["warning", "gold", "agg_daily_sales"]
+
+
 def command(*arguments: str) -> tuple[int, str, float]:
     """Call the command as a person does; returns its exit code, its output, and its seconds of CPU."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
