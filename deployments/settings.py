@@ -31,13 +31,15 @@ class DeploymentSettings(Patience):
 
     def require_places(self, settings: EnvironmentSettings) -> None:
         """Raise PermanentFailure if runs of this pool would not find, or not keep, what blocks name."""
+        if self.work_pool == "process":
+            return
         places = {"CLICKSTREAM_URI": settings.clickstream_uri, "LAKE_URI": settings.lake_uri}
         if settings.warehouse == "duckdb":
             places["DUCKDB_PATH"] = settings.duckdb_path.absolute().as_uri()
-        local = {name: place for name, place in places.items() if place.startswith("file:")}
         volume = VOLUMES.get(self.work_pool)
-        lost = [name for name, place in local.items() if not (volume and place.startswith(volume))]
-        if self.work_pool != "process" and lost:
+        kept = (volume,) if volume else ()
+        lost = [name for name, at in places.items() if at.startswith("file:") and not at.startswith(kept)]
+        if lost:
             remedy = f"name folders below {volume}, or an object store" if volume else "name an object store"
             raise PermanentFailure(
                 f"WORK_POOL is {self.work_pool}, and {', '.join(lost)} would be on the disk of a container "

@@ -5,8 +5,8 @@ Uniqueness over the whole table, relationships and money identities are dbt test
 
 import great_expectations.expectations as gxe
 
+from expectations.silver_orders import sound_orders
 from expectations.suite import CRITICAL, WARNING, Norms, Suite, one_per_key
-from spark_jobs.silver_orders import MAX_AMOUNT, MAX_QUANTITY, STATUSES
 
 # A tenth of the orders without a customer or product: a dimension was not loaded, not merely late.
 KNOWN_SHARE = 0.9
@@ -16,23 +16,10 @@ LEAST_ROWS = 100
 
 def expectations(norms: Norms) -> list[gxe.Expectation]:
     """The seed's rules again, now against mistakes of our own; and references that should resolve."""
-    wrong = {"consequence": "every aggregate with these rows is wrong"}
+    wrong = "every aggregate with these rows is wrong"
     return [
-        *one_per_key("order_id", wrong["consequence"]),
-        gxe.ExpectColumnValuesToNotBeNull(column="customer_id", severity=CRITICAL, meta=wrong),
-        gxe.ExpectColumnValuesToNotBeNull(column="order_amount", severity=CRITICAL, meta=wrong),
-        gxe.ExpectColumnValuesToBeBetween(
-            column="order_amount",
-            min_value=0,
-            strict_min=True,
-            max_value=MAX_AMOUNT,
-            severity=CRITICAL,
-            meta=wrong,
-        ),
-        gxe.ExpectColumnValuesToBeBetween(
-            column="quantity", min_value=1, max_value=MAX_QUANTITY, severity=CRITICAL, meta=wrong
-        ),
-        gxe.ExpectColumnValuesToBeInSet(column="status", value_set=STATUSES, severity=CRITICAL, meta=wrong),
+        *one_per_key("order_id", wrong),
+        *sound_orders("order_amount", wrong),
         *_references(norms, "is_unknown_customer", "customer"),
         *_references(norms, "is_unknown_product", "product"),
     ]

@@ -19,7 +19,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
-from blocks.environment import PRODUCTION, PlatformName
+from blocks.environment import apart
 from blocks.failures import DataFailure, PermanentFailure, TransientFailure
 from blocks.kafka_client import client_options, kafka_errors, missing_topic
 from blocks.settings import Settings
@@ -48,12 +48,6 @@ POLL_MS = 200
 IDLE_SECONDS = 60
 
 
-def group() -> str:
-    """Kafka's consumer group: platforms do not take each other's events away."""
-    platform = PlatformName().platform
-    return GROUP if platform == PRODUCTION else f"{GROUP}-{platform}"
-
-
 class Intake(ConsumerRebalanceListener):
     """A consumer of the topic whose position is the lake's. Several share the partitions among them."""
 
@@ -72,7 +66,8 @@ class Intake(ConsumerRebalanceListener):
         with kafka_errors(self.servers):
             self._consumer = KafkaConsumer(
                 **client_options(settings),
-                group_id=group(),
+                # Platforms do not take each other's events away.
+                group_id=apart(GROUP, "-"),
                 enable_auto_commit=False,
                 # Without a position from the lake there is none.
                 auto_offset_reset="none",

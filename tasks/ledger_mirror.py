@@ -7,7 +7,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from blocks.environment import PRODUCTION, PlatformName
+from blocks.environment import apart
 from blocks.monitoring import CONNECT_TIMEOUT_SECONDS, reason
 from blocks.settings import Settings
 from spark_jobs.lake import Lake
@@ -47,18 +47,13 @@ def _mirror(lake: Lake, dsn: str) -> None:
     try:
         # One transaction: until it ends, readers see the tables as they were.
         with connection, connection.cursor() as cursor:
-            schema = _schema()
+            schema = apart("ops", "_")
             cursor.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
             for table in TABLES:
                 name = sql.Identifier(schema, table)
                 _replace(cursor, name, table, query_records(table, latest(table), lake=lake))
     finally:
         connection.close()
-
-
-def _schema() -> str:
-    platform = PlatformName().platform
-    return "ops" if platform == PRODUCTION else f"ops_{platform}"
 
 
 def _replace(cursor: Cursor, name: sql.Identifier, table: str, rows: list[tuple]) -> None:

@@ -12,6 +12,7 @@ from samples import (
     IN_SET,
     MONEY,
     NOT_NULL,
+    ORDER_RULES,
     TIME,
     Case,
     Sample,
@@ -36,19 +37,10 @@ BRONZE = {
         ),
         lambda: [order(number, reject_reason=None) for number in range(1, COUNT + 1)],
         common("order_id")
+        | ORDER_RULES
         | {
             "one version twice": Case(repeated, [COMPOUND]),
             "no order_id": Case(setting("order_id", None), [f"order_id {NOT_NULL}"]),
-            "no customer_id": Case(setting("customer_id", None), [f"customer_id {NOT_NULL}"]),
-            "no product_id": Case(setting("product_id", None), [f"product_id {NOT_NULL}"]),
-            "no amount": Case(setting("amount", None), [f"amount {NOT_NULL}"]),
-            "amount of nothing": Case(setting("amount", Decimal("0.00")), [f"amount {BETWEEN}"]),
-            "amount beyond a million": Case(setting("amount", Decimal("1000000.01")), [f"amount {BETWEEN}"]),
-            "amounts at the bounds": Case(setting("amount", Decimal("0.01"), Decimal("1000000.00")), []),
-            "quantity of nothing": Case(setting("quantity", 0), [f"quantity {BETWEEN}"]),
-            "quantity beyond a hundred": Case(setting("quantity", 101), [f"quantity {BETWEEN}"]),
-            "quantities at the bounds": Case(setting("quantity", 1, 100), []),
-            "unknown status": Case(setting("status", "lost"), [f"status {IN_SET}"]),
         },
     ),
     "customers": Sample(

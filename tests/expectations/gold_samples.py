@@ -12,10 +12,10 @@ from samples import (
     IN_SET,
     MONEY,
     NOT_NULL,
-    UNIQUE,
     Case,
     Rows,
     Sample,
+    keyed,
     repeated,
     schema,
     setting,
@@ -57,9 +57,8 @@ GOLD = {
             is_unknown_product=pa.bool_(),
         ),
         _facts,
-        {
-            "no order_id": Case(setting("order_id", None), [f"order_id {NOT_NULL}"]),
-            "order twice": Case(setting("order_id", 5), [f"order_id {UNIQUE}"]),
+        keyed("order_id", 5)
+        | {
             "no customer_id": Case(setting("customer_id", None), [f"customer_id {NOT_NULL}"]),
             "no amount": Case(setting("order_amount", None), [f"order_amount {NOT_NULL}"]),
             "negative amount": Case(setting("order_amount", Decimal("-1.00")), [f"order_amount {BETWEEN}"]),
@@ -87,9 +86,8 @@ GOLD = {
             {"customer_id": number, "lifetime_amount": Decimal("0.00"), "is_unknown": False}
             for number in range(COUNT)
         ],
-        {
-            "no customer_id": Case(setting("customer_id", None), [f"customer_id {NOT_NULL}"]),
-            "customer twice": Case(setting("customer_id", 5), [f"customer_id {UNIQUE}"]),
+        keyed("customer_id", 5)
+        | {
             "negative total": Case(
                 setting("lifetime_amount", Decimal("-0.01")), [f"lifetime_amount {BETWEEN}"]
             ),
@@ -135,9 +133,8 @@ GOLD = {
         lambda: [
             {"customer_id": number, "r_score": 1, "f_score": 3, "m_score": 5} for number in range(COUNT)
         ],
-        {
-            "no customer_id": Case(setting("customer_id", None), [f"customer_id {NOT_NULL}"]),
-            "customer twice": Case(setting("customer_id", 5), [f"customer_id {UNIQUE}"]),
+        keyed("customer_id", 5)
+        | {
             "recency of six": Case(setting("r_score", 6), [f"r_score {BETWEEN}"]),
             "frequency of nothing": Case(setting("f_score", 0), [f"f_score {BETWEEN}"]),
             "money of six": Case(setting("m_score", 6), [f"m_score {BETWEEN}"]),
@@ -149,9 +146,8 @@ GOLD = {
             {"product_id": number, "on_hand": number, "reorder_point": 3, "state": "ok"}
             for number in range(COUNT)
         ],
-        {
-            "no product_id": Case(setting("product_id", None), [f"product_id {NOT_NULL}"]),
-            "product twice": Case(setting("product_id", 5), [f"product_id {UNIQUE}"]),
+        keyed("product_id", 5)
+        | {
             "less than nothing": Case(setting("on_hand", -1), [f"on_hand {BETWEEN}"]),
             "wanted less than nothing": Case(setting("reorder_point", -1), [f"reorder_point {BETWEEN}"]),
             "unknown state": Case(setting("state", "lost"), [f"state {IN_SET}"]),

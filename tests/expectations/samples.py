@@ -5,6 +5,7 @@ A case names every expectation that must fail, as a part of its printed form; al
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -70,6 +71,28 @@ COMMON = {
     "too many rejected": Case(rejecting(2), [ACCEPTED]),
     "fewer rows than usual": Case(fewer, [SIZE], KNOWS_SIZE),
     "more rows than usual": Case(lambda rows: rows.extend(rows[2:]), [SIZE], KNOWS_SIZE),
+}
+
+
+def keyed(key: str, other: object) -> dict[str, Case]:
+    """The first row without its key, and with the key of another row."""
+    return {
+        f"no {key}": Case(setting(key, None), [f"{key} {NOT_NULL}"]),
+        f"{key} twice": Case(setting(key, other), [f"{key} {UNIQUE}"]),
+    }
+
+
+ORDER_RULES = {
+    "no customer_id": Case(setting("customer_id", None), [f"customer_id {NOT_NULL}"]),
+    "no product_id": Case(setting("product_id", None), [f"product_id {NOT_NULL}"]),
+    "no amount": Case(setting("amount", None), [f"amount {NOT_NULL}"]),
+    "amount of nothing": Case(setting("amount", Decimal("0.00")), [f"amount {BETWEEN}"]),
+    "amount beyond a million": Case(setting("amount", Decimal("1000000.01")), [f"amount {BETWEEN}"]),
+    "amounts at the bounds": Case(setting("amount", Decimal("0.01"), Decimal("1000000.00")), []),
+    "quantity of nothing": Case(setting("quantity", 0), [f"quantity {BETWEEN}"]),
+    "quantity beyond a hundred": Case(setting("quantity", 101), [f"quantity {BETWEEN}"]),
+    "quantities at the bounds": Case(setting("quantity", 1, 100), []),
+    "unknown status": Case(setting("status", "lost"), [f"status {IN_SET}"]),
 }
 
 

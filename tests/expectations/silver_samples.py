@@ -1,19 +1,8 @@
 """Samples of the silver suites."""
 
-from decimal import Decimal
-
 import pyarrow as pa
 from hand_made import DAY, at, order
-from samples import BETWEEN, COUNT, IN_SET, MONEY, NOT_NULL, TIME, UNIQUE, Case, Sample, schema, setting
-
-
-def keyed(key: str, value: object) -> dict[str, Case]:
-    """No key, and the key of another row."""
-    return {
-        f"no {key}": Case(setting(key, None), [f"{key} {NOT_NULL}"]),
-        f"{key} twice": Case(setting(key, value), [f"{key} {UNIQUE}"]),
-    }
-
+from samples import BETWEEN, COUNT, MONEY, NOT_NULL, ORDER_RULES, TIME, Case, Sample, keyed, schema, setting
 
 SILVER = {
     "orders": Sample(
@@ -26,18 +15,7 @@ SILVER = {
             status=pa.string(),
         ),
         lambda: [order(number) for number in range(COUNT)],
-        keyed("order_id", 5)
-        | {
-            "no customer_id": Case(setting("customer_id", None), [f"customer_id {NOT_NULL}"]),
-            "no product_id": Case(setting("product_id", None), [f"product_id {NOT_NULL}"]),
-            "no amount": Case(setting("amount", None), [f"amount {NOT_NULL}"]),
-            "amount of nothing": Case(setting("amount", Decimal("0.00")), [f"amount {BETWEEN}"]),
-            "amount beyond a million": Case(setting("amount", Decimal("1000000.01")), [f"amount {BETWEEN}"]),
-            "amounts at the bounds": Case(setting("amount", Decimal("0.01"), Decimal("1000000.00")), []),
-            "quantity of nothing": Case(setting("quantity", 0), [f"quantity {BETWEEN}"]),
-            "quantity beyond a hundred": Case(setting("quantity", 101), [f"quantity {BETWEEN}"]),
-            "unknown status": Case(setting("status", "lost"), [f"status {IN_SET}"]),
-        },
+        keyed("order_id", 5) | ORDER_RULES,
     ),
     "customers": Sample(
         schema(customer_id=pa.int64()),

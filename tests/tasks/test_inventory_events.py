@@ -141,10 +141,7 @@ def test_settling_again_changes_nothing_and_without_messages_there_is_nothing_to
     assert (rows(lake, SILVER, "event_id"), rows(lake, QUARANTINE, "origin")) == before
 
 
-def test_a_crash_between_quarantine_and_silver_is_made_good(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    arrive(lake, event(), "junk")
+def settle_and_crash_before_silver(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     real = write_deltalake
 
     def crash(table: DeltaTable, *arguments: Any, **named: Any) -> None:
@@ -156,6 +153,13 @@ def test_a_crash_between_quarantine_and_silver_is_made_good(
         patched.setattr("tasks.inventory_events.write_deltalake", crash)
         with pytest.raises(KeyboardInterrupt):
             settle(lake, UTC)
+
+
+def test_a_crash_between_quarantine_and_silver_is_made_good(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(lake, event(), "junk")
+    settle_and_crash_before_silver(lake, monkeypatch)
     assert rows(lake, QUARANTINE, "origin") == [("inventory/0/1",)]
     assert settle(lake, UTC) == Settled(rows_in=2, rows_out=1, rejected={"line_is_event": 1})
     assert rows(lake, QUARANTINE, "origin") == [("inventory/0/1",)]
@@ -280,17 +284,7 @@ def test_products_that_become_known_between_a_crash_and_its_repair_count_once(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrive(lake, event("e1"), event("e3", product_id=3))
-    real = write_deltalake
-
-    def crash(table: DeltaTable, *arguments: Any, **named: Any) -> None:
-        if table.table_uri.rstrip("/").endswith("silver/inventory"):
-            raise KeyboardInterrupt
-        real(table, *arguments, **named)
-
-    with monkeypatch.context() as patched:
-        patched.setattr("tasks.inventory_events.write_deltalake", crash)
-        with pytest.raises(KeyboardInterrupt):
-            settle(lake, UTC)
+    settle_and_crash_before_silver(lake, monkeypatch)
     assert rows(lake, QUARANTINE, "origin") == [("inventory/0/1",)]
     add_product(lake, 3)
     assert settle(lake, UTC) == Settled(rows_in=2, rows_out=2)

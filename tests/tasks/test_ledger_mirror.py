@@ -9,7 +9,7 @@ import pytest
 from hand_made import DAY
 from test_ledger import counted, delivery, run_record
 
-from tasks import ledger_mirror
+from blocks import environment
 from tasks.ledger import TABLES, append_records
 from tasks.ledger_mirror import TYPES, mirror_ledger
 
@@ -53,7 +53,7 @@ def test_another_platform_leaves_productions_copy_alone(boards: Any, monkeypatch
     mirror_ledger()
     append_records("table_runs", [counted(6, 1, run_id="b")])
     # Blocks of its own would be needed, and are not what is tested.
-    monkeypatch.setattr(ledger_mirror, "PlatformName", lambda: SimpleNamespace(platform="two-b"))
+    monkeypatch.setattr(environment, "PlatformName", lambda: SimpleNamespace(platform="two-b"))
     mirror_ledger()
     assert boards("select run_id from ops.table_runs") == [("a",)]
     assert boards('select run_id from "ops_two-b".table_runs order by 1') == [("a",), ("b",)]

@@ -11,7 +11,8 @@ import pytest
 from hand_made import DAY, NEXT_DAY
 from report_marts import HOSTILE, days_ago, finished, shop
 
-from tasks import published, report_charts
+from blocks import environment
+from tasks import report_charts
 from tasks.alert import alert_about
 from tasks.notify import message
 from tasks.report import publish_report, remove_old_reports, write_report
@@ -64,7 +65,7 @@ def test_another_platform_has_a_folder_of_its_own(
 ) -> None:
     monkeypatch.setenv("REPORT_URL", url)
     # Blocks of its own would be needed, and are not what is tested.
-    monkeypatch.setattr(published, "PlatformName", lambda: SimpleNamespace(platform="staging"))
+    monkeypatch.setattr(environment, "PlatformName", lambda: SimpleNamespace(platform="staging"))
     root = url or f"{reports.as_uri()}/"
     assert publish_report(finished(), shop()) == f"{root}staging/{DAY}.html"
     assert names(reports) == ["staging"]
