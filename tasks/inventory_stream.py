@@ -16,7 +16,12 @@ from deltalake import CommitProperties, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
-from kafka.errors import KafkaError, OffsetOutOfRangeError
+from kafka.errors import (
+    IllegalStateError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 from kafka.structs import OffsetAndMetadata
 
 from blocks.environment import apart
@@ -60,9 +65,9 @@ class Intake(ConsumerRebalanceListener):
         self.servers, self.topic = settings.kafka_bootstrap_servers, settings.inventory_topic
         self.is_loss_accepted = is_loss_accepted
         self.table = Lake(settings.lake_uri).ensure(TABLE, SCHEMA)
-        self._records: list[ConsumerRecord] = []
-        # Where the lake stood when this consumer began to read on from it, per partition.
-        self._held: dict[TopicPartition, int | None] = {}
+        # Rebalances come in a thread of Kafka's client, at any moment. All that happens there is that they
+        # are counted: what was read is brought in only if there was none since its reading began.
+        self._rebalances = self._rebalances_seen = 0
         with kafka_errors(self.servers):
             self._consumer = KafkaConsumer(
                 **client_options(settings),
@@ -116,53 +121,64 @@ class Intake(ConsumerRebalanceListener):
         does not answer.
         """
         with kafka_errors(self.servers):
+            held = self._seek()
             records = self._poll()
-            return len(records) if self._commit(records) else 0
+            polled = {TopicPartition(record.topic, record.partition) for record in records}
+            nexts = self._nexts(held, polled)
+            if self._is_rebalanced() or not polled <= nexts.keys():
+                return 0
+            return len(records) if not nexts or self._commit(records, nexts) else 0
 
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        """Read every partition on from where the lake is; what was polled before may be another's by now."""
-        self._seek({*assigned, *self._consumer.assignment()})
+        """Read on from where the lake is; what was read before may be another's by now."""
+        self._rebalances += 1
 
     def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """Nothing is lost: what is not committed, the next owner reads again."""
-        self._records.clear()
+        self._rebalances += 1
+
+    def _is_rebalanced(self) -> bool:
+        return self._rebalances != self._rebalances_seen
 
     def _poll(self) -> list[ConsumerRecord]:
-        self._records = []
+        records: list[ConsumerRecord] = []
         deadline = time.monotonic() + LINGER_SECONDS
-        while len(self._records) < BATCH_EVENTS and time.monotonic() < deadline:
+        while len(records) < BATCH_EVENTS and time.monotonic() < deadline and not self._is_rebalanced():
             try:
-                polled = self._consumer.poll(POLL_MS, max_records=BATCH_EVENTS - len(self._records))
-            except OffsetOutOfRangeError as error:
+                polled = self._consumer.poll(POLL_MS, max_records=BATCH_EVENTS - len(records))
+            except (NoOffsetForPartitionError, OffsetOutOfRangeError) as error:
+                # In a partition that has just been assigned, and is not sought yet, either may come.
+                if self._is_rebalanced():
+                    break
+                if isinstance(error, NoOffsetForPartitionError):
+                    raise
                 for partition, held in error.args[0].items():
                     self._consumer.seek(partition, self._lost(partition, held))
                 continue
-            for records in polled.values():
-                self._records.extend(records)
-        return self._records
+            for each in polled.values():
+                records.extend(each)
+        return records
 
-    def _commit(self, records: list[ConsumerRecord]) -> bool:
+    def _nexts(
+        self, held: dict[TopicPartition, int | None], polled: set[TopicPartition]
+    ) -> dict[TopicPartition, int]:
         # The consumer's position, not the last record's: it is also past what is no event (the markers of
         # transactions) or no longer there.
-        positions = {each: self._consumer.position(each, POLL_MS) for each in self._consumer.assignment()}
-        polled = {TopicPartition(record.topic, record.partition) for record in records}
-        nexts = {
-            each: at
-            for each, at in positions.items()
-            if at is not None and (each in polled or at != (self._held.get(each) or 0))
-        }
-        if not nexts and not polled:
-            return True
+        nexts = {}
+        for partition, begin in held.items():
+            # Taken away meanwhile: a rebalance, which shows.
+            with suppress(IllegalStateError):
+                at = self._consumer.position(partition, POLL_MS)
+                if at is not None and (partition in polled or at != (begin or 0)):
+                    nexts[partition] = at
+        return nexts
+
+    def _commit(self, records: list[ConsumerRecord], nexts: dict[TopicPartition, int]) -> bool:
         try:
-            has_moved = any(self._progress(each) != self._held.get(each) for each in nexts)
-            if has_moved or not polled <= nexts.keys():
-                raise CommitFailedError
             self._write(records, nexts)
         except CommitFailedError:
-            # Another consumer has brought in some of these events: read on from where the lake is now.
-            self._seek(self._consumer.assignment())
+            # Another consumer has brought in some of these events since this one looked into the lake.
             return False
-        self._held = self._held | nexts
         # For lag monitors only.
         with suppress(KafkaError):
             self._consumer.commit({each: OffsetAndMetadata(at, "", -1) for each, at in nexts.items()})
@@ -178,16 +194,19 @@ class Intake(ConsumerRebalanceListener):
             ),
         )
 
-    def _seek(self, partitions: Collection[TopicPartition]) -> None:
-        # Kafka's client calls this in the thread that reads from the network: nothing here may wait for it.
-        self._records.clear()
+    def _seek(self) -> dict[TopicPartition, int | None]:
+        # Every batch begins where the lake is, whatever became of the batch before it.
+        self._rebalances_seen = self._rebalances
         self.table.update_incremental()
-        for partition in partitions:
-            held = self._held[partition] = self._progress(partition)
-            if held is None:
-                self._consumer.seek_to_beginning(partition)
-            else:
-                self._consumer.seek(partition, held)
+        held = {each: self._progress(each) for each in self._consumer.assignment()}
+        for partition, begin in held.items():
+            # Taken away meanwhile: a rebalance, which shows.
+            with suppress(ValueError):
+                if begin is None:
+                    self._consumer.seek_to_beginning(partition)
+                else:
+                    self._consumer.seek(partition, begin)
+        return held
 
     def _lost(self, partition: TopicPartition, held: int) -> int:
         """Where to go on though events are gone, or the topic was made anew. Raises DataFailure."""

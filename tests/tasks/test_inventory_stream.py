@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from deltalake import CommitProperties, Transaction, write_deltalake
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewPartitions, NewTopic
+from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import TopicAlreadyExistsError
 from kafka.structs import OffsetAndMetadata
 
@@ -19,7 +19,7 @@ from blocks.failures import DataFailure, PermanentFailure, TransientFailure
 from blocks.kafka_cluster import KafkaCluster
 from blocks.settings import Settings
 from tasks import inventory_stream
-from tasks.inventory_stream import GROUP, SCHEMA, TABLE, Intake, drain, follow, mark
+from tasks.inventory_stream import GROUP, TABLE, Intake, drain, follow
 from tasks.lake_state import consumer_lag
 from tests.conftest import Broker, Platform
 
@@ -131,19 +131,52 @@ def test_what_is_no_text_or_nothing_at_all_is_kept(kafka: Broker, topic: str, pl
     ]
 
 
+@pytest.mark.parametrize("place", ["poll", "_nexts", "_write"])
+def test_a_rebalance_at_any_moment_costs_no_event_and_doubles_none(
+    kafka: Broker, topic: str, platform: Platform, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Kafka's client tells of it in a thread of its own, while the batch is read, weighed or brought in."""
+    produce(kafka, topic, range(300))
+    with joined() as intake:
+        holder = intake._consumer if place == "poll" else intake
+        original, rebalances = getattr(holder, place), iter(range(5))
+
+        def rebalanced(*arguments: Any, **options: Any) -> Any:
+            if is_coming := next(rebalances, None) is not None:
+                intake.on_partitions_revoked(set())
+            result = original(*arguments, **options)
+            if is_coming:
+                intake.on_partitions_assigned(set())
+            return result
+
+        monkeypatch.setattr(holder, place, rebalanced)
+        drain(intake)
+    assert next(rebalances, 5) > 0
+    assert numbers(platform) == once(300)
+
+
 def test_a_batch_that_another_consumer_has_brought_in_is_not_brought_twice(
     kafka: Broker, topic: str, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The slow consumer has polled its batch when, unnoticed, another takes over and commits the same events."""
     produce(kafka, topic, range(300))
     with joined() as slow:
-        records = slow._poll()
-        while len(records) < 300:
-            records = [*records, *slow._poll()]
-        rival = Intake.__new__(Intake)
-        rival.__dict__.update(slow.__dict__, table=platform.lake.table(TABLE))
-        assert rival._commit(records)
-        assert not slow._commit(records)
+        poll, brought = slow._poll, []
+
+        def overtaken() -> list[ConsumerRecord]:
+            records = poll()
+            if records and not brought:
+                ends = Counter(TopicPartition(topic, record.partition) for record in records)
+                rival = Intake.__new__(Intake)
+                rival.__dict__.update(slow.__dict__, table=platform.lake.table(TABLE))
+                brought.append(rival._commit(records, ends))
+            return records
+
+        monkeypatch.setattr(slow, "_poll", overtaken)
+        while not brought:
+            assert slow.take() == 0
+        assert brought == [True]
+        drain(slow)
         assert numbers(platform) == once(300)
         produce(kafka, topic, range(300, 400))
         assert drain(slow) == 100
@@ -270,29 +303,6 @@ def test_a_log_that_ends_in_a_transactions_marker_is_drained(
     assert drained() == 10
     assert drained() == 0
     assert consumer_lag(Settings(), platform.lake) == {0: 0, 1: 0, 2: 0}
-
-
-def test_a_consumer_that_has_seen_anothers_progress_does_not_bring_its_events_again(
-    kafka: Broker, topic: str, platform: Platform
-) -> None:
-    """It looks into the lake, as a drain does, after it has lost its partitions and before Kafka tells it."""
-    produce(kafka, topic, range(100), partition=0)
-    with joined() as slow:
-        records: list = []
-        while len(records) < 100:
-            records = [*records, *slow._poll()]
-        write_deltalake(
-            platform.lake.uri(TABLE),
-            SCHEMA.empty_table(),
-            mode="append",
-            commit_properties=CommitProperties(
-                app_transactions=[Transaction(mark(TopicPartition(topic, 0)), 100)]
-            ),
-        )
-        slow.table.update_incremental()
-        assert not slow._commit(records)
-        assert bronze(platform) == []
-        assert drain(slow) == 0
 
 
 @pytest.mark.parametrize(
