@@ -8,6 +8,7 @@ from typing import ParamSpec, TypeVar
 
 from prefect.context import FlowRunContext
 from prefect.logging import get_logger
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from pydantic import BaseModel
 
 from spark_jobs.silver import Checked, Published
@@ -76,19 +77,22 @@ def recorded_run(flow: str, ds: dt.date, tell: Callable[[Run], object]) -> Itera
     silence_teardown()
     run = Run(run_id=str(context.flow_run.id), flow=flow, ds=ds, started_at=dt.datetime.now(dt.UTC))
     begun = time.monotonic()
-    _record(run)
-    try:
-        yield run
-        run.status = "completed"
-    except BaseException as error:
-        run.status, run.error = "failed", _words(error)
-        raise
-    finally:
-        run.duration_seconds = time.monotonic() - begun
+    # A step lives and dies with the run, whose heartbeats speak for it too. The thread that would send a
+    # step's own sleeps whole seconds, and keeps the step from ending until it wakes.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         _record(run)
-        mirror_ledger()
-        push_metrics(run)
-        _try_to_tell(run, tell)
+        try:
+            yield run
+            run.status = "completed"
+        except BaseException as error:
+            run.status, run.error = "failed", _words(error)
+            raise
+        finally:
+            run.duration_seconds = time.monotonic() - begun
+            _record(run)
+            mirror_ledger()
+            push_metrics(run)
+            _try_to_tell(run, tell)
 
 
 def _words(error: BaseException) -> str:

@@ -1,15 +1,19 @@
 """dbt in the staged warehouse: built once per state of its inputs, and failures that name their node."""
 
 import re
+import time
+from collections import Counter
 from pathlib import Path
 
 import duckdb
 import pytest
-from prefect import flow
+from prefect import flow, get_client
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import StateType
 
 from blocks.failures import DataFailure, PermanentFailure
 from expectations.suite import CRITICAL, WARNING
-from tasks.dbt_models import build_marts
+from tasks.dbt_models import PROJECT, build_marts
 from tasks.quality import QualityResult
 from tasks.warehouse_duckdb import DuckDBWarehouse
 
@@ -64,6 +68,21 @@ def test_builds_once_per_state_of_loads_and_day(warehouse: Path) -> None:
     assert build(warehouse, "2024-01-13") == []
     change(warehouse, "update ops.loads set lake_version = 1")
     assert len(build(warehouse, "2024-01-13")) == len(first)
+
+
+def test_models_and_snapshots_are_tasks_of_the_calling_flow(warehouse: Path) -> None:
+    state = build(warehouse, "2024-01-13", return_state=True)
+    nodes = {*(path.stem for path in PROJECT.glob("models/**/*.sql")), "snap_customers", "snap_products"}
+    of_this_flow = FlowRunFilter(id={"any_": [state.state_details.flow_run_id]})
+    with get_client(sync_client=True) as client:
+        # The server hears of task runs by events, which come a little later.
+        for _ in range(100):
+            found = client.read_task_runs(flow_run_filter=of_this_flow)
+            completed = [run for run in found if run.state_type == StateType.COMPLETED]
+            if len(completed) >= len(nodes):
+                break
+            time.sleep(0.2)
+    assert Counter(run.name.split()[-1].rsplit("-", 1)[0] for run in completed) == Counter(nodes)
 
 
 def test_a_failed_test_is_a_data_failure_that_names_it_and_is_not_taken_for_built(warehouse: Path) -> None:

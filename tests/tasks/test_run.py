@@ -6,6 +6,7 @@ import duckdb
 import pytest
 from hand_made import DAY
 from prefect import flow
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, get_current_settings, temporary_settings
 
 from blocks.failures import DataFailure, PermanentFailure
 from spark_jobs.silver import Published
@@ -107,6 +108,19 @@ def test_the_ledger_is_written_before_the_message_is_sent(platform: Any) -> None
     seen: list[list[tuple]] = []
     pipeline(works, tell=lambda run: seen.append(ledger(platform)))()
     assert [row[0] for row in seen[0]] == ["completed"]
+
+
+def test_only_the_run_itself_sends_heartbeats(platform: Any) -> None:
+    """A step's own would keep it from ending until their thread wakes; the run's say that it lives."""
+    seen: list[int | None] = []
+
+    def look(run: Run | None = None) -> None:
+        seen.append(get_current_settings().flows.heartbeat_frequency)
+
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: 30}):
+        pipeline(look, tell=look)()
+        look()
+    assert seen == [None, None, 30]
 
 
 def test_outside_a_flow_there_is_no_run(platform: Any) -> None:
