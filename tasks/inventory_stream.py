@@ -74,6 +74,8 @@ class Intake(ConsumerRebalanceListener):
                 # Platforms do not take each other's events away.
                 group_id=apart(GROUP, "-"),
                 enable_auto_commit=False,
+                # What a producer takes back has not happened; what it has not committed, not yet.
+                isolation_level="read_committed",
                 # Without a position from the lake there is none.
                 auto_offset_reset="none",
                 max_poll_records=BATCH_EVENTS,

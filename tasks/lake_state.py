@@ -50,7 +50,9 @@ def consumer_lag(settings: EnvironmentSettings, lake: Lake) -> dict[int, int]:
     servers, topic = settings.kafka_bootstrap_servers, settings.inventory_topic
     bronze = lake.table(TABLE)
     with kafka_errors(servers):
-        consumer = KafkaConsumer(**client_options(settings) | KAFKA_TIMEOUTS_MS)
+        # What is not committed does not wait for us.
+        options = client_options(settings) | KAFKA_TIMEOUTS_MS | {"isolation_level": "read_committed"}
+        consumer = KafkaConsumer(**options)
         try:
             partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
             begins, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)

@@ -290,17 +290,35 @@ def test_an_accepted_loss_after_which_nothing_came_is_not_told_again(
     assert consumer_lag(Settings(), platform.lake) == {0: 0, 1: 0, 2: 0}
 
 
-def test_a_log_that_ends_in_a_transactions_marker_is_drained(
+def test_events_of_a_transaction_count_when_it_is_committed_and_never_when_it_is_aborted(
     kafka: Broker, topic: str, platform: Platform
 ) -> None:
     producer = KafkaProducer(bootstrap_servers=kafka.address, transactional_id=topic)
     producer.init_transactions()
-    producer.begin_transaction()
-    for number in range(10):
-        producer.send(topic, json.dumps({"event_id": number}).encode(), partition=0)
+
+    def begin(numbers: range) -> None:
+        producer.begin_transaction()
+        for number in numbers:
+            producer.send(topic, json.dumps({"event_id": number}).encode(), partition=0)
+        producer.flush()
+
+    begin(range(10))
+    producer.commit_transaction()
+    assert drained() == 10
+
+    begin(range(900, 905))
+    assert drained() == 0
+    assert consumer_lag(Settings(), platform.lake) == {0: 0, 1: 0, 2: 0}
+    producer.abort_transaction()
+    assert drained() == 0
+
+    begin(range(10, 15))
+    assert drained() == 0
     producer.commit_transaction()
     producer.close()
-    assert drained() == 10
+    assert drained() == 5
+    assert numbers(platform) == once(15)
+    # The log ends in the marker of a transaction, which is no event.
     assert drained() == 0
     assert consumer_lag(Settings(), platform.lake) == {0: 0, 1: 0, 2: 0}
 
