@@ -5,7 +5,8 @@ first and told afterwards (tasks/stock_alerts.py), so that what a crash or a dea
 later, and what was told is not told again. Of several processes that see the same change, one writes it.
 
 A product is news when it falls below its reorder point and when nothing is left, once each time, again after
-REPEAT_AFTER if that is still so, and when it is no longer short. From out to low is noted, and no news.
+REPEAT_AFTER if that is still so and it still sells, and when it is no longer short. From out to low is noted,
+and no news.
 """
 
 import datetime as dt
@@ -55,12 +56,15 @@ class StockChange(BaseModel):
         return f"{self.product_name or 'unnamed'} ({self.product_id})"
 
 
-def news(state: State, last: LastSeen, now: dt.datetime) -> StockKind | None:
-    """What to tell of a product that is in `state` now; None if that is nothing new."""
+def news(state: State, last: LastSeen, now: dt.datetime, sells: bool) -> StockKind | None:
+    """What to tell of a product that is in `state` now; None if that is nothing new.
+
+    What no longer `sells`, because it is no longer made, say, is not told again and again.
+    """
     if state == "ok":
         return None if last.state == "ok" else "stock-refilled"
     is_worse = BADNESS[state] > BADNESS[last.state]
-    is_old_news = last.told_at is not None and now - last.told_at >= REPEAT_AFTER
+    is_old_news = sells and last.told_at is not None and now - last.told_at >= REPEAT_AFTER
     if is_worse or is_old_news:
         return "stock-out" if state == "out" else "stock-low"
     return None
@@ -120,7 +124,7 @@ def _changes(on_hand: dict[int, int], products: dict[int, Product], run_id: str)
         if product is None:
             continue
         state = product.state(pieces)
-        kind = news(state, last, now)
+        kind = news(state, last, now, product.units_per_day > 0)
         if kind or state != last.state:
             changes.append(
                 StockChange(

@@ -162,7 +162,7 @@ def load_warehouse(warehouse: Warehouse, full: bool = False, tables: Collection[
     return Loaded(load_id=load_id, rows=rows)
 
 
-@task(task_run_name="publish-warehouse")
+@task(task_run_name="publish-warehouse", **RETRY_TRANSIENT)
 def publish_warehouse(warehouse: Warehouse) -> None:
     """Let readers see the staged warehouse."""
     warehouse.publish()

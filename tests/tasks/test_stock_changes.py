@@ -17,7 +17,7 @@ HOUR = dt.timedelta(hours=1)
 PRODUCTS = {
     number: Product(product_id=number, product_name=f"P{number}", units_per_day=1, reorder_point=10)
     for number in (1, 2, 3)
-}
+} | {4: Product(product_id=4, product_name="no longer made", units_per_day=0, reorder_point=0)}
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ PRODUCTS = {
 )
 def test_what_is_news(state: State, last: State, hours_ago: int | None, expected: str | None) -> None:
     told_at = None if hours_ago is None else NOW - hours_ago * HOUR
-    assert news(state, LastSeen(state=last, told_at=told_at), NOW) == expected
+    assert news(state, LastSeen(state=last, told_at=told_at), NOW, sells=True) == expected
 
 
 @given(st.lists(st.sampled_from(["ok", "low", "out"]), max_size=30))
@@ -49,7 +49,7 @@ def test_within_a_day_each_crossing_is_told_once_and_bad_news_is_always_followed
 ) -> None:
     last, told = LastSeen(), []
     for minute, state in enumerate(states):
-        kind = news(state, last, NOW + dt.timedelta(minutes=minute))
+        kind = news(state, last, NOW + dt.timedelta(minutes=minute), sells=True)
         if kind:
             told.append(kind)
             last.told_at = NOW + dt.timedelta(minutes=minute)
@@ -83,12 +83,13 @@ def test_changes_are_recorded_once(platform: Any) -> None:
     ]
 
 
-def test_what_is_still_short_a_day_later_is_told_again(
+def test_what_is_still_short_a_day_later_is_told_again_while_it_sells(
     platform: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert changes(platform, {1: 9}) == [(1, "stock-low")]
+    assert changes(platform, {1: 9, 4: 0}) == [(1, "stock-low"), (4, "stock-out")]
     monkeypatch.setattr(stock_changes, "REPEAT_AFTER", dt.timedelta(0))
-    assert changes(platform, {1: 8}) == [(1, "stock-low")]
+    assert changes(platform, {1: 8, 4: 0}) == [(1, "stock-low")]
+    assert changes(platform, {4: 5}) == [(4, "stock-refilled")]
 
 
 def test_a_product_that_nobody_knows_yet_is_left_for_later(platform: Any) -> None:
