@@ -153,7 +153,7 @@ def measure(folder: Path, servers: str, given: argparse.Namespace) -> dict[str, 
     )
     if held != shop.number:
         raise SystemExit(f"{shop.number} events sent, {held} in silver")
-    percentiles = statistics.quantiles(latencies, n=100)
+    percentiles = statistics.quantiles(latencies, n=100, method="inclusive")
     return {
         "drained events": given.backlog,
         "drained events a second, start of the process included": given.backlog / drained,

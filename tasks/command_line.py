@@ -102,7 +102,9 @@ def _day(text: str) -> dt.date:
 
 
 def _matters(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING or record.name == "prefect.flow_runs"
+    # Kafka's client warns of what it tries again by itself, as when a broker has just been started.
+    is_warning = record.levelno >= (logging.ERROR if record.name.startswith("kafka.") else logging.WARNING)
+    return is_warning or record.name == "prefect.flow_runs"
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:

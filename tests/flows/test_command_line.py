@@ -1,6 +1,7 @@
 """`python -m flows.daily` when something is wrong: one clear line, no traceback, nothing touched."""
 
 import json
+import logging
 import os
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from psycopg2.extensions import parse_dsn
 
 from blocks.environment import REPOSITORY
 from blocks.routes import ROUTES
+from tasks.command_line import _matters
 
 SECRET = "hunter2secret"
 DS = "2024-03-04"
@@ -145,3 +147,20 @@ def test_help_says_what_the_flow_does(run: Run) -> None:
     assert outcome.returncode == 0
     assert "Bring the marts up to the end of business day" in outcome.stdout
     assert "YYYY-MM-DD" in outcome.stdout
+
+
+@pytest.mark.parametrize(
+    ("logger", "level", "is_shown"),
+    [
+        ("prefect.flow_runs", logging.INFO, True),
+        ("prefect.task_runs", logging.INFO, False),
+        ("prefect.task_runs", logging.WARNING, True),
+        ("kafka.coordinator", logging.WARNING, False),
+        ("kafka.coordinator", logging.ERROR, True),
+    ],
+)
+def test_a_terminal_shows_progress_and_what_is_wrong_and_not_what_is_tried_again(
+    logger: str, level: int, is_shown: bool
+) -> None:
+    record = logging.LogRecord(logger, level, __file__, 1, "words", (), None)
+    assert _matters(record) == is_shown
