@@ -34,10 +34,10 @@ def daily_ecommerce_pipeline(ds: dt.date | None = None) -> None:
         run.extracted = run.timed(extract, day)
         run.checked, run.warnings = run.timed(quality_bronze, day, run.run_id)
         run.tables = run.timed(transform, day, run.checked)
-        run.loaded, warnings = run.timed(dbt_build, day, run.run_id, warehouse)
-        run.warnings += warnings
+        run.loaded, built = run.timed(dbt_build, day, run.run_id, warehouse)
+        run.warnings += built.warnings
         run.warnings += run.timed(quality_gold, day, run.run_id, warehouse)
-        publish_warehouse(warehouse)
+        publish_warehouse(warehouse, built.models)
         run.report_url = run.timed(write_report, run)
 
 

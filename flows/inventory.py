@@ -32,10 +32,9 @@ def inventory(follow_minutes: float = 0, accept_loss: bool = False) -> None:
                 run.timed(keep_up, watch, follow_minutes, accept_loss)
         if watch.settled.rows_in:
             with one_writer(), staged_warehouse() as warehouse:
-                run.loaded, run.warnings = run.timed(
-                    dbt_build, run.ds, run.run_id, warehouse, topic="inventory"
-                )
-                publish_warehouse(warehouse)
+                run.loaded, built = run.timed(dbt_build, run.ds, run.run_id, warehouse, topic="inventory")
+                run.warnings += built.warnings
+                publish_warehouse(warehouse, built.models)
 
 
 if __name__ == "__main__":

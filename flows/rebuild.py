@@ -34,10 +34,10 @@ def rebuild(ds: dt.date | None = None) -> None:
         run.checked, run.warnings = run.timed(quality_bronze, day, run.run_id, full=True)
         run.tables = run.timed(transform, day, run.checked, full=True)
         run.tables.append(run.timed(settle_again))
-        run.loaded, warnings = run.timed(dbt_build, day, run.run_id, warehouse, full=True)
-        run.warnings += warnings
+        run.loaded, built = run.timed(dbt_build, day, run.run_id, warehouse, full=True)
+        run.warnings += built.warnings
         run.warnings += run.timed(quality_gold, day, run.run_id, warehouse)
-        publish_warehouse(warehouse)
+        publish_warehouse(warehouse, built.models)
 
 
 if __name__ == "__main__":

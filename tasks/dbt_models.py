@@ -13,6 +13,7 @@ from dbt_common.events.base_types import EventLevel
 from prefect.context import get_settings_context
 from prefect.logging import get_run_logger
 from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
+from pydantic import BaseModel
 
 from blocks.environment import REPOSITORY
 from blocks.failures import DataFailure, PermanentFailure
@@ -23,6 +24,18 @@ from tasks.warehouse import Session, Warehouse
 
 PROJECT = REPOSITORY / "dbt"
 SOURCE_FOLDERS = ("models", "macros", "snapshots", "tests")
+
+
+class Built(BaseModel):
+    """The models that a build has made, by name, and what its tests said."""
+
+    models: list[str] = []
+    results: list[QualityResult] = []
+
+    @property
+    def warnings(self) -> list[QualityResult]:
+        """What the tests found, and did not stop the build."""
+        return [result for result in self.results if not result.is_success]
 
 
 class ModelsAsTasks(PrefectDbtRunner):
@@ -51,10 +64,8 @@ class ModelsAsTasks(PrefectDbtRunner):
         return super()._get_manifest_node_and_config(node_id)
 
 
-def build_marts(
-    warehouse: Warehouse, ds: str, full_refresh: bool = False, topic: str | None = None
-) -> list[QualityResult]:
-    """Run `dbt build` on the staged warehouse; returns what its tests said, warnings included.
+def build_marts(warehouse: Warehouse, ds: str, full_refresh: bool = False, topic: str | None = None) -> Built:
+    """Run `dbt build` on the staged warehouse.
 
     Does nothing if the marts were built from the same loads, for the same day, by the same project. With a
     `topic`, the models of that tag only; nothing before the others have been built once. Not a task: the
@@ -65,10 +76,10 @@ def build_marts(
         inputs, last_inputs = _fingerprint(session, ds), _last_build(session)
     if topic and last_inputs is None:
         get_run_logger().info("the %s marts need those of the daily run, which has not run yet", topic)
-        return []
+        return Built()
     if not full_refresh and not topic and inputs == last_inputs:
         get_run_logger().info("the marts are up to date: nothing to build")
-        return []
+        return Built()
     settings = Settings()
     variables = {
         "as_of": ds,
@@ -91,12 +102,12 @@ def build_marts(
         outcome = ModelsAsTasks(settings=runner_settings, raise_on_failure=False).invoke(command)
     if outcome.exception:
         raise PermanentFailure(f"dbt could not run: {outcome.exception}")
-    results = _results(outcome.result.results)
+    built = _built(outcome.result.results)
     if topic:
-        return results
+        return built
     with warehouse.session() as session:
         session.execute(f"create or replace table ops.last_build as select '{inputs}' as fingerprint")
-    return results
+    return built
 
 
 def _fingerprint(session: Session, ds: str) -> str:
@@ -118,14 +129,17 @@ def _last_build(session: Session) -> str | None:
     return row["fingerprint"]
 
 
-def _results(results: list) -> list[QualityResult]:
+def _built(results: list) -> Built:
     errors = [f"{r.node.name}: {r.message}" for r in results if r.status == "error"]
     failures = [f"{r.node.name} ({r.failures} rows)" for r in results if r.status == "fail"]
     if errors:
         raise PermanentFailure("dbt could not build: " + "; ".join(errors))
     if failures:
         raise DataFailure("dbt tests failed: " + "; ".join(failures) + ". Nothing was published")
-    return [_result(each) for each in results if each.node.resource_type == "test"]
+    return Built(
+        models=[each.node.name for each in results if each.node.resource_type == "model"],
+        results=[_result(each) for each in results if each.node.resource_type == "test"],
+    )
 
 
 def _result(result: Any) -> QualityResult:

@@ -92,8 +92,8 @@ class Warehouse(Protocol):
         """A connection, closed at the end."""
         ...
 
-    def publish(self) -> None:
-        """Let readers see the marts of this run, all at once."""
+    def publish(self, built: Collection[str] | None = None) -> None:
+        """Let readers see the marts of this run, all at once; those of `built` are all that can differ."""
         ...
 
     def dbt_variables(self) -> dict[str, str]:
@@ -163,9 +163,9 @@ def load_warehouse(warehouse: Warehouse, full: bool = False, tables: Collection[
 
 
 @task(task_run_name="publish-warehouse", **RETRY_TRANSIENT)
-def publish_warehouse(warehouse: Warehouse) -> None:
-    """Let readers see the staged warehouse."""
-    warehouse.publish()
+def publish_warehouse(warehouse: Warehouse, built: Collection[str] | None = None) -> None:
+    """Let readers see the staged warehouse; no marts but those of `built` differ from what they see."""
+    warehouse.publish(built)
 
 
 def query_warehouse(sql: str) -> list[dict[str, Any]]:

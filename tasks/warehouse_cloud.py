@@ -6,7 +6,7 @@
 
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,10 +177,11 @@ class CloudWarehouse(ABC):
             if session.has(PUBLISHED):
                 session.clone(BUILT, PUBLISHED)
 
-    def publish(self) -> None:
+    def publish(self, built: Collection[str] | None = None) -> None:
         """Bring `gold` up to `gold_staged`, all marts in one transaction; nothing to do for the live one.
 
-        A mart that is new, or whose columns have changed, is replaced by itself before the others.
+        Rows are paid for by the byte: those of marts that were not `built` (default: all were) stay where
+        they are. A mart that is new, or whose columns have changed, is replaced by itself before the others.
         """
         if self.gold == LIVE:
             return
@@ -192,6 +193,8 @@ class CloudWarehouse(ABC):
                     continue
                 if live.get(table) != columns:
                     session.clone(f"{LIVE}.{table}", f"{STAGED}.{table}")
+                    continue
+                if built is not None and table not in built:
                     continue
                 names = ", ".join(columns)
                 statements.append(f"delete from {LIVE}.{table} where true")

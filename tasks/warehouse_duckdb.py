@@ -6,7 +6,7 @@ passed. Readers keep the file they opened, and never see a run that failed.
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +69,8 @@ class DuckDBWarehouse:
             yield DuckDBSession(connection)
             connection.execute("commit")
 
-    def publish(self) -> None:
-        """The rename: after it, whoever opens the live path sees the staged state, on disk."""
+    def publish(self, built: Collection[str] | None = None) -> None:
+        """The rename: after it, whoever opens the live path sees the staged state, all of it, on disk."""
         with connect(self.path) as connection:
             connection.execute("checkpoint")
         with self.path.open("rb") as file:

@@ -8,7 +8,7 @@ import pytest
 from hand_made import DAY, click, customer, order, product, put, write_clicks
 
 from blocks.failures import DataFailure
-from expectations import gold_fct_orders
+from expectations import silver_orders as sound_rows
 from flows.daily import daily_ecommerce_pipeline
 from flows.rebuild import rebuild
 from spark_jobs import silver_orders
@@ -43,7 +43,7 @@ def test_a_mistaken_rule_stops_at_the_gate_and_a_relaxed_one_frees_rows_from_qua
     assert [platform.lake.table(name).version() for name in names] == before
     assert query(platform, "select count(*) from gold.fct_orders") == [(39,)]
 
-    for module in (silver_orders, gold_fct_orders):
+    for module in (silver_orders, sound_rows):
         monkeypatch.setattr(module, "MAX_QUANTITY", 500)
     rebuild(DAY)
 

@@ -58,7 +58,7 @@ def change(warehouse: Path, *statements: str) -> None:
 # dbt's models become tasks of the flow that calls it.
 @flow
 def build(warehouse: Path, ds: str) -> list[QualityResult]:
-    return build_marts(DuckDBWarehouse(warehouse), ds)
+    return build_marts(DuckDBWarehouse(warehouse), ds).results
 
 
 def test_builds_once_per_state_of_loads_and_day(warehouse: Path) -> None:

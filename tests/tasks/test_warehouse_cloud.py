@@ -155,6 +155,17 @@ def test_readers_see_what_was_published_and_nothing_else(staged: Warehouse) -> N
         assert set(session.tables("gold")) == {"a", "b"}
 
 
+def test_a_publish_moves_the_rows_of_what_was_built_and_of_what_is_new(staged: Warehouse) -> None:
+    build(staged, 1)
+    staged.publish(["a"])
+    assert marts(staged, "gold") == [(1, 1)]
+    build(staged, 2)
+    staged.publish(["b"])
+    assert marts(staged, "gold") == [(1, 2)]
+    staged.publish([])
+    assert marts(staged, "gold") == [(1, 2)]
+
+
 def test_a_publish_that_fails_half_way_leaves_all_as_it_was(
     staged: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
