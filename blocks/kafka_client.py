@@ -3,13 +3,16 @@
 import contextlib
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
+from kafka import KafkaAdminClient
 from kafka.errors import AuthorizationError, KafkaError, KafkaTimeoutError, SaslAuthenticationFailedError
 
 from blocks.failures import PermanentFailure, TransientFailure
 
 REQUEST_TIMEOUT_MS = 15_000
 BOOTSTRAP_TIMEOUT_MS = 10_000
+NO_ID = str(UUID(int=0))
 
 
 def client_options(settings: Any) -> dict[str, Any]:
@@ -47,6 +50,19 @@ def kafka_errors(servers: str) -> Iterator[None]:
         ) from None
     except KafkaError as error:
         raise TransientFailure(f"Kafka at {servers} broke off: {type(error).__name__}: {error}") from error
+
+
+def topic_identity(settings: Any) -> int | None:
+    """What tells the topic from another of its name, in 63 bits; None if the broker is older than Kafka 2.8.
+
+    Raises kafka.errors.KafkaError.
+    """
+    admin = KafkaAdminClient(**client_options(settings))
+    try:
+        [topic] = admin.describe_topics([settings.inventory_topic])
+    finally:
+        admin.close()
+    return UUID(topic.get("topic_id") or NO_ID).int % 2**63 or None
 
 
 def missing_topic(topic: str, servers: str) -> PermanentFailure:

@@ -26,7 +26,7 @@ from kafka.structs import OffsetAndMetadata
 
 from blocks.environment import apart
 from blocks.failures import DataFailure, PermanentFailure, TransientFailure
-from blocks.kafka_client import client_options, kafka_errors, missing_topic
+from blocks.kafka_client import client_options, kafka_errors, missing_topic, topic_identity
 from blocks.settings import Settings
 from spark_jobs.lake import Lake
 
@@ -62,6 +62,7 @@ class Intake(ConsumerRebalanceListener):
             raise PermanentFailure(
                 "KAFKA_BOOTSTRAP_SERVERS is not set: point it at the brokers that carry inventory events"
             )
+        self.settings = settings
         self.servers, self.topic = settings.kafka_bootstrap_servers, settings.inventory_topic
         self.is_loss_accepted = is_loss_accepted
         self.table = Lake(settings.lake_uri).ensure(TABLE, SCHEMA)
@@ -96,19 +97,14 @@ class Intake(ConsumerRebalanceListener):
     def ends(self) -> dict[TopicPartition, int]:
         """The offset after the last event of every partition, as of now.
 
-        Raises DataFailure if the lake is past one of them: such a topic was made anew.
+        Raises DataFailure if the lake's offsets are those of another topic of this name: it was made anew.
         """
         # Before Kafka is asked: an end that is asked for later is never behind other consumers' progress.
         self.table.update_incremental()
         with kafka_errors(self.servers):
             numbers = self._consumer.partitions_for_topic(self.topic) or set()
             ends = self._consumer.end_offsets([TopicPartition(self.topic, number) for number in numbers])
-            passed = {each: held for each, end in ends.items() if (held := self._progress(each) or 0) > end}
-            begins = {partition: self._lost(partition, held) for partition, held in passed.items()}
-        if begins:
-            # If it fails, another consumer has done it.
-            with suppress(CommitFailedError):
-                self._write([], begins)
+            self._recognise(ends)
         return ends
 
     def is_at(self, ends: dict[TopicPartition, int]) -> bool:
@@ -177,7 +173,7 @@ class Intake(ConsumerRebalanceListener):
 
     def _commit(self, records: list[ConsumerRecord], nexts: dict[TopicPartition, int]) -> bool:
         try:
-            self._write(records, nexts)
+            self._write(records, {mark(each): at for each, at in nexts.items()})
         except CommitFailedError:
             # Another consumer has brought in some of these events since this one looked into the lake.
             return False
@@ -186,13 +182,13 @@ class Intake(ConsumerRebalanceListener):
             self._consumer.commit({each: OffsetAndMetadata(at, "", -1) for each, at in nexts.items()})
         return True
 
-    def _write(self, records: list[ConsumerRecord], nexts: dict[TopicPartition, int]) -> None:
+    def _write(self, records: list[ConsumerRecord], marks: dict[str, int]) -> None:
         write_deltalake(
             self.table,
             pa.Table.from_pylist([_row(record) for record in records], schema=SCHEMA),
             mode="append",
             commit_properties=CommitProperties(
-                app_transactions=[Transaction(mark(partition), at) for partition, at in nexts.items()]
+                app_transactions=[Transaction(name, version) for name, version in marks.items()]
             ),
         )
 
@@ -210,7 +206,24 @@ class Intake(ConsumerRebalanceListener):
                     self._consumer.seek(partition, begin)
         return held
 
-    def _lost(self, partition: TopicPartition, held: int) -> int:
+    def _recognise(self, ends: dict[TopicPartition, int]) -> None:
+        """Note which topic the lake's offsets are of. Raises DataFailure if it was another of this name."""
+        identity = topic_identity(self.settings)
+        known = self.table.transaction_version(f"kafka/{self.topic}")
+        is_anew = None not in (identity, known) and identity != known
+        held = {partition: at for partition in ends if (at := self._progress(partition))}
+        begins = {
+            partition: self._lost(partition, at, is_anew)
+            for partition, at in held.items()
+            if is_anew or at > ends[partition]
+        }
+        if begins or identity not in (None, known):
+            marks = {mark(each): at for each, at in begins.items()}
+            # If it fails, another consumer has done it.
+            with suppress(CommitFailedError):
+                self._write([], marks | ({f"kafka/{self.topic}": identity} if identity else {}))
+
+    def _lost(self, partition: TopicPartition, held: int, is_anew: bool = False) -> int:
         """Where to go on though events are gone, or the topic was made anew. Raises DataFailure."""
         begin = self._consumer.beginning_offsets([partition])[partition]
         end = self._consumer.end_offsets([partition])[partition]
@@ -219,8 +232,8 @@ class Intake(ConsumerRebalanceListener):
         where = f"{partition.topic}-{partition.partition}"
         what = (
             f"offsets {held} to {begin - 1} are gone"
-            if held < begin
-            else f"it ends at {end}, though the lake holds everything before {held}: the topic was made anew"
+            if held < begin and not is_anew
+            else f"it ends at {end}, and the lake holds all before {held}: the topic was made anew"
         )
         raise DataFailure(
             f"Kafka no longer has events of {where} that the lake has not seen: {what}. Restore them, or "

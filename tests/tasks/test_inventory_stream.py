@@ -251,7 +251,27 @@ def make_anew(kafka: Broker, topic: str) -> None:
     admin.close()
 
 
+@pytest.mark.parametrize("count", [5, 20, 30], ids=["fewer events", "as many events", "more events"])
 def test_a_topic_that_was_made_anew_is_told_and_its_events_are_not_lost(
+    kafka: Broker, topic: str, platform: Platform, count: int
+) -> None:
+    produce(kafka, topic, range(20), partition=0)
+    assert drained() == 20
+    assert drained() == 0
+    make_anew(kafka, topic)
+    produce(kafka, topic, range(20, 20 + count), partition=0)
+    with pytest.raises(
+        DataFailure, match=f"{topic}-0.*it ends at {count}.*before 20.*made anew.*--accept-loss"
+    ):
+        drained()
+    assert numbers(platform) == once(20)
+
+    assert drained(is_loss_accepted=True) == count
+    assert numbers(platform) == once(20 + count)
+    assert drained() == 0
+
+
+def test_the_lag_of_a_topic_that_was_made_anew_is_all_of_it(
     kafka: Broker, topic: str, platform: Platform
 ) -> None:
     produce(kafka, topic, range(20), partition=0)
@@ -259,13 +279,18 @@ def test_a_topic_that_was_made_anew_is_told_and_its_events_are_not_lost(
     make_anew(kafka, topic)
     produce(kafka, topic, range(20, 25), partition=0)
     assert consumer_lag(Settings(), platform.lake) == {0: 5, 1: 0, 2: 0}
-    with pytest.raises(DataFailure, match=f"{topic}-0.*it ends at 5.*before 20.*made anew.*--accept-loss"):
-        drained()
-    assert numbers(platform) == once(20)
 
-    assert drained(is_loss_accepted=True) == 5
-    assert numbers(platform) == once(25)
-    assert drained() == 0
+
+def test_a_broker_that_does_not_say_which_topic_it_is(
+    kafka: Broker, topic: str, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(KafkaAdminClient, "describe_topics", lambda *_: [{"name": topic}])
+    produce(kafka, topic, range(20), partition=0)
+    assert drained() == 20
+    make_anew(kafka, topic)
+    produce(kafka, topic, range(20, 25), partition=0)
+    with pytest.raises(DataFailure, match="made anew"):
+        drained()
 
 
 def test_a_first_run_finds_everything_expired(kafka: Broker, topic: str, platform: Platform) -> None:
