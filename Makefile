@@ -7,8 +7,8 @@ READY := $(VENV)/.installed
 export PREFECT_HOME ?= $(CURDIR)/data/prefect
 export PREFECT_PROFILE ?= ephemeral
 
-# The tests of a file share what they have started.
-ON_TWO_CORES := --numprocesses 2 --dist loadfile
+# The tests of a file share what they have started. In the order of tests/conftest.py.
+ON_TWO_CORES := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo ui test slow lint bench clean lock
 

@@ -39,6 +39,15 @@ from tasks.command_line import silence_teardown
 silence_teardown()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that may take longest first, by their timeouts: no process is left with one at the end."""
+    limits: dict[Path, float] = {}
+    for item in items:
+        marker = item.get_closest_marker("timeout")
+        limits[item.path] = max(limits.get(item.path, 0), marker.args[0] if marker else 0)
+    items.sort(key=lambda item: -limits[item.path])
+
+
 @dataclass(frozen=True)
 class Broker:
     """A Kafka broker of the test session."""
