@@ -34,6 +34,11 @@ def client_options(settings: Any) -> dict[str, Any]:
     return options
 
 
+def consumer_options(settings: Any) -> dict[str, Any]:
+    """The same for every consumer: what a producer has taken back, or not committed yet, has not happened."""
+    return client_options(settings) | {"isolation_level": "read_committed"}
+
+
 @contextlib.contextmanager
 def kafka_errors(servers: str) -> Iterator[None]:
     """Within this context Kafka's errors become TransientFailure, refused logins PermanentFailure."""

@@ -26,7 +26,7 @@ from kafka.structs import OffsetAndMetadata
 
 from blocks.environment import apart
 from blocks.failures import DataFailure, PermanentFailure, TransientFailure
-from blocks.kafka_client import client_options, kafka_errors, missing_topic, topic_identity
+from blocks.kafka_client import consumer_options, kafka_errors, missing_topic, topic_identity
 from blocks.settings import Settings
 from spark_jobs.lake import Lake
 
@@ -71,12 +71,10 @@ class Intake(ConsumerRebalanceListener):
         self._rebalances = self._rebalances_seen = 0
         with kafka_errors(self.servers):
             self._consumer = KafkaConsumer(
-                **client_options(settings),
+                **consumer_options(settings),
                 # Platforms do not take each other's events away.
                 group_id=apart(GROUP, "-"),
                 enable_auto_commit=False,
-                # What a producer takes back has not happened; what it has not committed, not yet.
-                isolation_level="read_committed",
                 # Without a position from the lake there is none.
                 auto_offset_reset="none",
                 max_poll_records=BATCH_EVENTS,
@@ -208,8 +206,8 @@ class Intake(ConsumerRebalanceListener):
 
     def _recognise(self, ends: dict[TopicPartition, int]) -> None:
         """Note which topic the lake's offsets are of. Raises DataFailure if it was another of this name."""
-        identity = topic_identity(self.settings)
-        known = self.table.transaction_version(f"kafka/{self.topic}")
+        topic_mark, identity = f"kafka/{self.topic}", topic_identity(self.settings)
+        known = self.table.transaction_version(topic_mark)
         is_anew = None not in (identity, known) and identity != known
         held = {partition: at for partition in ends if (at := self._progress(partition))}
         begins = {
@@ -221,7 +219,7 @@ class Intake(ConsumerRebalanceListener):
             marks = {mark(each): at for each, at in begins.items()}
             # If it fails, another consumer has done it.
             with suppress(CommitFailedError):
-                self._write([], marks | ({f"kafka/{self.topic}": identity} if identity else {}))
+                self._write([], marks | ({topic_mark: identity} if identity else {}))
 
     def _lost(self, partition: TopicPartition, held: int, is_anew: bool = False) -> int:
         """Where to go on though events are gone, or the topic was made anew. Raises DataFailure."""

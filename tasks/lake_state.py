@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from kafka import KafkaConsumer, TopicPartition
 
-from blocks.kafka_client import client_options, kafka_errors, missing_topic
+from blocks.kafka_client import consumer_options, kafka_errors, missing_topic
 from blocks.settings import EnvironmentSettings
 from spark_jobs.lake import Lake
 from tasks.inventory_stream import TABLE, mark
@@ -50,9 +50,7 @@ def consumer_lag(settings: EnvironmentSettings, lake: Lake) -> dict[int, int]:
     servers, topic = settings.kafka_bootstrap_servers, settings.inventory_topic
     bronze = lake.table(TABLE)
     with kafka_errors(servers):
-        # What is not committed does not wait for us.
-        options = client_options(settings) | KAFKA_TIMEOUTS_MS | {"isolation_level": "read_committed"}
-        consumer = KafkaConsumer(**options)
+        consumer = KafkaConsumer(**consumer_options(settings) | KAFKA_TIMEOUTS_MS)
         try:
             partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
             begins, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
