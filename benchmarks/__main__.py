@@ -18,7 +18,7 @@ from benchmarks.data import DAILY_SHARE, SCALES, generate
 from benchmarks.measure import CommandFailed
 from benchmarks.seed_jobs import jdbc_driver
 from benchmarks.suite import CONTENDERS, History, Workshop, first_loads, history
-from demo import postgres
+from demo.services import postgres
 
 # On two cores the extracts take longer together than in turn, so the seed's better time is the one in turn.
 USUAL = [key for key in CONTENDERS if key != "seed-concurrent"]

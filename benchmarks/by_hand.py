@@ -89,7 +89,7 @@ select
     o.order_date,
     p.category,
     c.region,
-    count(*) as order_count,
+    count(*) as total_orders,
     count(distinct o.customer_id) as unique_customers,
     sum(o.quantity) as total_quantity,
     sum(o.amount) as total_revenue,
@@ -102,7 +102,7 @@ group by all
 """
 
 _SEGMENTS = """
-select o.order_date, c.customer_segment, count(*) as orders, sum(o.amount) as revenue
+select o.order_date, c.customer_segment, count(*) as total_orders, sum(o.amount) as total_revenue
 from '{silver}/orders.parquet' as o
 join '{silver}/customers.parquet' as c using (customer_id)
 group by all
@@ -155,7 +155,7 @@ class Lake:
     def gold(self) -> None:
         """Daily sales and customer segments."""
         self._write(_SALES.format(silver=self.folders["silver"]), "gold", "daily_sales")
-        self._write(_SEGMENTS.format(silver=self.folders["silver"]), "gold", "customer_segments")
+        self._write(_SEGMENTS.format(silver=self.folders["silver"]), "gold", "daily_segment_sales")
 
     def _run(self, statement: str, **names: dt.date | Path) -> None:
         self.connection.execute(statement.format(**names))

@@ -20,12 +20,13 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 from pyspark.sql import SparkSession
 
-from demo import seaweed
-from spark_jobs import gold_daily_sales, silver_orders
-from spark_jobs.lake import Lake
-from spark_jobs.session import spark_session
-from spark_jobs.sizing import Size, size_for
-from spark_jobs.upsert import upsert
+from demo.services import s3 as seaweed
+from lake.delta import Lake
+from spark_jobs.engine.session import spark_session
+from spark_jobs.engine.sizing import Size, size_for
+from spark_jobs.gold import daily_sales as gold_daily_sales
+from spark_jobs.silver import orders as silver_orders
+from spark_jobs.tables import read_table, upsert
 
 FIRST_DAY = dt.date(2024, 1, 1)
 ORDERS = pa.schema(
@@ -90,7 +91,7 @@ def small_files(spark: SparkSession, lake: Lake, days: int, rows: int, repeat: i
         assert done.written == 2 * rows
 
     def read() -> None:
-        lake.read(spark, NAME).groupBy("order_date").agg({"amount": "sum"}).collect()
+        read_table(spark, lake, NAME).groupBy("order_date").agg({"amount": "sum"}).collect()
 
     read()
     for state in ("before", "after"):
@@ -108,7 +109,7 @@ def shuffles(spark: SparkSession, lake: Lake, repeat: int) -> list[tuple[str, ..
     products = spark.range(500).selectExpr("id as product_id", "'toys' as category")
 
     def build() -> None:
-        gold_daily_sales.transform(lake.read(spark, NAME), customers, products).collect()
+        gold_daily_sales.transform(read_table(spark, lake, NAME), customers, products).collect()
 
     ours = size_for(lake.bytes_since(NAME))
     found = []

@@ -30,9 +30,9 @@ from kafka.admin import NewTopic
 from rich.console import Console
 from rich.table import Table
 
-from blocks.environment import REPOSITORY
-from demo import kafka
-from spark_jobs.lake import Lake
+from blocks.settings.environment import REPOSITORY
+from demo.services import kafka
+from lake.delta import Lake
 
 RESULT = Path(__file__).with_name("results") / "inventory.json"
 PRODUCTS, WAREHOUSES, PARTITIONS = 1000, 3, 3

@@ -23,7 +23,9 @@ def lake_work(ds: dt.date) -> None:
     with step("import"):
         # Counted, and so not at the top: every process of the pipeline pays for it.
         from expectations.contracts import SOURCE_TABLES
-        from tasks import clickstream, extract, spark
+        from tasks.ingest import clickstream
+        from tasks.ingest import postgres as extract
+        from tasks.transform import spark
     with step("extract"):
         for table in SOURCE_TABLES:
             extract.extract_table.fn(table, ds)

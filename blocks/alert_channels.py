@@ -11,7 +11,7 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from blocks.failures import PermanentFailure, TransientFailure
-from blocks.routes import PAGERDUTY_URL, ROUTES, Channel, Severity
+from blocks.settings.alert_routes import PAGERDUTY_URL, ROUTES, Channel, Severity
 
 TIMEOUT_SECONDS = 10
 LOOPBACK = ("localhost", "127.0.0.1", "::1")

@@ -12,7 +12,7 @@ Anything else that escapes a task is a bug and is treated as permanent.
 import re
 from typing import TYPE_CHECKING, Any
 
-from blocks.environment import RetrySettings
+from blocks.settings.environment import RetrySettings
 
 if TYPE_CHECKING:
     # Prefect takes a second to import, and `flows.status` has none to spare.

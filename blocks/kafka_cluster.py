@@ -5,7 +5,7 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from blocks.kafka_client import client_options, kafka_errors, missing_topic
-from blocks.settings import Mechanism, Protocol
+from blocks.settings.settings import Mechanism, Protocol
 
 
 class KafkaCluster(Block):

@@ -8,7 +8,7 @@ from prefect.blocks.core import Block
 from pydantic import Field
 
 from blocks.failures import PermanentFailure, PipelineFailure, TransientFailure, is_store_outage
-from blocks.settings import WarehouseKind
+from blocks.settings.settings import WarehouseKind
 
 
 class LakeStorage(Block):

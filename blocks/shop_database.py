@@ -10,7 +10,7 @@ from psycopg2.extensions import parse_dsn
 from pydantic import Field, SecretStr
 
 from blocks.failures import PermanentFailure, TransientFailure
-from blocks.settings import Settings
+from blocks.settings.settings import Settings
 
 CONNECT_TIMEOUT_SECONDS = 10
 # A statement that runs longer than the whole nightly window is stuck, not slow.

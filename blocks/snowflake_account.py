@@ -13,7 +13,8 @@ from blocks.failures import PermanentFailure, TransientFailure
 with warnings.catch_warnings():
     # Of a copy of requests inside the connector, which warns of the packages it finds beside it.
     warnings.simplefilter("ignore")
-    from snowflake.connector import SnowflakeConnection, connect
+    from snowflake.connector import SnowflakeConnection as SnowflakeConnection
+    from snowflake.connector import connect
     from snowflake.connector import errors as refusals
 
 LOGIN_TIMEOUT_SECONDS = 20

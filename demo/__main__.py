@@ -14,11 +14,12 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from blocks.environment import DATA
-from blocks.settings import Settings
-from demo import kafka, postgres, seaweed
-from demo.shop import Shop
-from tasks.duck import connect
+from blocks.settings.environment import DATA
+from blocks.settings.settings import Settings
+from demo.services import kafka, postgres
+from demo.services import s3 as seaweed
+from demo.shop.shop import Shop
+from lake.local_sql import connect
 
 FIRST_DAY = dt.date(2024, 1, 13)
 FIRST_DAYS = 3
@@ -96,7 +97,7 @@ def play() -> None:
     # Imported only now: the flows take seconds to import, and read their settings.
     from flows.daily import daily_ecommerce_pipeline
     from flows.inventory import inventory
-    from tasks.command_line import quiet_logs
+    from tasks.runs.console import quiet_logs
 
     quiet_logs()
     shop = Shop(dsn, DATA / "clickstream")
@@ -157,7 +158,7 @@ def show_stock(rows: int = 10) -> None:
 
 def show_totals(rows: int = 5) -> None:
     """Print revenue by order date in PostgreSQL and in gold, as the last run's gate compared them."""
-    from spark_jobs.lake import Lake
+    from lake.delta import Lake
 
     with connect() as memory:
         memory.register("order_totals", Lake(Settings().lake_uri).rows_since("checked.order_totals", None))

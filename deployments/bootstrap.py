@@ -16,11 +16,14 @@ from prefect.settings import get_current_settings
 from rich.console import Console
 from rich.table import Table
 
-from blocks.environment import PlatformName
 from blocks.failures import PermanentFailure, PipelineFailure
-from deployments import automations, flow_deployments, limits, saved_blocks, work_pool
-from deployments.change import Change
-from deployments.flow_deployments import DeployFailed
+from blocks.settings.environment import PlatformName
+from deployments.resources import automations, work_pool
+from deployments.resources import blocks as saved_blocks
+from deployments.resources import concurrency_limits as limits
+from deployments.resources import deployments as flow_deployments
+from deployments.resources.deployments import DeployFailed
+from deployments.resources.diff import Change
 from deployments.settings import DeploymentSettings, effective_settings
 
 

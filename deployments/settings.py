@@ -5,10 +5,10 @@ from typing import Literal
 
 from prefect.client.orchestration import SyncPrefectClient
 
-from blocks.environment import REPOSITORY, Patience
 from blocks.failures import PermanentFailure
-from blocks.saved import read_blocks
-from blocks.settings import EnvironmentSettings
+from blocks.settings.environment import REPOSITORY, Patience
+from blocks.settings.saved_blocks import read_blocks
+from blocks.settings.settings import EnvironmentSettings
 
 DAILY = "daily-ecommerce-pipeline"
 FOLDER = REPOSITORY / "deployments"

@@ -7,18 +7,18 @@ import datetime as dt
 
 from prefect import flow
 
-from flows.dbt_build import dbt_build
-from flows.extract import extract
-from flows.notify import notify
-from flows.quality_bronze import quality_bronze
-from flows.quality_gold import quality_gold
-from flows.transform import transform
-from tasks.business_day import business_day, run_name
-from tasks.command_line import run_from_command_line
-from tasks.deliver import confirm_told
-from tasks.report import write_report
-from tasks.run import recorded_run
-from tasks.warehouse import one_writer, publish_warehouse, staged_warehouse
+from flows.subflows.dbt_build import dbt_build
+from flows.subflows.extract import extract
+from flows.subflows.notify import notify
+from flows.subflows.quality_bronze import quality_bronze
+from flows.subflows.quality_gold import quality_gold
+from flows.subflows.transform import transform
+from tasks.alerts.delivery import confirm_told
+from tasks.report.daily_report import write_report
+from tasks.runs.business_day import business_day, run_name
+from tasks.runs.command_line import run_from_command_line
+from tasks.runs.recorded_run import recorded_run
+from tasks.warehouse.access import one_writer, publish_warehouse, staged_warehouse
 
 NAME = "daily-ecommerce-pipeline"
 

@@ -7,13 +7,13 @@ import datetime as dt
 
 from prefect import flow
 
-from flows.notify import notify
-from flows.quality_layers import quality_layers
-from tasks.business_day import business_day, run_name
-from tasks.command_line import run_from_command_line
-from tasks.deliver import confirm_told
-from tasks.run import recorded_run
-from tasks.warehouse import live_warehouse, one_writer
+from flows.subflows.notify import notify
+from flows.subflows.quality_layers import quality_layers
+from tasks.alerts.delivery import confirm_told
+from tasks.runs.business_day import business_day, run_name
+from tasks.runs.command_line import run_from_command_line
+from tasks.runs.recorded_run import recorded_run
+from tasks.warehouse.access import live_warehouse, one_writer
 
 NAME = "data-quality"
 

@@ -6,14 +6,14 @@ python -m flows.inventory --follow-minutes 61   go on as events come; alerts in 
 
 from prefect import flow
 
-from flows.dbt_build import dbt_build
-from flows.notify import notify
-from tasks.business_day import today
-from tasks.command_line import run_inventory_from_command_line
-from tasks.deliver import confirm_told
-from tasks.inventory_watch import InventoryWatch, keep_up, take_in
-from tasks.run import recorded_run
-from tasks.warehouse import one_writer, publish_warehouse, staged_warehouse
+from flows.subflows.dbt_build import dbt_build
+from flows.subflows.notify import notify
+from tasks.alerts.delivery import confirm_told
+from tasks.inventory.monitor import InventoryWatch, keep_up, take_in
+from tasks.runs.business_day import today
+from tasks.runs.command_line import run_inventory_from_command_line
+from tasks.runs.recorded_run import recorded_run
+from tasks.warehouse.access import one_writer, publish_warehouse, staged_warehouse
 
 NAME = "inventory"
 

@@ -7,14 +7,14 @@ import datetime as dt
 
 from prefect import flow
 
-from flows.notify import notify
-from tasks.business_day import business_day, run_name
-from tasks.command_line import run_from_command_line
-from tasks.deliver import confirm_told
-from tasks.maintenance import lake_tables, tidy_table
-from tasks.report import remove_old_reports
-from tasks.run import recorded_run
-from tasks.warehouse import one_writer
+from flows.subflows.notify import notify
+from tasks.alerts.delivery import confirm_told
+from tasks.report.daily_report import remove_old_reports
+from tasks.runs.business_day import business_day, run_name
+from tasks.runs.command_line import run_from_command_line
+from tasks.runs.recorded_run import recorded_run
+from tasks.transform.compaction import lake_tables, tidy_table
+from tasks.warehouse.access import one_writer
 
 NAME = "maintenance"
 

@@ -7,17 +7,17 @@ import datetime as dt
 
 from prefect import flow
 
-from flows.dbt_build import dbt_build
-from flows.notify import notify
-from flows.quality_bronze import quality_bronze
-from flows.quality_gold import quality_gold
-from flows.transform import transform
-from tasks.business_day import business_day
-from tasks.command_line import run_from_command_line
-from tasks.deliver import confirm_told
-from tasks.inventory_events import settle_again
-from tasks.run import recorded_run
-from tasks.warehouse import one_writer, publish_warehouse, staged_warehouse
+from flows.subflows.dbt_build import dbt_build
+from flows.subflows.notify import notify
+from flows.subflows.quality_bronze import quality_bronze
+from flows.subflows.quality_gold import quality_gold
+from flows.subflows.transform import transform
+from tasks.alerts.delivery import confirm_told
+from tasks.inventory.silver import settle_again
+from tasks.runs.business_day import business_day
+from tasks.runs.command_line import run_from_command_line
+from tasks.runs.recorded_run import recorded_run
+from tasks.warehouse.access import one_writer, publish_warehouse, staged_warehouse
 
 NAME = "rebuild"
 

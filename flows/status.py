@@ -11,11 +11,11 @@ import sys
 from pydantic import ValidationError
 from rich.console import Console
 
-from blocks.environment import Patience
 from blocks.failures import PipelineFailure
-from blocks.settings import quick_settings
-from tasks.status import look
-from tasks.status_screen import show
+from blocks.settings.environment import Patience
+from blocks.settings.settings import quick_settings
+from tasks.monitoring.status import look
+from tasks.monitoring.status_screen import show
 
 EXIT_CODES = {"healthy": 0, "broken": 1, "unknown": 2}
 

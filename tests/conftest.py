@@ -2,6 +2,9 @@
 
 import os
 
+from lake.delta import Lake
+from tests.support.platforms import Broker, Platform, empty_database
+
 # Read when the tasks are defined, so before anything of ours is imported.
 os.environ["RETRY_DELAY_SECONDS"] = "0"
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
@@ -10,31 +13,22 @@ os.environ["PREFECT_API_URL"] = ""
 os.environ["PAGERDUTY_URL"] = "http://127.0.0.1:9"
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
-import psycopg2
 import pytest
-from emulators import Emulators, EmulatorUnavailable
-from kafka import KafkaAdminClient
-from kafka.admin import NewTopic
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
-from prometheus_servers import open_pushgateway
-from psycopg2 import sql
-from receivers import Mailbox, Webhook, open_mailbox, open_webhook
 
-from blocks.environment import PlatformName
-from blocks.settings import EnvironmentSettings, Settings
-from demo.kafka import KafkaUnavailable
-from demo.kafka import remove as remove_kafka
-from demo.kafka import start as start_kafka
-from demo.postgres import start, stop
-from expectations.contracts import SOURCE_TABLES
-from spark_jobs.lake import Lake
-from tasks.command_line import silence_teardown
+from blocks.settings.environment import PlatformName
+from blocks.settings.settings import EnvironmentSettings, Settings
+from demo.services.kafka import KafkaUnavailable
+from demo.services.kafka import remove as remove_kafka
+from demo.services.kafka import start as start_kafka
+from demo.services.postgres import start, stop
+from tasks.runs.console import silence_teardown
+from tests.support.emulators import Emulators, EmulatorUnavailable
+from tests.support.prometheus_servers import open_pushgateway
+from tests.support.receivers import Mailbox, Webhook, open_mailbox, open_webhook
 
 silence_teardown()
 
@@ -46,50 +40,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         marker = item.get_closest_marker("timeout")
         limits[item.path] = max(limits.get(item.path, 0), marker.args[0] if marker else 0)
     items.sort(key=lambda item: -limits[item.path])
-
-
-@dataclass(frozen=True)
-class Broker:
-    """A Kafka broker of the test session."""
-
-    address: str
-    directory: Path
-
-    def make_topic(self, partitions: int = 3, **settings: str) -> str:
-        """Create a topic of a new name; returns the name."""
-        name = f"inventory-{uuid4().hex[:8]}"
-        admin = KafkaAdminClient(bootstrap_servers=self.address)
-        admin.create_topics([NewTopic(name, partitions, 1, topic_configs=settings)])
-        admin.close()
-        return name
-
-
-@dataclass(frozen=True)
-class Platform:
-    """One shop, lake and warehouse, which the environment points at for the length of a test."""
-
-    dsn: str
-    folder: Path
-
-    @property
-    def clickstream(self) -> Path:
-        return self.folder / "clickstream"
-
-    @property
-    def warehouse(self) -> Path:
-        return self.folder / "warehouse.duckdb"
-
-    @property
-    def lake(self) -> Lake:
-        return Lake((self.folder / "lake").as_uri())
-
-    def execute(self, statement: str, parameters: tuple[object, ...] = ()) -> list[tuple]:
-        """Run a statement in the shop's database and commit; returns its rows, if it has any."""
-        with psycopg2.connect(self.dsn) as connection, connection.cursor() as cursor:
-            cursor.execute(statement, parameters)
-            rows = cursor.fetchall() if cursor.description else []
-        connection.close()
-        return rows
 
 
 @pytest.fixture(scope="session")
@@ -135,30 +85,6 @@ def database(postgres: str) -> Iterator[str]:
     """The DSN of an empty database with the shop's tables."""
     with empty_database(postgres) as dsn:
         yield dsn
-
-
-@contextmanager
-def empty_database(postgres: str, tables: bool = True) -> Iterator[str]:
-    """A new database with the shop's tables (or none) in a PostgreSQL, dropped at the end; gives its DSN."""
-    name = f"test_{uuid4().hex}"
-    _administer(postgres, sql.SQL("create database {}").format(sql.Identifier(name)))
-    dsn = postgres.rsplit("/", 1)[0] + f"/{name}"
-    with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
-        for table in SOURCE_TABLES.values() if tables else ():
-            columns = ", ".join(f"{column} {type_name}" for column, type_name in table.columns.items())
-            cursor.execute(f"create table {table.name} ({columns}, primary key ({table.key}))")
-            cursor.execute(f"create index on {table.name} (updated_at)")
-    connection.close()
-    yield dsn
-    _administer(postgres, sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
-
-
-def _administer(postgres: str, statement: sql.Composed) -> None:
-    admin = psycopg2.connect(postgres)
-    admin.autocommit = True
-    with admin.cursor() as cursor:
-        cursor.execute(statement)
-    admin.close()
 
 
 @pytest.fixture
@@ -232,3 +158,9 @@ def mailbox() -> Iterator[Mailbox]:
     """Stands in for the mail server."""
     with open_mailbox() as opened:
         yield opened
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """An empty lake."""
+    return Lake(tmp_path.as_uri())

@@ -3,7 +3,7 @@
 import datetime as dt
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -15,24 +15,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from psycopg2.extensions import parse_dsn
 from pydantic import SecretStr
-from receivers import Mailbox, Webhook, open_mailbox
 
 from blocks import alert_channels
 from blocks.alert_channels import AlertChannels, check_answers, mail_server
-from blocks.failures import PermanentFailure, PipelineFailure, TransientFailure
+from blocks.failures import PermanentFailure, TransientFailure
 from blocks.lake_storage import LakeStorage, check_writable
 from blocks.shop_database import ShopDatabase
 from blocks.spark_endpoint import SparkEndpoint
-
-SECRET = "hunter2secret"
-
-
-def failure(check: Callable[..., object], *arguments: object) -> PipelineFailure:
-    """How a check fails, without telling the secret, or a piece of it."""
-    with pytest.raises(PipelineFailure) as raised:
-        check(*arguments)
-    assert not any(piece in str(raised.value) for piece in ("hunter", "2secret"))
-    return raised.value
+from tests.support.failing_checks import SECRET, failure
+from tests.support.receivers import Mailbox, Webhook, open_mailbox
 
 
 @pytest.fixture

@@ -12,14 +12,15 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.cloud.bigquery.retry import DEFAULT_RETRY
-from test_block_checks import SECRET, failure
 
 from blocks import bigquery_project, snowflake_account
 from blocks.bigquery_project import BigQueryProject
 from blocks.failures import PermanentFailure, TransientFailure
-from blocks.settings import Settings
+from blocks.settings.settings import Settings
 from blocks.snowflake_account import SnowflakeAccount
-from tasks.warehouse import check_warehouse
+from tasks.warehouse.access import check_warehouse
+from tests.support.failing_checks import SECRET, failure
+from tests.support.platforms import Platform
 
 BLOCKS = {"snowflake": SnowflakeAccount, "bigquery": BigQueryProject}
 
@@ -38,13 +39,13 @@ def silent_port() -> Iterator[int]:
         yield held.getsockname()[1]
 
 
-def test_a_warehouse_that_answers(platform: Any, cloud: str) -> None:
+def test_a_warehouse_that_answers(platform: Platform, cloud: str) -> None:
     block(cloud).check()
     check_warehouse()
 
 
 def test_a_warehouse_that_does_not_answer(
-    platform: Any, cloud: str, silent_port: int, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, cloud: str, silent_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snowflake_account, "LOGIN_TIMEOUT_SECONDS", 1)
     monkeypatch.setattr(bigquery_project, "RETRY", DEFAULT_RETRY.with_timeout(1))
@@ -91,7 +92,7 @@ def test_what_is_missing_is_named(made: Callable[[], Any], told: str) -> None:
 
 
 @pytest.mark.parametrize("cloud", ["snowflake"], indirect=True)
-def test_snowflake_refuses_a_wrong_password(platform: Any, cloud: str) -> None:
+def test_snowflake_refuses_a_wrong_password(platform: Platform, cloud: str) -> None:
     failed = failure(block(cloud, snowflake_password=SECRET).check)
     assert isinstance(failed, PermanentFailure)
     assert "Incorrect username or password" in str(failed)

@@ -1,11 +1,11 @@
 """The check of the monitoring block, against a real gateway and a real PostgreSQL."""
 
 import pytest
-from prometheus_servers import unused_port
 from pydantic import SecretStr
 
 from blocks.failures import PermanentFailure, PipelineFailure, TransientFailure
 from blocks.monitoring import Monitoring
+from tests.support.prometheus_servers import unused_port
 
 
 def test_what_is_off_is_not_asked() -> None:

@@ -4,17 +4,17 @@ import logging
 import socket
 import traceback
 from collections.abc import Iterator
-from typing import Any
 
 import psycopg2
 import pytest
-from hand_made import order, put
 from psycopg2 import sql
 from psycopg2.extensions import parse_dsn
 
-from blocks import settings
 from blocks.failures import PermanentFailure, PipelineFailure, TransientFailure
+from blocks.settings import settings
 from blocks.shop_database import shop_connection
+from tests.support.platforms import Platform
+from tests.support.rows import order, put
 
 SECRET = "hunter2secret"
 
@@ -40,7 +40,7 @@ def unused_port() -> Iterator[int]:
         yield held.getsockname()[1]
 
 
-def test_a_connection_works_in_utc_and_ends(platform: Any) -> None:
+def test_a_connection_works_in_utc_and_ends(platform: Platform) -> None:
     with shop_connection() as connection, connection.cursor() as cursor:
         cursor.execute("select current_setting('TimeZone'), current_setting('statement_timeout')")
         assert cursor.fetchone() == ("UTC", "1h")
@@ -112,7 +112,7 @@ def test_no_message_and_no_log_holds_the_password(
     assert change.get("password", real) not in told
 
 
-def test_a_lost_connection_is_transient(platform: Any) -> None:
+def test_a_lost_connection_is_transient(platform: Platform) -> None:
     with pytest.raises(TransientFailure, match="broke off"), shop_connection() as connection:
         platform.execute("select pg_terminate_backend(%s)", (connection.info.backend_pid,))
         connection.cursor().execute("select 1")
@@ -136,12 +136,12 @@ def test_a_lost_connection_is_transient(platform: Any) -> None:
         pytest.param(ValueError("something else"), False, id="no error of the database"),
     ],
 )
-def test_which_errors_inside_are_transient(platform: Any, error: Exception, transient: bool) -> None:
+def test_which_errors_inside_are_transient(platform: Platform, error: Exception, transient: bool) -> None:
     with pytest.raises(TransientFailure if transient else type(error)), shop_connection():
         raise error
 
 
-def test_a_missing_grant_is_permanent(platform: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_grant_is_permanent(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     user = f"reader_{parse_dsn(platform.dsn)['dbname'][-12:]}"
     platform.execute(f"create role {user} login password '{SECRET}'")
     monkeypatch.setenv("SHOP_DSN", replaced(platform.dsn, user=user, password=SECRET))
@@ -150,7 +150,7 @@ def test_a_missing_grant_is_permanent(platform: Any, monkeypatch: pytest.MonkeyP
         connection.cursor().execute("select 1 from orders")
 
 
-def test_the_shop_is_only_read(platform: Any) -> None:
+def test_the_shop_is_only_read(platform: Platform) -> None:
     put(platform, "orders", order(1))
     with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction), shop_connection() as connection:
         connection.cursor().execute(sql.SQL("delete from orders"))

@@ -6,10 +6,11 @@ What dbt compiles is swept where it is compiled, in tests/flows/test_daily_cloud
 from typing import Any
 
 import pytest
-from dialects import faults
 
-from tasks import totals, warehouse
-from tasks.warehouse_cloud import merge_statement
+from tasks.quality import reconciliation as totals
+from tasks.warehouse.cloud import merge_statement
+from tasks.warehouse.load import _create_open_quarantine
+from tests.support.dialects import faults
 
 CLOUDS = ("snowflake", "bigquery")
 CASES = [
@@ -48,7 +49,7 @@ class Recorder:
 @pytest.mark.parametrize("dialect", CLOUDS)
 def test_the_loaders_own_sql_is_not_foreign(dialect: str) -> None:
     recorder: Any = Recorder()
-    warehouse._create_open_quarantine(recorder)
+    _create_open_quarantine(recorder)
     queries = [query.format(gold="gold") for query in totals.WAREHOUSE.values()]
     merge = merge_statement("silver.orders", "ops.incoming_1", "order_id", ["order_id", "amount"], 3)
     for sql in [*recorder.statements, *queries, merge]:

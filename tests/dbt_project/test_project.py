@@ -18,8 +18,8 @@ import yaml
 from dbt.cli.main import dbtRunner
 from deltalake import write_deltalake
 
-from spark_jobs.lake import Lake
-from tasks.reorder import read_products
+from lake.delta import Lake
+from tasks.inventory.reorder_points import read_products
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt"
 AS_OF = "2024-03-04"

@@ -9,8 +9,8 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
-from demo import postgres
-from tests.demo.weekend import Weekend
+from demo.services import postgres
+from tests.support.weekend import Weekend
 
 
 @pytest.fixture(scope="session")

@@ -15,13 +15,13 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from hand_made import DAY, click, customer, order, product, put, write_clicks
 from prefect.client.orchestration import SyncPrefectClient
-from receivers import Mailbox, Webhook, open_mailbox, open_webhook
 
-from blocks.environment import REPOSITORY
-from demo import postgres
-from tests.conftest import Platform, empty_database
+from blocks.settings.environment import REPOSITORY
+from demo.services import postgres
+from tests.support.platforms import Platform, empty_database
+from tests.support.receivers import Mailbox, Webhook, open_mailbox, open_webhook
+from tests.support.rows import DAY, click, customer, order, product, put, write_clicks
 
 PYTHON = sys.executable
 SECRET_PATH = "T0/B0/slack-hunter2"

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 import duckdb
 import pytest
-from hand_made import DAY
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 
 from tests.deployments.conftest import ROUTING_KEY, SECRET_PATH, Site, wait_for
+from tests.support.rows import DAY
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 RED, ORANGE, DARK_RED = "#d72b3f", "#f2952f", "#8b0020"

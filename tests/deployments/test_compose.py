@@ -10,14 +10,15 @@ from typing import Any
 import psycopg2
 import pytest
 import yaml
-from hand_made import DAY, at
 from psycopg2.extensions import make_dsn
-from test_sweeps import VARIABLES
 
-from blocks.environment import REPOSITORY
-from spark_jobs.apache_spark import DELTA
-from tasks.ledger import append_records
-from tasks.ledger_mirror import mirror_ledger
+from blocks.settings.environment import REPOSITORY
+from spark_jobs.engine.local_spark import DELTA
+from tasks.ledger.postgres_copy import mirror_ledger
+from tasks.ledger.records import append_records
+from tests.support.platforms import Platform
+from tests.support.rows import DAY, at
+from tests.support.variables import VARIABLES
 
 FOLDER = REPOSITORY / "deployments" / "docker"
 TEXT = (FOLDER / "compose.yaml").read_text(encoding="utf-8")
@@ -80,7 +81,8 @@ def test_the_images_are_built_on_pinned_ones() -> None:
 
 def test_versions_are_those_that_the_tests_run_on() -> None:
     kafka = re.search(
-        r"kafka_2.13</artifactId>\s*<version>([\d.]+)", (REPOSITORY / "demo/kafka.pom.xml").read_text()
+        r"kafka_2.13</artifactId>\s*<version>([\d.]+)",
+        (REPOSITORY / "demo/services/kafka.pom.xml").read_text(),
     )
     assert kafka
     assert {SERVICES[name]["image"] for name in ("kafka", "kafka-topic")} == {f"apache/kafka:{kafka[1]}"}
@@ -221,7 +223,7 @@ def run(dsn: str, *statements: str) -> list[tuple]:
 
 
 def test_grafana_reads_the_ledgers_copy_after_every_run_and_can_do_no_more(
-    platform: Any, databases: str, postgres: str, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, databases: str, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def dsn(role: str) -> str:
         return make_dsn(

@@ -8,7 +8,7 @@ import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from blocks.environment import REPOSITORY
+from blocks.settings.environment import REPOSITORY
 from deployments.grafana.boards import FOLDER, boards
 
 PROVISIONING = REPOSITORY / "deployments" / "grafana" / "provisioning"

@@ -6,9 +6,9 @@ from typing import Any
 
 import yaml
 
-from blocks.environment import REPOSITORY
+from blocks.settings.environment import REPOSITORY
 from deployments.grafana.boards import boards
-from tasks.metrics import METRICS
+from tasks.monitoring.metrics import METRICS
 
 RULES: list[dict[str, Any]] = yaml.safe_load(
     (REPOSITORY / "deployments" / "prometheus" / "rules.yml").read_text(encoding="utf-8")

@@ -88,7 +88,7 @@ def test_no_good_run_for_too_long_wakes_somebody_and_tells_slack(
 EMIT = """
 import time
 from prefect.events import emit_event
-from tasks.quality_trend import LOW_QUALITY_EVENT, quality_resource
+from tasks.alerts.events import LOW_QUALITY_EVENT, quality_resource
 emit_event(LOW_QUALITY_EVENT, resource={"prefect.resource.id": quality_resource("production")},
     payload={"scores": "90.1%, 91.2%, 93.0%", "minimum": "95.0%"})
 time.sleep(2)

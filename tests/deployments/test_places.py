@@ -5,7 +5,7 @@ from contextlib import nullcontext
 import pytest
 
 from blocks.failures import PermanentFailure
-from blocks.settings import EnvironmentSettings
+from blocks.settings.settings import EnvironmentSettings
 from deployments.settings import DeploymentSettings
 
 VOLUME = "/opt/ecommerce-pipeline/data"

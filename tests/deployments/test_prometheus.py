@@ -12,14 +12,14 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from hand_made import DAY, NEXT_DAY, customer, order, product, put
-from prometheus_servers import debian, open_prometheus, pushed, wait_until
-from receivers import Webhook
 
-from blocks.environment import REPOSITORY
 from blocks.failures import DataFailure
+from blocks.settings.environment import REPOSITORY
 from deployments.grafana.boards import boards
-from tests.conftest import Broker, Platform
+from tests.support.platforms import Broker, Platform
+from tests.support.prometheus_servers import debian, open_prometheus, pushed, wait_until
+from tests.support.receivers import Webhook
+from tests.support.rows import DAY, NEXT_DAY, customer, order, product, put
 
 CONFIG = REPOSITORY / "deployments" / "prometheus"
 RULES = CONFIG / "rules.yml"

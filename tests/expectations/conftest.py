@@ -7,11 +7,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
-from hand_made import DAY
 
 from expectations.suite import Norms, Suite
-from spark_jobs.lake import Lake
-from tasks import quality
+from lake.delta import Lake
+from tasks.quality import validation as quality
+from tests.support.rows import DAY
 
 USUAL = Norms(0.05)
 Judge = Callable[..., list[quality.QualityResult]]

@@ -4,18 +4,20 @@ from typing import Any
 
 import pytest
 import yaml
-from bronze_samples import BRONZE
-from gold_samples import GOLD
-from samples import Case
-from silver_samples import SILVER
 
-from blocks.environment import REPOSITORY
+from blocks.settings.environment import REPOSITORY
 from expectations.contracts import SOURCE_TABLES
 from expectations.suite import CRITICAL, INFO, WARNING, Norms, Suite
-from spark_jobs.silver import AUDIT_COLUMNS
-from tasks.inventory_events import SILVER_SCHEMA
-from tasks.quality import BRONZE_SUITES, EVENTS, GOLD_SUITES, SILVER_SUITES, QualityResult, _describe
-from tasks.spark import SILVER_JOBS
+from spark_jobs.silver.job import AUDIT_COLUMNS
+from tasks.inventory.silver import SILVER_SCHEMA
+from tasks.ledger.quality_result import QualityResult
+from tasks.quality.suites import BRONZE_SUITES, GOLD_SUITES, SILVER_SUITES
+from tasks.quality.validation import EVENTS, _describe
+from tasks.transform.spark import SILVER_JOBS
+from tests.support.bronze_samples import BRONZE
+from tests.support.gold_samples import GOLD
+from tests.support.samples import Case
+from tests.support.silver_samples import SILVER
 
 
 def by_layer(bronze: dict[str, Any], silver: dict[str, Any], gold: dict[str, Any]) -> dict[str, Any]:

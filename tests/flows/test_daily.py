@@ -5,16 +5,17 @@ The expected sums come from PostgreSQL, where the rows that break a rule are tol
 
 import datetime as dt
 from decimal import Decimal
-from typing import Any
 
 import duckdb
 import pytest
-from hand_made import DAY, NEXT_DAY, at, click, customer, order, product, put, write_clicks
 from prefect.artifacts import Artifact
 
-from blocks.failures import DataFailure, PermanentFailure, PipelineFailure
+from blocks.failures import DataFailure, PermanentFailure
 from flows.daily import daily_ecommerce_pipeline
-from spark_jobs import silver_orders
+from spark_jobs.silver import orders as silver_orders
+from tests.support.platforms import Platform
+from tests.support.rows import DAY, NEXT_DAY, at, order, put
+from tests.support.small_shop import fails, live_next_day, open_shop
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -22,43 +23,7 @@ STALE_DAY = NEXT_DAY + dt.timedelta(days=2)
 PUBLISHED = ("silver", "quarantine", "gold")
 
 
-def open_shop(platform: Any) -> None:
-    """DAY: 3 customers, 2 products, 24 good orders and one of no amount (4 %), 40 clicks, a broken line."""
-    put(platform, "customers", *(customer(number, region=f"region {number}") for number in (1, 2, 3)))
-    put(platform, "products", product(1), product(2, category="home", unit_cost=Decimal("1.25")))
-    for number in range(1, 25):
-        put(
-            platform,
-            "orders",
-            order(
-                number,
-                customer_id=1 + number % 3,
-                product_id=1 + number % 2,
-                amount=Decimal("10.00") + Decimal(number) / 100,
-                order_date=DAY - dt.timedelta(days=number % 4),
-                updated_at=at(DAY, number % 24, 59, 59, 999_999),
-            ),
-        )
-    put(platform, "orders", order(25, amount=Decimal("0.00")))
-    write_clicks(platform.clickstream, DAY, [*(click(f"e{number}") for number in range(40)), "not an event"])
-
-
-def live_next_day(platform: Any) -> None:
-    """NEXT_DAY: new orders, a changed amount, a late row of long ago, a customer who moves, a new product."""
-    put(platform, "orders", order(26, order_date=NEXT_DAY, amount=Decimal("99.99"), product_id=3))
-    put(platform, "orders", order(1, amount=Decimal("3.33"), status="cancelled", updated_at=at(NEXT_DAY, 0)))
-    put(
-        platform,
-        "orders",
-        order(27, order_date=DAY - dt.timedelta(days=30), updated_at=at(NEXT_DAY, 23, 59, 59)),
-    )
-    put(platform, "orders", order(28, order_date=NEXT_DAY, customer_id=77, updated_at=at(NEXT_DAY)))
-    put(platform, "customers", customer(2, region="region 3", updated_at=at(NEXT_DAY)))
-    put(platform, "products", product(3, category="garden", updated_at=at(NEXT_DAY)))
-    write_clicks(platform.clickstream, NEXT_DAY, [click("n1", timestamp=at(NEXT_DAY).isoformat())])
-
-
-def shop_sums(platform: Any) -> dict[dt.date, Decimal]:
+def shop_sums(platform: Platform) -> dict[dt.date, Decimal]:
     """The source's own sums by order_date, of the orders that break no rule."""
     return dict(
         platform.execute(
@@ -68,31 +33,31 @@ def shop_sums(platform: Any) -> dict[dt.date, Decimal]:
     )
 
 
-def query(platform: Any, statement: str) -> list[tuple]:
+def query(platform: Platform, statement: str) -> list[tuple]:
     with duckdb.connect(platform.warehouse, read_only=True) as connection:
         return connection.execute(statement).fetchall()
 
 
-def sums(platform: Any, table: str, amount: str) -> dict[dt.date, Decimal]:
+def sums(platform: Platform, table: str, amount: str) -> dict[dt.date, Decimal]:
     return dict(query(platform, f"select order_date, sum({amount}) from gold.{table} group by order_date"))
 
 
-def lake_sums(platform: Any, table: str, amount: str) -> dict[dt.date, Decimal]:
+def lake_sums(platform: Platform, table: str, amount: str) -> dict[dt.date, Decimal]:
     rows = platform.lake.table(f"gold.{table}").to_pyarrow_table()
     grouped = rows.group_by("order_date").aggregate([(amount, "sum")])
     return dict(zip(grouped["order_date"].to_pylist(), grouped[f"{amount}_sum"].to_pylist(), strict=True))
 
 
-def assert_gold_is_the_source(platform: Any) -> None:
+def assert_gold_is_the_source(platform: Platform) -> None:
     expected = shop_sums(platform)
     assert expected
     assert sums(platform, "fct_orders", "order_amount") == expected
     assert sums(platform, "agg_daily_sales", "total_revenue") == expected
     assert lake_sums(platform, "daily_sales", "total_revenue") == expected
-    assert lake_sums(platform, "customer_segments", "revenue") == expected
+    assert lake_sums(platform, "daily_segment_sales", "total_revenue") == expected
 
 
-def contents(platform: Any) -> dict[str, list[tuple]]:
+def contents(platform: Platform) -> dict[str, list[tuple]]:
     """Every row of every published table."""
     tables = query(
         platform,
@@ -102,7 +67,7 @@ def contents(platform: Any) -> dict[str, list[tuple]]:
     return {name: sorted(query(platform, f"select * from {name}"), key=repr) for (name,) in tables}
 
 
-def versions(platform: Any, *layers: str) -> dict[str, int]:
+def versions(platform: Platform, *layers: str) -> dict[str, int]:
     """The Delta version of every lake table in these layers."""
     names = [
         f"{layer}.{path.name}" for layer in layers for path in (platform.folder / "lake" / layer).iterdir()
@@ -110,7 +75,7 @@ def versions(platform: Any, *layers: str) -> dict[str, int]:
     return {name: platform.lake.table(name).version() for name in names}
 
 
-def last_runs(platform: Any) -> list[tuple]:
+def last_runs(platform: Platform) -> list[tuple]:
     return query(
         platform,
         "select ds, status, failed_step, rows_in, rows_quarantined from ops.pipeline_runs "
@@ -119,7 +84,7 @@ def last_runs(platform: Any) -> list[tuple]:
 
 
 @pytest.mark.slow
-def test_two_days_then_the_same_day_again_then_an_empty_day(platform: Any) -> None:
+def test_two_days_then_the_same_day_again_then_an_empty_day(platform: Platform) -> None:
     open_shop(platform)
     daily_ecommerce_pipeline(DAY)
 
@@ -180,15 +145,9 @@ def test_two_days_then_the_same_day_again_then_an_empty_day(platform: Any) -> No
     ]
 
 
-def fails(day: dt.date) -> PipelineFailure:
-    with pytest.raises(PipelineFailure) as failure:
-        daily_ecommerce_pipeline(day)
-    return failure.value
-
-
 @pytest.mark.slow
 def test_a_failed_gate_publishes_nothing_and_the_next_run_makes_up_for_it(
-    platform: Any, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_shop(platform)
     daily_ecommerce_pipeline(DAY)
@@ -223,7 +182,7 @@ def test_a_failed_gate_publishes_nothing_and_the_next_run_makes_up_for_it(
     assert query(platform, "select key from quarantine.open_rows where source = 'orders'") == [("25",)]
 
 
-def test_a_day_that_has_not_begun_is_refused(platform: Any) -> None:
+def test_a_day_that_has_not_begun_is_refused(platform: Platform) -> None:
     tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
     with pytest.raises(PermanentFailure, match=f"ds {tomorrow} lies in the future"):
         daily_ecommerce_pipeline(tomorrow)

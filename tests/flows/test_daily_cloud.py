@@ -11,16 +11,18 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
-from dialects import faults
-from hand_made import DAY, NEXT_DAY, at, order, put
-from test_daily import fails, live_next_day, open_shop
 
 from blocks.failures import DataFailure
-from blocks.settings import Settings
+from blocks.settings.settings import Settings
 from flows.daily import daily_ecommerce_pipeline
-from flows.dbt_build import dbt_build
-from tasks.inventory_events import SILVER_SCHEMA, ensure_tables
-from tasks.warehouse import Warehouse, live_warehouse, staged_warehouse
+from flows.subflows.dbt_build import dbt_build
+from tasks.inventory.silver import SILVER_SCHEMA, ensure_tables
+from tasks.warehouse.access import live_warehouse, staged_warehouse
+from tasks.warehouse.interface import Warehouse
+from tests.support.dialects import faults
+from tests.support.platforms import Platform
+from tests.support.rows import DAY, NEXT_DAY, at, order, put
+from tests.support.small_shop import fails, live_next_day, open_shop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200), pytest.mark.usefixtures("prefect_server")]
 
@@ -60,7 +62,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def move(platform: Any, day: dt.date, *levels: int) -> None:
+def move(platform: Platform, day: dt.date, *levels: int) -> None:
     """Stock events of product 1 in silver, an hour apart, as the inventory flow leaves them."""
     rows = [
         {
@@ -101,7 +103,9 @@ def last_run() -> tuple:
     return last["status"], last["failed_step"]
 
 
-def test_two_days_then_a_gate_that_fails(platform: Any, cloud: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_days_then_a_gate_that_fails(
+    platform: Platform, cloud: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     open_shop(platform)
     move(platform, DAY, 9, 8, 6)
     daily_ecommerce_pipeline(DAY)

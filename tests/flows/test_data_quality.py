@@ -3,28 +3,28 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 from deltalake import write_deltalake
-from hand_made import DAY, NEXT_DAY, at, click, customer, order, product, put, write_clicks
 
 from blocks.failures import DataFailure, PermanentFailure
 from flows.daily import daily_ecommerce_pipeline
 from flows.data_quality import data_quality
-from tasks.extract import extract_table
-from tasks.quality import BRONZE_SUITES, GOLD_SUITES, SILVER_SUITES
+from tasks.ingest.postgres import extract_table
+from tasks.quality.suites import BRONZE_SUITES, GOLD_SUITES, SILVER_SUITES
+from tests.support.platforms import Platform
+from tests.support.rows import DAY, NEXT_DAY, at, click, customer, order, product, put, write_clicks
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
-def query(platform: Any, statement: str) -> list[tuple]:
+def query(platform: Platform, statement: str) -> list[tuple]:
     with duckdb.connect(platform.warehouse, read_only=True) as connection:
         return connection.execute(statement).fetchall()
 
 
-def judged_by_the_last_run(platform: Any) -> set[tuple[str, str]]:
+def judged_by_the_last_run(platform: Platform) -> set[tuple[str, str]]:
     """(layer, table) of what the last quality run judged."""
     return set(
         query(
@@ -49,13 +49,13 @@ def origins(parents: dict[str, list[str]], node: str) -> set[str]:
     return set().union(*(origins(parents, parent) for parent in parents[node]))
 
 
-def test_without_marts_it_says_what_to_run_first(platform: Any) -> None:
+def test_without_marts_it_says_what_to_run_first(platform: Platform) -> None:
     with pytest.raises(PermanentFailure, match="no marts yet; run daily-ecommerce-pipeline first"):
         data_quality(DAY)
 
 
 @pytest.mark.slow
-def test_every_layer_is_judged_and_what_is_wrong_in_any_fails_the_run(platform: Any) -> None:
+def test_every_layer_is_judged_and_what_is_wrong_in_any_fails_the_run(platform: Platform) -> None:
     put(platform, "customers", customer(1, updated_at=at(DAY)))
     put(platform, "products", product(1, updated_at=at(DAY)))
     put(platform, "orders", *(order(number) for number in range(1, 21)))

@@ -12,15 +12,15 @@ from typing import Any
 
 import duckdb
 import pytest
-from hand_made import DAY, click, customer, order, product, put, write_clicks
 from kafka import KafkaProducer
-from receivers import Webhook
 
-from blocks.environment import REPOSITORY
+from blocks.settings.environment import REPOSITORY
 from flows.daily import daily_ecommerce_pipeline
 from flows.inventory import inventory
-from tests.conftest import Broker, Platform
-from tests.tasks.silver_tables import Silver
+from tests.support.platforms import Broker, Platform
+from tests.support.receivers import Webhook
+from tests.support.rows import DAY, click, customer, order, product, put, write_clicks
+from tests.support.silver_tables import Silver
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 RED, ORANGE, GREEN = "#d72b3f", "#f2952f", "#2eb67d"

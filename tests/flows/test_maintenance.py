@@ -1,26 +1,25 @@
 """Maintenance: fewer files, the same rows, and nothing is new to anybody because of it."""
 
-from typing import Any
-
 import duckdb
 import pytest
 from deltalake import DeltaTable
-from hand_made import DAY, NEXT_DAY, at, click, customer, order, product, put, write_clicks
 
 from flows.daily import daily_ecommerce_pipeline
 from flows.maintenance import maintenance
+from tests.support.platforms import Platform
+from tests.support.rows import DAY, NEXT_DAY, at, click, customer, order, product, put, write_clicks
 
 pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.slow]
 
 
-def open_shop(platform: Any) -> None:
+def open_shop(platform: Platform) -> None:
     put(platform, "customers", customer(1))
     put(platform, "products", product(1))
     put(platform, "orders", *(order(number) for number in range(1, 21)))
     write_clicks(platform.clickstream, DAY, [click("e1")])
 
 
-def contents(platform: Any) -> dict[str, list[tuple]]:
+def contents(platform: Platform) -> dict[str, list[tuple]]:
     """Every row of every lake table but the ledger."""
     lake = platform.lake
     return {
@@ -30,14 +29,14 @@ def contents(platform: Any) -> dict[str, list[tuple]]:
     }
 
 
-def loads(platform: Any) -> list[tuple]:
+def loads(platform: Platform) -> list[tuple]:
     with duckdb.connect(platform.warehouse, read_only=True) as connection:
         return connection.execute(
             "select status, rows_in, rows_out from ops.pipeline_runs where flow like 'daily%' order by started_at"
         ).fetchall()
 
 
-def test_a_run_after_maintenance_takes_in_what_is_new_and_no_more(platform: Any) -> None:
+def test_a_run_after_maintenance_takes_in_what_is_new_and_no_more(platform: Platform) -> None:
     open_shop(platform)
     daily_ecommerce_pipeline(DAY)
     put(platform, "orders", order(21, order_date=NEXT_DAY), order(1, updated_at=at(NEXT_DAY, 1)))
@@ -65,6 +64,6 @@ def test_a_run_after_maintenance_takes_in_what_is_new_and_no_more(platform: Any)
         ).fetchall() == [("completed", NEXT_DAY)]
 
 
-def test_an_empty_lake_needs_none(platform: Any) -> None:
+def test_an_empty_lake_needs_none(platform: Platform) -> None:
     maintenance(DAY)
     assert [name for name in platform.lake.tables() if not name.startswith("ops.")] == []

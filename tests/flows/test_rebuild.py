@@ -1,27 +1,27 @@
 """The rebuild: a row rule changes, and all of bronze is judged by it again."""
 
 from decimal import Decimal
-from typing import Any
 
 import duckdb
 import pytest
-from hand_made import DAY, click, customer, order, product, put, write_clicks
 
 from blocks.failures import DataFailure
-from expectations import silver_orders as sound_rows
+from expectations.silver import orders as sound_rows
 from flows.daily import daily_ecommerce_pipeline
 from flows.rebuild import rebuild
-from spark_jobs import silver_orders
+from spark_jobs.silver import orders as silver_orders
+from tests.support.platforms import Platform
+from tests.support.rows import DAY, click, customer, order, product, put, write_clicks
 
 
-def query(platform: Any, statement: str) -> list[tuple]:
+def query(platform: Platform, statement: str) -> list[tuple]:
     with duckdb.connect(platform.warehouse, read_only=True) as connection:
         return connection.execute(statement).fetchall()
 
 
 @pytest.mark.usefixtures("prefect_server")
 def test_a_mistaken_rule_stops_at_the_gate_and_a_relaxed_one_frees_rows_from_quarantine(
-    platform: Any, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(platform, "customers", customer(1))
     put(platform, "products", product(1))

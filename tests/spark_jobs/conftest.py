@@ -1,14 +1,12 @@
 """Every test of a job runs on both engines: what a job answers must not depend on who computes it."""
 
 import os
-from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
-from spark_jobs.apache_spark import SparkUnavailable
-from spark_jobs.lake import Lake
-from spark_jobs.session import spark_session
+from spark_jobs.engine.local_spark import SparkUnavailable
+from spark_jobs.engine.session import spark_session
 
 
 @pytest.fixture(scope="session")
@@ -37,9 +35,3 @@ def apache() -> SparkSession:
 def spark(request: pytest.FixtureRequest) -> SparkSession:
     """Each engine in turn."""
     return request.getfixturevalue(request.param)
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """An empty lake."""
-    return Lake(tmp_path.as_uri())

@@ -6,7 +6,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from spark_jobs.rows import SchemaMismatch, first_per_key, flag, require_schema, surplus
-from tests.spark_jobs.tables import values
+from tests.support.spark_tables import values
 
 
 def test_flag_names_the_first_rule_that_a_row_breaks(spark: SparkSession) -> None:

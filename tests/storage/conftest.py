@@ -13,9 +13,9 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from demo import seaweed
-from demo.seaweed import SeaweedUnavailable
-from spark_jobs.lake import Lake
+from demo.services import s3 as seaweed
+from demo.services.s3 import SeaweedUnavailable
+from lake.delta import Lake
 
 START_SECONDS = 60
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 import pytest
-from hand_made import DAY
 
 from blocks.failures import TransientFailure
-from spark_jobs.lake import Lake
-from tasks.bronze import append, covered_until
+from lake.delta import Lake
+from tasks.ingest.bronze import append, covered_until
 from tests.storage.conftest import Store
-from tests.storage.proxy import open_proxy
+from tests.support.proxy import open_proxy
+from tests.support.rows import DAY
 
 NAME = "bronze.things"
 SCHEMA = pa.schema([("id", pa.int64()), ("text", pa.string())])

@@ -11,21 +11,21 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from hand_made import DAY, NEXT_DAY, at, click, order, write_clicks
 from pyspark.sql import SparkSession
 
-from blocks.environment import REPOSITORY
 from blocks.failures import PermanentFailure, TransientFailure, is_store_outage
 from blocks.lake_storage import LakeStorage, check_writable
-from spark_jobs import silver_orders
-from spark_jobs.lake import Lake
-from spark_jobs.session import spark_session
-from spark_jobs.silver import Published
-from tasks.clickstream import ingest_clickstream
-from tasks.inventory_events import BRONZE as BRONZE_INVENTORY
-from tasks.inventory_events import Settled, settle
-from tests.spark_jobs.tables import run, table, write_bronze
+from blocks.settings.environment import REPOSITORY
+from lake.delta import Lake
+from lake.row_counts import Published
+from spark_jobs.engine.session import spark_session
+from spark_jobs.silver import orders as silver_orders
+from tasks.ingest.clickstream import ingest_clickstream
+from tasks.inventory.silver import BRONZE as BRONZE_INVENTORY
+from tasks.inventory.silver import Settled, settle
 from tests.storage.conftest import Store
+from tests.support.rows import DAY, NEXT_DAY, at, click, order, write_clicks
+from tests.support.spark_tables import run, table, write_bronze
 
 PointAt = Callable[..., Lake]
 
@@ -214,7 +214,7 @@ def test_a_store_that_does_not_answer_is_transient(
 def test_a_child_process_finds_the_store_in_its_environment(s3_lake: Lake) -> None:
     script = (
         "from deltalake import write_deltalake; import pyarrow as pa, os;"
-        "from blocks.settings import Settings; from spark_jobs.lake import Lake;"
+        "from blocks.settings.settings import Settings; from lake.delta import Lake;"
         "write_deltalake(Lake(Settings().lake_uri).uri('ops.x'), pa.table({'n': [1]}))"
     )
     subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, check=True, timeout=120)

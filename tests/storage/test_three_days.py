@@ -9,9 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from blocks.environment import REPOSITORY
-from tests.conftest import empty_database
+from blocks.settings.environment import REPOSITORY
 from tests.storage.conftest import Store
+from tests.support.platforms import empty_database
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 Marts = dict[str, list[tuple]]
@@ -37,7 +37,7 @@ def play(postgres: str, tmp_path: Path) -> Callable[..., Marts]:
         with ExitStack() as stack:
             dsn = stack.enter_context(empty_database(postgres, tables=False))
             done = subprocess.run(
-                [sys.executable, "-m", "tests.storage.play_days", str(folder / "clicks"), *options],
+                [sys.executable, "-m", "tests.support.play_days", str(folder / "clicks"), *options],
                 cwd=REPOSITORY,
                 env={
                     "PATH": "/usr/bin:/bin",

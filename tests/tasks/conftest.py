@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hand_made import customer, order, product
-from silver_tables import Silver, event
 
-from blocks.settings import Settings
-from tasks import warehouse
+from blocks.settings.settings import Settings
+from tasks.warehouse.access import staged_warehouse
+from tests.support.platforms import Platform
+from tests.support.rows import customer, order, product
+from tests.support.silver_tables import Silver, event
 
 
 @pytest.fixture
-def silver(platform: Any) -> Silver:
+def silver(platform: Platform) -> Silver:
     made = Silver(platform)
     made.append("silver.orders", order(1), order(2))
     made.append("silver.customers", customer(1))
@@ -33,6 +33,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def staged(platform: Any) -> Iterator[Path]:
-    with warehouse.staged_warehouse() as made:
+def staged(platform: Platform) -> Iterator[Path]:
+    with staged_warehouse() as made:
         yield made.path

@@ -1,0 +1,145 @@
+"""Where the outside systems are: a saved Prefect block, else the environment, else the laptop default.
+
+Every variable is listed in `.env.example`. Precedence: blocks (`saved_blocks.py`), process environment, then
+`.env`, then `data/demo.env` (written by the demo shop, so that `python -m flows.daily` finds its database).
+Nothing here opens a connection to a system it names.
+
+The object store's credentials are handed on to the process's own environment: delta-rs, Arrow, Sail, Spark's
+JVM and every child process look for the standard AWS variables there, so nothing else has to carry them.
+"""
+
+import datetime as dt
+import os
+from pathlib import Path
+from typing import Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
+
+from blocks.settings.alert_routes import PAGERDUTY_URL, ROUTES, Channel, Severity
+from blocks.settings.environment import (
+    DATA,
+    PRODUCTION,
+    REPOSITORY,
+    Environment,
+    PlatformName,
+    PrefectAddress,
+)
+
+Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+WarehouseKind = Literal["duckdb", "snowflake", "bigquery"]
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+
+class EnvironmentSettings(Environment):
+    """What the environment alone says of the platform; `shop_dsn` is the variable `SHOP_DSN`, and so on."""
+
+    shop_dsn: SecretStr = SecretStr("")
+    shop_timezone: ZoneInfo = ZoneInfo("UTC")
+    clickstream_uri: str = (DATA / "clickstream").as_uri()
+    lake_uri: str = (DATA / "lake").as_uri()
+    aws_endpoint_url: str = ""
+    aws_region: str = ""
+    aws_access_key_id: str = ""
+    aws_secret_access_key: SecretStr = SecretStr("")
+    aws_session_token: SecretStr = SecretStr("")
+    spark_remote: SecretStr = SecretStr("")
+    spark_submit: str = ""
+    kafka_bootstrap_servers: str = ""
+    inventory_topic: str = "inventory"
+    kafka_security_protocol: Protocol = "PLAINTEXT"
+    kafka_sasl_mechanism: Mechanism = "SCRAM-SHA-512"
+    kafka_username: str = ""
+    kafka_password: SecretStr = SecretStr("")
+    kafka_ca_file: str = ""
+    lead_time_days: float = Field(default=7, ge=0)
+    safety_stock_days: float = Field(default=3, ge=0)
+    warehouse: WarehouseKind = "duckdb"
+    duckdb_path: Path = DATA / "warehouse.duckdb"
+    dbt_target_path: Path = DATA / "dbt_target"
+    snowflake_account: str = ""
+    snowflake_user: str = ""
+    snowflake_password: SecretStr = SecretStr("")
+    snowflake_private_key: SecretStr = SecretStr("")
+    snowflake_role: str = ""
+    snowflake_warehouse: str = ""
+    snowflake_database: str = "ecommerce"
+    snowflake_host: str = ""
+    snowflake_port: int = 443
+    snowflake_protocol: Literal["https", "http"] = "https"
+    bigquery_project: str = ""
+    bigquery_location: str = "EU"
+    bigquery_maximum_bytes_billed: int = Field(default=100 * 10**9, gt=0)
+    bigquery_api_endpoint: str = ""
+    google_application_credentials: str = ""
+    lake_file_mb: int = Field(default=256, ge=128, le=512)
+    lake_retention: dt.timedelta = Field(default=dt.timedelta(days=7), ge=dt.timedelta(days=7))
+    extract_overlap: dt.timedelta = dt.timedelta(hours=1)
+    quarantine_threshold: float = Field(default=0.05, ge=0, le=1)
+    quality_minimum: float = Field(default=0.95, ge=0, le=1)
+    slack_webhook_url: SecretStr = SecretStr("")
+    pagerduty_routing_key: SecretStr = SecretStr("")
+    pagerduty_url: str = PAGERDUTY_URL
+    smtp_url: SecretStr = SecretStr("")
+    alert_email_from: str = "ecommerce-pipeline@localhost"
+    alert_email_to: str = ""
+    alert_routes: dict[Severity, list[list[Channel]]] = ROUTES
+    report_dir: Path = DATA / "reports"
+    report_retention: dt.timedelta = Field(default=dt.timedelta(days=365), ge=dt.timedelta(days=1))
+    report_url: str = ""
+    pushgateway_url: SecretStr = SecretStr("")
+    ops_dsn: SecretStr = SecretStr("")
+    runbook_url: str = (REPOSITORY / "docs" / "runbook.md").as_uri()
+
+    @field_validator("clickstream_uri", "lake_uri", "runbook_url")
+    @classmethod
+    def _path_as_uri(cls, value: str) -> str:
+        return value if "://" in value else Path(value).resolve().as_uri()
+
+    @model_validator(mode="after")
+    def _hand_on_credentials(self) -> Self:
+        variables = {
+            "AWS_ENDPOINT_URL": self.aws_endpoint_url,
+            "AWS_REGION": self.aws_region,
+            "AWS_ACCESS_KEY_ID": self.aws_access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.aws_secret_access_key.get_secret_value(),
+            "AWS_SESSION_TOKEN": self.aws_session_token.get_secret_value(),
+            # delta-rs and Sail refuse a store without TLS unless they are told that it is meant.
+            "AWS_ALLOW_HTTP": "true" if self.aws_endpoint_url.startswith("http://") else "",
+        }
+        for name, value in variables.items():
+            # Only what is new: other threads may be reading the environment.
+            if value and os.environ.get(name) != value:
+                os.environ[name] = value
+        return self
+
+
+class Settings(EnvironmentSettings):
+    """The platform's configuration: saved blocks first, then the environment."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the values of saved blocks before those of the environment."""
+        # Imported only now: what the environment alone says can be read without Prefect (flows/status.py).
+        from prefect.settings import get_current_settings
+
+        from blocks.settings.saved_blocks import saved_values
+
+        saved = InitSettingsSource(
+            settings_cls, saved_values(PlatformName().platform, get_current_settings().api.url)
+        )
+        return init_settings, saved, env_settings, dotenv_settings
+
+
+def quick_settings() -> EnvironmentSettings:
+    """`Settings()`, but without importing Prefect where the environment names no server to ask."""
+    asks_server = PrefectAddress().prefect_api_url or PlatformName().platform != PRODUCTION
+    return Settings() if asks_server else EnvironmentSettings()

@@ -1,0 +1,48 @@
+"""Gold gate for fct_orders, on the rows that this run's load changed. Grain: one row per order.
+
+Uniqueness over the whole table, relationships and money identities are dbt tests.
+"""
+
+import great_expectations.expectations as gxe
+
+from expectations.silver.orders import sound_orders
+from expectations.suite import CRITICAL, WARNING, Norms, Suite, one_per_key
+
+# A tenth of the orders without a customer or product: a dimension was not loaded, not merely late.
+KNOWN_SHARE = 0.9
+# In fewer rows one order of a late customer is a large share: a day run again may change only a handful.
+LEAST_ROWS = 100
+
+
+def expectations(norms: Norms) -> list[gxe.Expectation]:
+    """The seed's rules again, now against mistakes of our own; and references that should resolve."""
+    wrong = "every aggregate with these rows is wrong"
+    return [
+        *one_per_key("order_id", wrong),
+        *sound_orders("order_amount", wrong),
+        *_references(norms, "is_unknown_customer", "customer"),
+        *_references(norms, "is_unknown_product", "product"),
+    ]
+
+
+def _references(norms: Norms, column: str, dimension: str) -> list[gxe.Expectation]:
+    mostly_known = gxe.ExpectColumnValuesToBeInSet(
+        column=column,
+        value_set=[False],
+        mostly=KNOWN_SHARE,
+        severity=CRITICAL,
+        meta={"consequence": f"sales by {dimension} are mostly 'unknown': was {dimension}s extracted?"},
+    )
+    is_share_telling = norms.batch_rows is None or norms.batch_rows >= LEAST_ROWS
+    return [
+        *([mostly_known] if is_share_telling else []),
+        gxe.ExpectColumnValuesToBeInSet(
+            column=column,
+            value_set=[False],
+            severity=WARNING,
+            meta={"consequence": f"these orders count under the {dimension} 'unknown' until it arrives"},
+        ),
+    ]
+
+
+SUITE = Suite(name="fct_orders", key=["order_id"], expectations=expectations)

@@ -1,0 +1,27 @@
+"""Quality, every layer: judge what a day brought and all that people read, and publish what was found."""
+
+import datetime as dt
+from itertools import chain
+
+from prefect import flow
+
+from tasks.ledger.quality_result import QualityResult
+from tasks.quality.suites import GOLD_SUITES, SILVER_SUITES
+from tasks.quality.validation import judge_day, judge_gold, judge_silver, stop_on_critical
+from tasks.report.documentation import publish_data_docs, publish_dbt_docs
+from tasks.transform.spark import SILVER_JOBS, check_day
+from tasks.warehouse.interface import Warehouse
+
+
+@flow(name="quality-layers", flow_run_name="quality-layers-{ds}")
+def quality_layers(ds: dt.date, run_id: str, warehouse: Warehouse) -> list[QualityResult]:
+    """Run every suite, on what day `ds` brought and on all that is in silver and gold; returns the warnings.
+
+    Judges everything before it raises DataFailure about anything.
+    """
+    judged = [judge_gold(table, warehouse, ds, run_id, all_rows=True) for table in GOLD_SUITES]
+    judged += [judge_silver(table, ds, run_id) for table in SILVER_SUITES]
+    judged += [judge_day(table, ds, run_id) for table in SILVER_JOBS if check_day(table, ds)]
+    publish_data_docs()
+    publish_dbt_docs(warehouse)
+    return stop_on_critical(list(chain.from_iterable(judged)))

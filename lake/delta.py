@@ -1,0 +1,115 @@
+"""Where the lake's tables are, what is new in them, and how far their readers have come.
+
+A table's address is built from its name (`silver.orders`) here and nowhere else. Writes by Spark live
+in `spark_jobs/tables.py`; this module only reads Delta logs, makes empty tables and sets progress marks.
+"""
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.dataset as pads
+import pyarrow.fs as pafs
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from lake.new_files import as_uri, new_files
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The medallion lake below one root URI: `<root>/<layer>/<table>`, each a Delta table."""
+
+    root: str
+
+    def __post_init__(self) -> None:
+        # Of a space, Sail makes "%20" in one place and "%2520" in another, Spark "%20" and delta-rs a space:
+        # each would find an empty lake where the others wrote.
+        if not re.fullmatch(r"[\w./@:~=+-]+", self.root, re.ASCII):
+            raise ValueError(f"LAKE_URI '{self.root}' may hold ASCII letters, digits and ./_@:~=+- only")
+
+    def uri(self, name: str) -> str:
+        """The address of a table named `<layer>.<table>`."""
+        layer, table = name.split(".")
+        return f"{self.root.rstrip('/')}/{layer}/{table}"
+
+    def table(self, name: str) -> DeltaTable | None:
+        """The Delta table as it is now, or None if it does not exist yet."""
+        try:
+            return DeltaTable(self.uri(name))
+        except TableNotFoundError:
+            return None
+
+    def ensure(self, name: str, schema: pa.Schema) -> DeltaTable:
+        """The Delta table, made empty at first use; of several that make it at once, one does."""
+        table = self.table(name)
+        if table is None:
+            with suppress(DeltaError):
+                DeltaTable.create(self.uri(name), schema, mode="error")
+            table = DeltaTable(self.uri(name))
+        return table
+
+    def tables(self) -> list[str]:
+        """The names of all tables, `<layer>.<table>`, in their order."""
+        filesystem, root = pafs.FileSystem.from_uri(self.root)
+        folders = filesystem.get_file_info(pafs.FileSelector(root, allow_not_found=True, recursive=False))
+        names = [
+            f"{layer.base_name}.{table.base_name}"
+            for layer in folders
+            if layer.type == pafs.FileType.Directory
+            for table in filesystem.get_file_info(pafs.FileSelector(layer.path))
+            if table.type == pafs.FileType.Directory
+        ]
+        # A store may list folders whose last file is gone.
+        return sorted(name for name in names if self.table(name))
+
+    def files_since(self, name: str, version: int | None) -> tuple[list[str], int | None]:
+        """The Parquet files that hold what is new since `version` (lake/new_files.py).
+
+        Returns (addresses, present version). For an append-only table these hold exactly the rows added
+        since; for an upserted one they also hold the unchanged rows that were rewritten beside them.
+        """
+        table = self.table(name)
+        if table is None:
+            return [], None
+        return sorted(map(as_uri, new_files(table, version))), table.version()
+
+    def rows_since(self, name: str, version: int | None) -> pads.Dataset:
+        """The rows of `files_since` as an Arrow dataset, read lazily."""
+        table = DeltaTable(self.uri(name))
+        dataset = table.to_pyarrow_dataset()
+        new = {file.rsplit("/", 1)[-1] for file in new_files(table, version)}
+        live = {part.path.rsplit("/", 1)[-1]: part for part in dataset.get_fragments()}
+        # What a compaction has replaced still lies beside the table's live files.
+        parts = [
+            live.get(file) or dataset.format.make_fragment(file, dataset.filesystem) for file in sorted(new)
+        ]
+        return pads.FileSystemDataset(parts, dataset.schema, dataset.format, dataset.filesystem)
+
+    def bytes_since(self, name: str, version: int | None = None) -> int:
+        """The size of what is new since `version`, or of the whole table; 0 if it does not exist."""
+        table = self.table(name)
+        if table is None:
+            return 0
+        new = {file.rsplit("/", 1)[-1] for file in new_files(table, version)}
+        actions = table.get_add_actions(flatten=True)
+        sizes = zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True)
+        return sum(size for path, size in sizes if path.rsplit("/", 1)[-1] in new)
+
+    def progress(self, name: str, reader_of: str) -> int | None:
+        """The version of `reader_of` up to which this table has taken everything in, or None."""
+        table = self.table(name)
+        return table.transaction_version(reader_of) if table else None
+
+    def mark_progress(self, name: str, reader_of: str, version: int) -> None:
+        """Record, as a Delta application transaction, that everything up to `version` is in."""
+        table = DeltaTable(self.uri(name))
+        if table.transaction_version(reader_of) == version:
+            return
+        write_deltalake(
+            table,
+            pa.schema(table.schema().to_arrow()).empty_table(),
+            mode="append",
+            commit_properties=CommitProperties(app_transactions=[Transaction(reader_of, version)]),
+        )

@@ -1,0 +1,17 @@
+"""The schema that every quarantine table has, whichever engine writes it."""
+
+import pyarrow as pa
+
+# Grain: one rejected row. `origin` says where it came from, `occurred_at` when it was true.
+QUARANTINE_SCHEMA = pa.schema(
+    [
+        ("quarantine_id", pa.string()),
+        ("source", pa.string()),
+        ("ds", pa.date32()),
+        ("reason", pa.string()),
+        ("key", pa.string()),
+        ("occurred_at", pa.timestamp("us", tz="UTC")),
+        ("origin", pa.string()),
+        ("raw", pa.string()),
+    ]
+)

@@ -1,0 +1,85 @@
+"""Lake tables as Spark reads and writes them: overwrite, or upsert by key, each in one Delta commit.
+
+The number of rows that a write changes is worked out before it and checked after it.
+"""
+
+from dataclasses import dataclass
+
+from deltalake import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lake.delta import Lake
+
+
+class CountMismatch(Exception):
+    """A write changed another number of rows than the job worked out beforehand."""
+
+
+@dataclass(frozen=True)
+class Upserted:
+    """What an upsert did, in rows: `written` are now in the table, `stale` were there already or older."""
+
+    written: int
+    stale: int
+
+
+def read_table(spark: SparkSession, lake: Lake, name: str) -> DataFrame:
+    """The present rows of the lake table `name` (`<layer>.<table>`)."""
+    return spark.read.format("delta").load(lake.uri(name))
+
+
+def overwrite(rows: DataFrame, lake: Lake, name: str) -> int:
+    """Replace the table by `rows` in one commit; returns the number of rows."""
+    rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(lake.uri(name))
+    return row_count(DeltaTable(lake.uri(name)))
+
+
+def upsert(
+    spark: SparkSession, rows: DataFrame, lake: Lake, name: str, key: str, wins_by: list[str], wins: str
+) -> Upserted:
+    """Bring `rows` (unique on `key`) into the table in one commit: new keys, and rows that win.
+
+    `wins` is a SQL condition over `new` and `old` that says when a row replaces the one with its key; it
+    may use only the columns `wins_by` of `old`. Doing it twice changes nothing.
+    Raises CountMismatch if the commit wrote another number of rows than found by comparing beforehand.
+    """
+    table = lake.table(name)
+    if table is None or not table.file_uris():
+        rows.write.format("delta").mode("append").save(lake.uri(name))
+        return Upserted(written=row_count(DeltaTable(lake.uri(name))), stale=0)
+
+    old = read_table(spark, lake, name).select(F.col(key).alias("_key"), *wins_by).alias("old")
+    compared = rows.alias("new").join(old, F.col(f"new.{key}") == F.col("old._key"), "left")
+    is_new = F.col("old._key").isNull()
+    fresh, winners, total = compared.agg(
+        F.coalesce(F.sum(is_new.cast("long")), F.lit(0)),
+        F.coalesce(F.sum((~is_new & F.expr(wins)).cast("long")), F.lit(0)),
+        F.count("*"),
+    ).collect()[0]
+    if fresh + winners:
+        changed = compared.where(is_new | F.expr(wins)).select("new.*")
+        before = row_count(table)
+        if winners:
+            _merge(spark, changed, lake, name, key)
+        else:
+            changed.write.format("delta").mode("append").save(lake.uri(name))
+        grown = row_count(DeltaTable(lake.uri(name))) - before
+        if grown != fresh:
+            raise CountMismatch(f"{name}: {fresh} new keys were expected, the table grew by {grown} rows")
+    return Upserted(written=fresh + winners, stale=total - fresh - winners)
+
+
+def row_count(table: DeltaTable) -> int:
+    """Rows in the table, from the statistics in its log."""
+    return sum(pa_count or 0 for pa_count in table.get_add_actions(flatten=True)["num_records"].to_pylist())
+
+
+def _merge(spark: SparkSession, changed: DataFrame, lake: Lake, name: str, key: str) -> None:
+    # A view of its own per table: threads that merge into several tables share the session.
+    view = f"changed_{name.replace('.', '_')}"
+    changed.createOrReplaceTempView(view)
+    spark.sql(
+        f"merge into delta.`{lake.uri(name)}` as old using {view} as new on old.{key} = new.{key} "
+        "when matched then update set * when not matched then insert *"
+    ).collect()

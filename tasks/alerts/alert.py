@@ -1,0 +1,106 @@
+"""What an alert says, before any channel gives it a form."""
+
+from typing import Literal
+
+from prefect.logging import get_logger
+from prefect.utilities.urls import url_for
+from pydantic import BaseModel
+
+from blocks.settings.alert_routes import Severity
+from blocks.settings.settings import Settings
+from tasks.ledger.queries import previous_status
+from tasks.ledger.run import Run
+
+Kind = Literal[
+    "run-completed",
+    "run-with-warnings",
+    "run-failed",
+    "run-failed-twice",
+    "stock-low",
+    "stock-out",
+    "stock-refilled",
+]
+"""What happened. Each has a heading in the runbook."""
+
+
+COLORS = {"info": "#2eb67d", "warning": "#f2952f", "error": "#d72b3f", "critical": "#8b0020"}
+
+
+class Alert(BaseModel):
+    """One message. `alert_id` is the same whenever the same thing is told again."""
+
+    alert_id: str
+    kind: Kind
+    severity: Severity
+    title: str
+    run_id: str
+    flow: str
+    facts: dict[str, str]
+    """What is known, in the order in which a person wants it."""
+    run_url: str | None = None
+    runbook_url: str
+    dedup_key: str
+    """What PagerDuty groups by: a failing flow is one incident until a run of it is good again."""
+    is_resolution: bool = False
+    """Whether the trouble that earlier alerts told of is over."""
+    undoes: Severity | None = None
+    """Good news goes where the bad news went: the severity of that one."""
+
+
+def alert_about(run: Run) -> Alert:
+    """The alert that a run's end gives rise to; a second failure in a row is critical."""
+    kind, severity, words = _judge(run)
+    known = {
+        "flow": run.flow,
+        "ds": run.ds.isoformat(),
+        "step": run.step if run.status == "failed" else None,
+        "error": run.error,
+        "quarantined": f"{quarantined:,} rows"
+        if (quarantined := sum(rows for _, _, rows in run.rejected))
+        else None,
+        "worth a look": "; ".join(run.notes) or None,
+        "report": run.report_url,
+    }
+    return Alert(
+        alert_id=f"{kind}/{run.run_id}",
+        kind=kind,
+        severity=severity,
+        title=f"{run.flow} {run.ds} {words}",
+        run_id=run.run_id,
+        flow=run.flow,
+        facts={name: value for name, value in known.items() if value},
+        run_url=run_link(run.run_id),
+        runbook_url=runbook_link(kind),
+        dedup_key=run.flow,
+        is_resolution=run.status == "completed",
+    )
+
+
+def run_link(run_id: str) -> str | None:
+    """The run's page in Prefect's UI, if there is one."""
+    return url_for("flow-run", obj_id=run_id)
+
+
+def runbook_link(kind: str) -> str:
+    """The address of the runbook's heading about a kind of alert."""
+    return f"{Settings().runbook_url}#{kind}"
+
+
+def _judge(run: Run) -> tuple[Kind, Severity, str]:
+    if run.status == "failed":
+        words = f"failed in {run.step}" if run.step else "failed before its first step"
+        if _has_failed_before(run):
+            return "run-failed-twice", "critical", f"{words}, as the run before it did"
+        return "run-failed", "error", words
+    if run.notes:
+        return "run-with-warnings", "warning", "completed, with something to look at"
+    return "run-completed", "info", "completed"
+
+
+def _has_failed_before(run: Run) -> bool:
+    try:
+        return previous_status(run.flow, run.run_id) == "failed"
+    except Exception as error:
+        # The lake may be what the alert is about.
+        get_logger("alerts").warning("the ledger does not tell how the run before ended: %s", error)
+        return False

@@ -1,0 +1,37 @@
+"""An alert as a Slack message, through an incoming webhook."""
+
+from html import escape
+from typing import Any
+
+from blocks.settings.settings import Settings
+from tasks.alerts.alert import COLORS, Alert
+from tasks.alerts.webhook import post
+
+# Slack refuses a longer text in one block.
+LONGEST = 2900
+
+
+def send_slack(alert: Alert) -> str:
+    """Post the alert; returns the receipt. Raises PipelineFailure."""
+    return post("Slack", Settings().slack_webhook_url.get_secret_value(), payload(alert))
+
+
+def payload(alert: Alert) -> dict[str, Any]:
+    """The message: coloured by severity, a fact a line, links to the run and to the runbook."""
+    facts = "\n".join(f"*{name}*  {_text(value)}" for name, value in alert.facts.items())
+    links = f"<{alert.runbook_url}|what to do>" + (f"  ·  <{alert.run_url}|the run>" if alert.run_url else "")
+    blocks = [f"*{_text(alert.title)}*", facts[:LONGEST], links]
+    return {
+        "attachments": [
+            {
+                "color": COLORS[alert.severity],
+                "fallback": f"{alert.severity}: {alert.title}",
+                "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": text}} for text in blocks],
+            }
+        ]
+    }
+
+
+def _text(value: str) -> str:
+    # Slack's own escapes: these three characters, as in HTML, and no others.
+    return escape(value, quote=False)

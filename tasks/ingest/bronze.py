@@ -1,0 +1,99 @@
+"""Appending to bronze: only rows it does not hold yet, streamed, in one commit. Bronze never forgets."""
+
+import itertools
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.dataset as pads
+from deltalake import CommitProperties, Transaction, write_deltalake
+
+from blocks.lake_storage import one_line, store_failure
+from lake.delta import Lake
+from lake.local_sql import connect
+
+# Delta application transaction of every bronze table: how far the source has been covered.
+COVERED = "covered-until"
+
+
+def covered_until(lake: Lake, name: str) -> int | None:
+    """The mark that `append` left: everything in the source before it has been extracted."""
+    return lake.progress(name, COVERED)
+
+
+def unseen(
+    batches: Iterator[pa.RecordBatch], held: pa.Table, key: list[str], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    """The rows of `batches` whose `key` is not in `held`; nulls are equal. Only `held` is in memory."""
+    if not held.num_rows:
+        yield from batches
+        return
+    counted = _Counted(batches)
+    with connect() as connection:
+        connection.register("held", held)
+        connection.register("incoming", pa.RecordBatchReader.from_batches(schema, counted))
+        condition = " and ".join(f"incoming.{column} is not distinct from held.{column}" for column in key)
+        try:
+            rows = connection.sql(f"select incoming.* from incoming anti join held on {condition}")
+            for batch in rows.to_arrow_reader():
+                yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
+        except Exception:
+            # An error inside the stream comes back from DuckDB as another: raise the one that caused it.
+            if counted.error is not None:
+                raise counted.error from None
+            raise
+
+
+def held_rows(lake: Lake, name: str, columns: list[str], rows: pads.Expression) -> pa.Table:
+    """`columns` of the rows that the bronze table holds and `rows` selects."""
+    table = lake.table(name)
+    if table is None:
+        return pa.table({column: [] for column in columns})
+    return table.to_pyarrow_dataset().to_table(columns=columns, filter=rows)
+
+
+def append(lake: Lake, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch], covered: int) -> int:
+    """Append `batches` and move the covered mark forward to `covered`, in one commit; returns the rows.
+
+    Makes no commit when there is nothing to say. Raises PipelineFailure if the lake cannot be written,
+    and whatever the batches raise; the table is then as it was.
+    """
+    counted = _Counted(batches)
+    first = list(itertools.islice(counted, 1))
+    known = covered_until(lake, name)
+    forward = known is None or covered > known
+    if not first and not forward:
+        return 0
+    marks = [Transaction(COVERED, covered)] if forward else []
+    reader = pa.RecordBatchReader.from_batches(schema, itertools.chain(first, counted))
+    try:
+        write_deltalake(
+            lake.uri(name), reader, mode="append", commit_properties=CommitProperties(app_transactions=marks)
+        )
+    except Exception as error:
+        # An error inside the stream comes back from Rust as text: raise the one that caused it.
+        if counted.error is not None:
+            raise counted.error from None
+        raise store_failure(
+            f"cannot write {lake.uri(name)} ({one_line(error)}); check LAKE_URI and its rights", error
+        ) from error
+    return counted.rows
+
+
+class _Counted(Iterator[pa.RecordBatch]):
+    """Non-empty batches, counted, and the error that ended them."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self.batches, self.rows = batches, 0
+        self.error: Exception | None = None
+
+    def __next__(self) -> pa.RecordBatch:
+        try:
+            while not (batch := next(self.batches)).num_rows:
+                pass
+        except StopIteration:
+            raise
+        except Exception as error:
+            self.error = error
+            raise
+        self.rows += batch.num_rows
+        return batch

@@ -1,0 +1,92 @@
+"""When to order again: how fast each product sells, and below which stock it is short.
+
+    units_per_day  pieces ordered in the 28 days up to the newest order_date, per day; fewer days if the shop
+                   is younger; to four places. Cancelled orders sell nothing.
+    reorder_point  what sells while new goods are on their way, and in reserve:
+                   units_per_day x (LEAD_TIME_DAYS + SAFETY_STOCK_DAYS), rounded up
+    days_of_cover  on_hand / units_per_day; none for what does not sell
+    state          out: nothing left; low: less than the reorder point; ok
+
+Reorder point: Silver, Pyke, Thomas, Inventory and Production Management in Supply Chains, ch. 6, with a
+safety stock in days of sales. dbt's `inventory_status` computes the same from `fct_orders`; a test holds both
+together. Here it comes from the lake, so that alerts need no warehouse.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from blocks.settings.settings import Settings
+from lake.delta import Lake
+from lake.local_sql import connect
+
+TRAILING_DAYS = 28
+State = Literal["ok", "low", "out"]
+# Decimals throughout: in binary, 10 x 0.7 may be a little more than 7, and rounded up a piece too many.
+PRODUCTS = """
+    with sold as (
+        select product_id, order_date, quantity from orders
+        where status != 'cancelled'
+    ),
+    period as (
+        select
+            max(order_date) as last_date,
+            least(?, date_diff('day', min(order_date), max(order_date)) + 1) as days
+        from orders
+    ),
+    sales as (
+        select
+            product_id,
+            cast(round(cast(sum(quantity) / any_value(days) as decimal(28, 8)), 4) as decimal(18, 4))
+                as units_per_day
+        from sold, period
+        where order_date > last_date - cast(days as integer)
+        group by product_id
+    )
+    select
+        products.product_id,
+        products.product_name,
+        coalesce(sales.units_per_day, 0) as units_per_day,
+        cast(ceil(coalesce(sales.units_per_day, 0) * cast(? as decimal(9, 2))) as bigint) as reorder_point
+    from products
+    left join sales on products.product_id = sales.product_id
+"""
+
+
+class Product(BaseModel):
+    """A product as far as its stock is concerned; its name and sales as of when it was read."""
+
+    product_id: int
+    product_name: str | None
+    units_per_day: float
+    reorder_point: int
+
+    def state(self, on_hand: int) -> State:
+        """How a stock of so many pieces is to be called."""
+        if on_hand <= 0:
+            return "out"
+        return "low" if on_hand < self.reorder_point else "ok"
+
+    def days_of_cover(self, on_hand: int) -> float | None:
+        """How long so many pieces last; None for a product that does not sell."""
+        return on_hand / self.units_per_day if self.units_per_day else None
+
+
+def read_products(lake: Lake) -> dict[int, Product]:
+    """Every product of silver, by product_id; what silver has no orders for does not sell."""
+    settings = Settings()
+    if lake.table("silver.products") is None:
+        return {}
+    with connect() as connection:
+        connection.register("products", lake.rows_since("silver.products", None))
+        if lake.table("silver.orders") is None:
+            connection.execute(
+                "create temp table orders (product_id bigint, order_date date, quantity int, status text)"
+            )
+        else:
+            connection.register("orders", lake.rows_since("silver.orders", None))
+        found = connection.execute(
+            PRODUCTS, [TRAILING_DAYS, settings.lead_time_days + settings.safety_stock_days]
+        )
+        columns = list(Product.model_fields)
+        return {row[0]: Product(**dict(zip(columns, row, strict=True))) for row in found.fetchall()}

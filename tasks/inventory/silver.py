@@ -1,0 +1,266 @@
+"""Inventory events from bronze to silver: judged, counted once, and the rest quarantined.
+
+In DuckDB rather than Spark: the continuous way does this every second, on a few events. A batch is one
+commit, which also says how far bronze has been taken in.
+"""
+
+from collections import Counter
+from contextlib import suppress
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError
+from prefect import task
+from pydantic import BaseModel
+
+from blocks.failures import TransientFailure
+from blocks.settings.settings import Settings
+from lake.delta import Lake
+from lake.local_sql import connect
+from lake.quarantine import QUARANTINE_SCHEMA
+from lake.row_counts import Published
+from spark_jobs.silver.clickstream import ISO_8601
+
+BRONZE, SILVER, QUARANTINE = "bronze.inventory", "silver.inventory", "quarantine.inventory"
+PRODUCTS = "silver.products"
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+# Grain: one row per event_id.
+SILVER_SCHEMA = pa.schema(
+    [
+        ("event_id", pa.string()),
+        ("product_id", pa.int64()),
+        ("warehouse_id", pa.string()),
+        ("quantity_change", pa.int64()),
+        ("on_hand", pa.int64()),
+        ("event_at", TIMESTAMP),
+        ("event_date", pa.date32()),
+        ("sent_at", TIMESTAMP),
+        ("topic", pa.string()),
+        ("partition", pa.int32()),
+        ("offset", pa.int64()),
+    ]
+)
+PARSED = f"""
+    with objects as (
+        select *, if(json_valid(raw) and json_type(raw) = 'OBJECT', raw, null) as object from incoming
+    )
+    select
+        *,
+        object ->> '$.event_id' as event_id,
+        case when json_type(object, '$.product_id') in ('UBIGINT', 'BIGINT')
+            then try_cast(object ->> '$.product_id' as bigint) end as product_id,
+        object ->> '$.warehouse_id' as warehouse_id,
+        case when json_type(object, '$.quantity_change') in ('UBIGINT', 'BIGINT')
+            then try_cast(object ->> '$.quantity_change' as bigint) end as quantity_change,
+        case when json_type(object, '$.on_hand') in ('UBIGINT', 'BIGINT')
+            then try_cast(object ->> '$.on_hand' as bigint) end as on_hand,
+        case when regexp_matches(object ->> '$.event_time', '{ISO_8601}')
+            then try_cast(object ->> '$.event_time' as timestamptz) end as event_at
+    from objects
+"""
+# A row that breaks a rule is quarantined under the name of the first one. Null is broken.
+RULES = {
+    "line_is_event": "object is not null",
+    "event_id_not_null": "trim(event_id) != ''",
+    "product_id_is_integer": "product_id is not null",
+    "warehouse_id_not_null": "trim(warehouse_id) != ''",
+    "quantity_change_is_integer": "quantity_change is not null",
+    "on_hand_not_negative": "on_hand >= 0",
+    "event_time_readable": "year(event_at) between 1970 and 9998",
+    # By the message's own timestamp (the broker's clock if the topic has LogAppendTime, else the producer's),
+    # and some minutes of grace: a verdict that is the same whenever it is given.
+    "event_time_not_in_future": "event_at <= sent_at + interval '5 minutes'",
+    "product_known": "product_id in (select product_id from products)",
+}
+ATTEMPTS = 5
+
+
+class Settled(BaseModel):
+    """What became of messages: rows_in = rows_out + duplicates + the rejected, which are rows per reason.
+
+    A message that was rejected since its product was not known yet is judged, and counts, again when it is.
+    """
+
+    rows_in: int = 0
+    rows_out: int = 0
+    duplicates: int = 0
+    rejected: dict[str, int] = {}
+
+    @property
+    def published(self) -> Published:
+        """The same as of the other silver tables."""
+        return Published(
+            "inventory", self.rows_in, self.rows_out, self.duplicates, sum(self.rejected.values())
+        )
+
+    def __add__(self, other: "Settled") -> "Settled":
+        return Settled(
+            rows_in=self.rows_in + other.rows_in,
+            rows_out=self.rows_out + other.rows_out,
+            duplicates=self.duplicates + other.duplicates,
+            rejected=dict(Counter(self.rejected) + Counter(other.rejected)),
+        )
+
+
+def ensure_tables(lake: Lake) -> tuple[DeltaTable, DeltaTable]:
+    """Silver and quarantine, made empty at first use."""
+    return lake.ensure(SILVER, SILVER_SCHEMA), lake.ensure(QUARANTINE, QUARANTINE_SCHEMA)
+
+
+@task(task_run_name="settle-inventory")
+def settle_again() -> Published:
+    """Judge all of bronze by today's rules and products: what passes now leaves quarantine."""
+    settings = Settings()
+    return settle(Lake(settings.lake_uri), settings.shop_timezone, full=True).published
+
+
+def settle(lake: Lake, timezone: ZoneInfo, full: bool = False) -> Settled:
+    """Take the messages that bronze has and silver has not into silver, each event once.
+
+    With them go those that left their product to be known later, once it is: they leave quarantine.
+    Of several messages with one event_id the first that arrives counts. May be repeated, and done by
+    several processes at once: one of them does it. `full` replaces silver and quarantine by all of bronze,
+    judged anew. Raises TransientFailure if others always come first.
+    """
+    if lake.table(BRONZE) is None:
+        return Settled()
+    for _ in range(ATTEMPTS):
+        with suppress(CommitFailedError):
+            return _settle(lake, timezone, full)
+    raise TransientFailure(f"{SILVER} is being written by others all the time; try again")
+
+
+def _settle(lake: Lake, timezone: ZoneInfo, full: bool) -> Settled:
+    silver, quarantine = ensure_tables(lake)
+    since = None if full else silver.transaction_version(BRONZE)
+    version = DeltaTable(lake.uri(BRONZE)).version()
+    products = lake.table(PRODUCTS)
+    has_new_products = products is not None and quarantine.transaction_version(PRODUCTS) != products.version()
+    if since == version and not has_new_products:
+        return Settled()
+    with connect() as connection:
+        known = (
+            products.to_pyarrow_dataset() if products else pa.table({"product_id": pa.array([], pa.int64())})
+        )
+        connection.register("products", known)
+        held = SILVER_SCHEMA.empty_table() if full else silver.to_pyarrow_dataset()
+        connection.register("held", held)
+        quarantined = QUARANTINE_SCHEMA.empty_table() if full else quarantine.to_pyarrow_dataset()
+        connection.register("quarantined", quarantined)
+        pardoned = connection.sql(PARDONED).to_arrow_table() if has_new_products else None
+        _judge(connection, lake, since, timezone, pardoned)
+        released = None if pardoned is None else connection.sql(RELEASED).to_arrow_table()
+        valid = _fetch(connection, NEW_EVENTS, SILVER_SCHEMA)
+        rejected = _fetch(connection, REJECTED, QUARANTINE_SCHEMA)
+        counts = dict(connection.sql("select reason, count(*) from judged group by reason").fetchall())
+    mode: Literal["overwrite", "append"] = "overwrite" if full else "append"
+    # In both tables: of two processes that take in the same messages, Delta lets one commit.
+    marks = CommitProperties(app_transactions=[Transaction(BRONZE, version)])
+    if rejected.num_rows or full:
+        write_deltalake(quarantine, rejected, mode=mode, commit_properties=marks)
+    write_deltalake(silver, valid, mode=mode, commit_properties=marks)
+    if released is not None and products is not None:
+        # Only now that they are in silver: killed in between, or if others write, it is done the next time.
+        with suppress(CommitFailedError):
+            _release(quarantine, released)
+            lake.mark_progress(QUARANTINE, PRODUCTS, products.version())
+    sound = counts.pop(None, 0)
+    return Settled(
+        rows_in=sound + sum(counts.values()),
+        rows_out=valid.num_rows,
+        duplicates=sound - valid.num_rows,
+        rejected=counts,
+    )
+
+
+# Rejected messages whose product has become known. A `case`, since of other rows `raw` may be no JSON.
+PARDONED = """
+    select quarantine_id, origin from quarantined
+    where case when reason = 'product_known' then cast(raw ->> '$.product_id' as bigint) end
+        in (select product_id from products)
+"""
+WITH_PARDONED = """
+    select * from arrived
+    union all by name
+    select * from everything anti join arrived using (topic, partition, "offset")
+    where concat_ws('/', topic, partition, "offset") in (select origin from pardoned)
+"""
+# Another rule, newer than its quarantine, may hold one back.
+RELEASED = """
+    select quarantine_id from pardoned
+    where origin in (select concat_ws('/', topic, partition, "offset") from judged where reason is null)
+"""
+NEW_EVENTS = """
+    select event_id, product_id, warehouse_id, quantity_change, on_hand, event_at, event_date, sent_at,
+        topic, partition, "offset"
+    from judged anti join held using (event_id)
+    where reason is null
+    qualify row_number() over (partition by event_id order by sent_at, topic, partition, "offset") = 1
+"""
+REJECTED = """
+    with rejected as (
+        select
+            concat_ws('/', topic, partition, "offset") as origin,
+            sha256(origin || '|' || coalesce(raw, '')) as quarantine_id,
+            'inventory' as source,
+            ds,
+            reason,
+            coalesce(event_id, key) as key,
+            event_at as occurred_at,
+            raw
+        from judged
+        where reason is not null
+    )
+    select quarantine_id, source, ds, reason, key, occurred_at, origin, raw
+    from rejected anti join quarantined using (quarantine_id)
+"""
+
+
+def _release(quarantine: DeltaTable, released: pa.Table) -> None:
+    if released.num_rows:
+        same = "old.quarantine_id = gone.quarantine_id"
+        quarantine.merge(
+            released, same, source_alias="gone", target_alias="old"
+        ).when_matched_delete().execute()
+
+
+def _judge(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    since: int | None,
+    timezone: ZoneInfo,
+    pardoned: pa.Table | None,
+) -> None:
+    """Make the table `judged`: the new messages, parsed, each with the reason to reject it or null.
+
+    The `pardoned` ones are judged with them.
+    """
+    arrived = lake.rows_since(BRONZE, since)
+    if pardoned is not None:
+        connection.register("pardoned", pardoned)
+    if pardoned is not None and pardoned.num_rows:
+        connection.register("arrived", arrived)
+        connection.register("everything", lake.rows_since(BRONZE, None))
+        connection.execute(f"create temp view incoming as {WITH_PARDONED}")
+    else:
+        connection.register("incoming", arrived)
+    rules = " ".join(f"when not coalesce({rule}, false) then '{name}'" for name, rule in RULES.items())
+    connection.execute(
+        f"""
+        create temp table judged as
+        select
+            *,
+            cast(timezone($zone, event_at) as date) as event_date,
+            cast(timezone($zone, sent_at) as date) as ds,
+            case {rules} end as reason
+        from ({PARSED})
+        """,
+        {"zone": timezone.key},
+    )
+
+
+def _fetch(connection: duckdb.DuckDBPyConnection, query: str, schema: pa.Schema) -> pa.Table:
+    return connection.sql(query).to_arrow_table().cast(schema)

@@ -1,0 +1,84 @@
+"""What people hear of products that have become short, or no longer are, and events for automations.
+
+Many at once are one message with the WORST of them.
+"""
+
+import math
+from collections.abc import Iterable
+
+from prefect.events import emit_event
+
+from blocks.settings.alert_routes import Severity
+from blocks.settings.environment import PlatformName
+from tasks.alerts.alert import Alert, run_link, runbook_link
+from tasks.inventory.stock_changes import BADNESS, StockChange, StockKind
+
+WORST = 10
+SEVERITY: dict[StockKind, Severity] = {"stock-low": "warning", "stock-out": "error", "stock-refilled": "info"}
+
+
+def alerts_about(changes: Iterable[StockChange], is_all_well: bool = False) -> list[Alert]:
+    """One message for all that have become short at once, one for all that no longer are."""
+    together: dict[str, list[StockChange]] = {}
+    for change in changes:
+        if change.alert_id:
+            together.setdefault(change.alert_id, []).append(change)
+    return [_alert(alert_id, told, is_all_well) for alert_id, told in together.items()]
+
+
+def emit(changes: Iterable[StockChange]) -> None:
+    """Tell Prefect's server of each, so that automations can react."""
+    platform = PlatformName().platform
+    for change in changes:
+        if change.kind:
+            emit_event(
+                f"ecommerce-pipeline.{change.kind.replace('-', '.')}",
+                resource={
+                    "prefect.resource.id": f"ecommerce-pipeline.product.{platform}.{change.product_id}",
+                    "prefect.resource.name": change.label,
+                },
+                payload=change.model_dump(mode="json"),
+            )
+
+
+def _alert(alert_id: str, changes: list[StockChange], is_all_well: bool) -> Alert:
+    by_badness = sorted(changes, key=_least_first)
+    worst, more = by_badness[:WORST], by_badness[WORST:]
+    kind = worst[0].kind
+    assert kind
+    facts = {change.label: _words(change) for change in worst}
+    if more:
+        facts[f"and {len(more):,} more"] = "in gold.inventory_status"
+    return Alert(
+        alert_id=alert_id,
+        kind=kind,
+        severity=SEVERITY[kind],
+        undoes="error" if kind == "stock-refilled" else None,
+        title=_title(by_badness),
+        run_id=worst[0].run_id,
+        flow="inventory",
+        facts=facts,
+        run_url=run_link(worst[0].run_id),
+        runbook_url=runbook_link(kind),
+        dedup_key="stock",
+        is_resolution=kind == "stock-refilled" and is_all_well,
+    )
+
+
+def _least_first(change: StockChange) -> tuple[float, ...]:
+    days = math.inf if change.days_of_cover is None else change.days_of_cover
+    return -BADNESS[change.state], days, -change.units_per_day, change.product_id
+
+
+def _title(changes: list[StockChange]) -> str:
+    words = {"out": "out of stock", "low": "low in stock", "ok": "no longer short"}
+    if len(changes) == 1:
+        return f"{changes[0].label}: {words[changes[0].state]}"
+    counts = {state: sum(change.state == state for change in changes) for state in words}
+    return "products: " + ", ".join(f"{count} {words[state]}" for state, count in counts.items() if count)
+
+
+def _words(change: StockChange) -> str:
+    left = f"{change.on_hand:,} left" if change.on_hand > 0 else "none left"
+    lasts = f", enough for {change.days_of_cover:.1f} days" if change.days_of_cover else ""
+    return f"{left}{lasts}; sells {change.units_per_day:.1f} a day, order below {change.reorder_point:,}"

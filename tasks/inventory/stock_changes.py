@@ -1,0 +1,156 @@
+"""Which products have become short, and which no longer are: each change found once, and on record.
+
+`ops.stock_alerts` in the lake holds the state in which each product was last seen. A change is written there
+first and told afterwards (stock_alerts.py), so that what a crash or a dead channel kept back is told
+later, and what was told is not told again. Of several processes that see the same change, one writes it.
+
+A product is news when it falls below its reorder point and when nothing is left, once each time, again after
+REPEAT_AFTER if that is still so and it still sells, and when it is no longer short. From out to low is noted,
+and no news.
+"""
+
+import datetime as dt
+from typing import Literal
+
+from deltalake import Transaction
+from deltalake.exceptions import CommitFailedError
+from pydantic import BaseModel
+
+from lake.delta import Lake
+from tasks.inventory.reorder_points import Product, State
+from tasks.ledger.queries import query_records
+from tasks.ledger.records import append_records
+from tasks.ledger.tables import STOCK_ALERTS
+
+REPEAT_AFTER = dt.timedelta(hours=24)
+# What is older has been told again, or is no longer true.
+TELL_WITHIN = REPEAT_AFTER
+MARK = "stock-alerts"
+ATTEMPTS = 5
+BADNESS: dict[State, int] = {"ok": 0, "low": 1, "out": 2}
+StockKind = Literal["stock-low", "stock-out", "stock-refilled"]
+
+
+class LastSeen(BaseModel):
+    """The state of a product as it is on record, and when people were last told of it."""
+
+    state: State = "ok"
+    told_at: dt.datetime | None = None
+
+
+class StockChange(BaseModel):
+    """A record of `ops.stock_alerts`; `kind` and `alert_id` are None where nobody is told."""
+
+    alert_id: str | None = None
+    run_id: str
+    kind: StockKind | None
+    product_id: int
+    product_name: str | None
+    state: State
+    on_hand: int
+    units_per_day: float
+    days_of_cover: float | None
+    reorder_point: int
+
+    @property
+    def label(self) -> str:
+        """What people call the product."""
+        return f"{self.product_name or 'unnamed'} ({self.product_id})"
+
+
+def news(state: State, last: LastSeen, now: dt.datetime, sells: bool) -> StockKind | None:
+    """What to tell of a product that is in `state` now; None if that is nothing new.
+
+    What no longer `sells`, because it is no longer made, say, is not told again and again.
+    """
+    if state == "ok":
+        return None if last.state == "ok" else "stock-refilled"
+    is_worse = BADNESS[state] > BADNESS[last.state]
+    is_old_news = sells and last.told_at is not None and now - last.told_at >= REPEAT_AFTER
+    if is_worse or is_old_news:
+        return "stock-out" if state == "out" else "stock-low"
+    return None
+
+
+def record_changes(
+    lake: Lake, on_hand: dict[int, int], products: dict[int, Product], run_id: str
+) -> list[StockChange]:
+    """Write down what has changed since the last record, and return it; [] if another process did."""
+    for _ in range(ATTEMPTS):
+        table = lake.ensure("ops.stock_alerts", STOCK_ALERTS)
+        changes = _changes(on_hand, products, run_id)
+        if not changes:
+            return []
+        number = (table.transaction_version(MARK) or 0) + 1
+        for change in changes:
+            if change.kind:
+                topic = "refilled" if change.kind == "stock-refilled" else "short"
+                change.alert_id = f"stock-{topic}/{number}"
+        try:
+            append_records(
+                "stock_alerts", [c.model_dump() for c in changes], table, Transaction(MARK, number)
+            )
+        except CommitFailedError:
+            continue
+        return changes
+    return []
+
+
+def untold(now: dt.datetime) -> list[StockChange]:
+    """The changes of the last TELL_WITHIN that no channel has delivered."""
+    columns = list(StockChange.model_fields)
+    recent = query_records(
+        "stock_alerts",
+        f"""
+        select {", ".join(columns)} from records
+        where alert_id is not null and recorded_at > ? order by all
+        """,
+        [now - TELL_WITHIN],
+    )
+    told = {
+        alert_id
+        for (alert_id,) in query_records(
+            "alert_deliveries",
+            "select distinct alert_id from records where is_delivered and starts_with(kind, 'stock-')",
+            [],
+        )
+    }
+    changes = [StockChange(**dict(zip(columns, row, strict=True))) for row in recent]
+    return [change for change in changes if change.alert_id not in told]
+
+
+def _changes(on_hand: dict[int, int], products: dict[int, Product], run_id: str) -> list[StockChange]:
+    now, seen, changes = dt.datetime.now(dt.UTC), _last_seen(), []
+    for product_id, pieces in on_hand.items():
+        product, last = products.get(product_id), seen.get(product_id, LastSeen())
+        if product is None:
+            continue
+        state = product.state(pieces)
+        kind = news(state, last, now, product.units_per_day > 0)
+        if kind or state != last.state:
+            changes.append(
+                StockChange(
+                    run_id=run_id,
+                    kind=kind,
+                    product_id=product_id,
+                    product_name=product.product_name,
+                    state=state,
+                    on_hand=pieces,
+                    units_per_day=product.units_per_day,
+                    days_of_cover=product.days_of_cover(pieces),
+                    reorder_point=product.reorder_point,
+                )
+            )
+    return changes
+
+
+def _last_seen() -> dict[int, LastSeen]:
+    rows = query_records(
+        "stock_alerts",
+        """
+        select product_id, arg_max(state, recorded_at), max(recorded_at) filter (kind is not null)
+        from records group by product_id
+        """,
+        [],
+    )
+    return {product_id: LastSeen(state=state, told_at=told_at) for product_id, state, told_at in rows}

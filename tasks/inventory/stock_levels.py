@@ -1,0 +1,118 @@
+"""What is in stock, from the inventory events in silver.
+
+The rule: the stock of a product in a warehouse is the level (`on_hand`) of its newest event, by event_at and
+then by topic, partition and offset. Events that come twice or out of order change nothing; an event that
+never comes is made up for by the next. A *gap* is where the level of an event is not that of the one before
+it plus its own change: something between was lost, or moved by somebody who tells nobody. The level still
+wins.
+"""
+
+import datetime as dt
+from typing import Self
+
+from pydantic import BaseModel
+
+from lake.delta import Lake
+from lake.local_sql import connect
+from tasks.inventory.silver import SILVER
+
+# `newest` is what was known before, `arrived` what has come since.
+ORDERED = """
+    create or replace temp table ordered as
+    select
+        *,
+        lag(on_hand) over newest_last as level_before,
+        lead(on_hand) over newest_last is null as is_newest
+    from (
+        select *, true as is_held from newest
+        union all by name
+        select product_id, warehouse_id, quantity_change, on_hand, event_at, topic, partition, "offset",
+            false as is_held
+        from arrived anti join newest using (topic, partition, "offset")
+    )
+    window newest_last as (partition by product_id, warehouse_id
+        order by event_at, topic, partition, "offset")
+"""
+NEWEST = """
+    create or replace table newest as
+    select product_id, warehouse_id, quantity_change, on_hand, event_at, topic, partition, "offset"
+    from ordered where is_newest
+"""
+GAPS = """
+    select product_id, warehouse_id, event_at, level_before + quantity_change as expected, on_hand
+    from ordered where not is_held and level_before + quantity_change != on_hand
+    order by event_at, product_id, warehouse_id
+"""
+
+
+class StockLevel(BaseModel):
+    """What a product has in a warehouse, and since when."""
+
+    product_id: int
+    warehouse_id: str
+    on_hand: int
+    event_at: dt.datetime
+
+
+class Gap(BaseModel):
+    """An event whose level does not follow from the one before it."""
+
+    product_id: int
+    warehouse_id: str
+    event_at: dt.datetime
+    expected: int
+    on_hand: int
+
+
+class Stock:
+    """The levels as of the last `refresh`, which reads only what silver has got since the one before."""
+
+    def __init__(self, lake: Lake) -> None:
+        """The levels that the lake has now."""
+        self._lake = lake
+        self._version: int | None = None
+        self._connection = connect()
+        self._connection.execute(
+            "create table newest (product_id bigint, warehouse_id varchar, quantity_change bigint, "
+            'on_hand bigint, event_at timestamptz, topic varchar, partition int, "offset" bigint)'
+        )
+        self.refresh()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget the levels."""
+        self._connection.close()
+
+    def refresh(self) -> list[Gap]:
+        """Take in the new events; returns the gaps among them, as they look with what has arrived so far."""
+        silver = self._lake.table(SILVER)
+        if silver is None or silver.version() == self._version:
+            return []
+        self._connection.register("arrived", self._lake.rows_since(SILVER, self._version))
+        self._version = silver.version()
+        self._connection.execute(ORDERED)
+        self._connection.execute(NEWEST)
+        return [Gap(**row) for row in self._rows(GAPS)]
+
+    def levels(self) -> list[StockLevel]:
+        """The level of every product in every warehouse that has ever told one."""
+        query = "select product_id, warehouse_id, on_hand, event_at from newest order by all"
+        return [StockLevel(**row) for row in self._rows(query)]
+
+    def on_hand(self) -> dict[int, int]:
+        """Pieces of every product, over all warehouses."""
+        return dict(
+            self._connection.execute(
+                "select product_id, sum(on_hand)::bigint from newest group by product_id order by product_id"
+            ).fetchall()
+        )
+
+    def _rows(self, query: str) -> list[dict]:
+        found = self._connection.execute(query)
+        columns = [column[0] for column in found.description]
+        return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]

@@ -1,0 +1,140 @@
+"""Questions to the run ledger, answered from the lake."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from blocks.settings.settings import Settings
+from lake.delta import Lake
+from lake.local_sql import connect
+from tasks.ledger.tables import UNIQUE_BY
+
+
+class QualityDay(NamedTuple):
+    """What all expectations said of one business day."""
+
+    ds: dt.date
+    rows_checked: int | None
+    rows_rejected: int | None
+    expectations: int
+    critical: int
+    """Expectations that failed, by severity."""
+    warnings: int
+
+    @property
+    def score(self) -> float | None:
+        """The share of rows that passed the row rules."""
+        return 1 - (self.rows_rejected or 0) / self.rows_checked if self.rows_checked else None
+
+
+# The trailing window of the row-count expectation, and how far off it is still usual.
+TRAILING_RUNS, LEAST_RUNS, USUAL_FACTOR = 7, 3, 5
+
+
+def usual_rows(table_name: str, ds: dt.date) -> tuple[int, int] | None:
+    """Lowest and highest usual number of bronze rows for a table, from the runs of the days before `ds`.
+
+    A factor USUAL_FACTOR around the median of the last TRAILING_RUNS days; None below LEAST_RUNS days.
+    """
+    rows = query_records(
+        "table_runs",
+        """
+        with days as (
+            select ds, max(rows_in) as rows_in from records
+            where table_name = ? and ds < ? and rows_in > 0
+            group by ds order by ds desc limit ?
+        )
+        select median(rows_in), count(*) from days
+        """,
+        [table_name, ds, TRAILING_RUNS],
+    )
+    if not rows or rows[0][1] < LEAST_RUNS:
+        return None
+    median = rows[0][0]
+    return int(median / USUAL_FACTOR), int(median * USUAL_FACTOR)
+
+
+def previous_status(flow: str, run_id: str) -> str | None:
+    """How the run of `flow` before run `run_id` has ended, or `running`; None if there was none."""
+    rows = query_records(
+        "pipeline_runs",
+        "select status from records where flow = ? and run_id != ? order by recorded_at desc limit 1",
+        [flow, run_id],
+    )
+    return rows[0][0] if rows else None
+
+
+def delivered_alerts(run_id: str) -> set[tuple[str, str]]:
+    """(alert_id, channel) of what has reached people about a run."""
+    return set(
+        query_records(
+            "alert_deliveries",
+            "select alert_id, channel from records where run_id = ? and is_delivered",
+            [run_id],
+        )
+    )
+
+
+def quality_scores(days: int) -> list[tuple[str, float]]:
+    """(first run, share of rows that passed the row rules) of the last business days judged; newest first.
+
+    A day counts once, however many runs have judged it.
+    """
+    return query_records(
+        "quality_results",
+        """
+        select arg_min(run_id, recorded_at), 1 - sum(rows_unexpected) / sum(rows_checked) from records
+        where layer = 'bronze' and starts_with(expectation, 'reject_reason ')
+        group by ds having sum(rows_checked) > 0 order by min(recorded_at) desc limit ?
+        """,
+        [days],
+    )
+
+
+def quality_days(first: dt.date, last: dt.date) -> list[QualityDay]:
+    """What all runs judged of each of these business days; days on which nothing was judged are left out.
+
+    A row that two runs judged counts twice, in the score's numerator and in its denominator.
+    """
+    rows = query_records(
+        "quality_results",
+        """
+        select
+            ds,
+            sum(rows_checked) filter (rules) as rows_checked,
+            sum(rows_unexpected) filter (rules) as rows_rejected,
+            count(distinct (layer, table_name, expectation)) as expectations,
+            count(distinct (layer, table_name, expectation))
+                filter (not is_success and severity = 'critical') as critical,
+            count(distinct (layer, table_name, expectation))
+                filter (not is_success and severity = 'warning') as warnings
+        from (select *, layer = 'bronze' and starts_with(expectation, 'reject_reason ') as rules from records)
+        where ds between ? and ?
+        group by ds order by ds
+        """,
+        [first, last],
+    )
+    return [QualityDay(*row) for row in rows]
+
+
+def query_records(
+    table: str, query: str, parameters: Sequence[Any] = (), lake: Lake | None = None
+) -> list[tuple]:
+    """The answer over all records of `ops.<table>`, as `records`; empty if there are none yet.
+
+    In the platform's lake, unless another is given.
+    """
+    lake = lake or Lake(Settings().lake_uri)
+    if lake.table(f"ops.{table}") is None:
+        return []
+    with connect() as connection:
+        connection.register("records", lake.rows_since(f"ops.{table}", None))
+        return connection.execute(query, parameters).fetchall()
+
+
+def latest(table: str) -> str:
+    """The query for the records of a ledger table that are not superseded by a later one."""
+    return (
+        "select * from records qualify row_number() over "
+        f"(partition by {UNIQUE_BY[table]} order by recorded_at desc) = 1"
+    )

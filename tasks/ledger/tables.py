@@ -1,0 +1,106 @@
+"""The tables of the run ledger: what ran, what it did to each table, what was judged, who was told."""
+
+import pyarrow as pa
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+# Grain: one row per change of a run's status; the warehouse keeps the last of each run_id.
+PIPELINE_RUNS = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("flow", pa.string()),
+        ("ds", pa.date32()),
+        ("status", pa.string()),
+        ("started_at", TIMESTAMP),
+        ("ended_at", TIMESTAMP),
+        ("duration_seconds", pa.float64()),
+        ("rows_in", pa.int64()),
+        ("rows_out", pa.int64()),
+        ("rows_duplicate", pa.int64()),
+        ("rows_quarantined", pa.int64()),
+        ("failed_step", pa.string()),
+        ("error", pa.string()),
+        ("recorded_at", TIMESTAMP),
+    ]
+)
+
+# Grain: one row per run and table that went from bronze to silver.
+TABLE_RUNS = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("ds", pa.date32()),
+        ("table_name", pa.string()),
+        ("rows_in", pa.int64()),
+        ("rows_out", pa.int64()),
+        ("rows_duplicate", pa.int64()),
+        ("rows_quarantined", pa.int64()),
+        ("recorded_at", TIMESTAMP),
+    ]
+)
+
+# Grain: one row per run and expectation.
+QUALITY_RESULTS = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("ds", pa.date32()),
+        ("layer", pa.string()),
+        ("table_name", pa.string()),
+        ("expectation", pa.string()),
+        ("severity", pa.string()),
+        ("is_success", pa.bool_()),
+        ("rows_checked", pa.int64()),
+        ("rows_unexpected", pa.int64()),
+        ("observed", pa.string()),
+        ("samples", pa.string()),
+        ("consequence", pa.string()),
+        ("recorded_at", TIMESTAMP),
+    ]
+)
+
+# Grain: one row per attempt to bring an alert to a channel, retries included in the attempt.
+ALERT_DELIVERIES = pa.schema(
+    [
+        ("alert_id", pa.string()),
+        ("run_id", pa.string()),
+        ("kind", pa.string()),
+        ("severity", pa.string()),
+        ("channel", pa.string()),
+        ("is_delivered", pa.bool_()),
+        ("detail", pa.string()),
+        ("recorded_at", TIMESTAMP),
+    ]
+)
+
+# Grain: one row per product whose state has changed, or is still bad a day later. `kind` and `alert_id` name
+# the message about it; null where there is none.
+STOCK_ALERTS = pa.schema(
+    [
+        ("alert_id", pa.string()),
+        ("run_id", pa.string()),
+        ("kind", pa.string()),
+        ("product_id", pa.int64()),
+        ("product_name", pa.string()),
+        ("state", pa.string()),
+        ("on_hand", pa.int64()),
+        ("units_per_day", pa.float64()),
+        ("days_of_cover", pa.float64()),
+        ("reorder_point", pa.int64()),
+        ("recorded_at", TIMESTAMP),
+    ]
+)
+
+TABLES = {
+    "pipeline_runs": PIPELINE_RUNS,
+    "table_runs": TABLE_RUNS,
+    "quality_results": QUALITY_RESULTS,
+    "alert_deliveries": ALERT_DELIVERIES,
+    "stock_alerts": STOCK_ALERTS,
+}
+
+UNIQUE_BY = {
+    "pipeline_runs": "run_id",
+    "table_runs": "run_id, table_name",
+    "quality_results": "run_id, layer, table_name, expectation",
+    "alert_deliveries": "alert_id, channel, recorded_at",
+    "stock_alerts": "product_id, recorded_at",
+}

@@ -1,0 +1,70 @@
+"""How the lake stands: how new its data are, how far it is behind Kafka. Only reads, and needs no Prefect."""
+
+import datetime as dt
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from kafka import KafkaConsumer, TopicPartition
+
+from blocks.kafka_client import consumer_options, kafka_errors, missing_topic
+from blocks.settings.settings import EnvironmentSettings
+from lake.delta import Lake
+from tasks.inventory.consumer import TABLE, mark
+
+# The column of each silver table that says when a row became true.
+TRUE_SINCE = {
+    "orders": "updated_at",
+    "customers": "updated_at",
+    "products": "updated_at",
+    "clickstream": "event_at",
+    "inventory": "event_at",
+}
+# Whoever asks for the lag is about to say something else, too.
+KAFKA_TIMEOUTS_MS = {"bootstrap_timeout_ms": 1_000, "request_timeout_ms": 5_000}
+
+
+def newest_data(lake: Lake, now: dt.datetime) -> dict[str, dt.datetime]:
+    """When the newest row of each silver table became true; tables without rows are left out.
+
+    From the statistics in the Delta log: no data are read. A file that holds a row from after `now` (a
+    visitor's wrong clock) does not count.
+    """
+    newest = {}
+    for name, column in TRUE_SINCE.items():
+        table = lake.table(f"silver.{name}")
+        files = pa.table(table.get_add_actions(flatten=True)) if table else pa.table({})
+        if f"max.{column}" in files.column_names:
+            ends = files[f"max.{column}"].cast(pa.timestamp("us", tz="UTC"))
+            latest = pc.max(ends.filter(pc.less_equal(ends, pa.scalar(now)))).as_py()
+            if latest:
+                newest[name] = latest
+    return newest
+
+
+def consumer_lag(settings: EnvironmentSettings, lake: Lake) -> dict[int, int]:
+    """Events that Kafka holds and bronze does not, per partition of the inventory topic.
+
+    Counted from the offsets in the lake, which are the ones that the intake goes on from. Raises
+    PermanentFailure if there is no such topic or Kafka refuses us, TransientFailure if it does not answer.
+    """
+    servers, topic = settings.kafka_bootstrap_servers, settings.inventory_topic
+    bronze = lake.table(TABLE)
+    with kafka_errors(servers):
+        consumer = KafkaConsumer(**consumer_options(settings) | KAFKA_TIMEOUTS_MS)
+        try:
+            partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
+            begins, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+        finally:
+            consumer.close(autocommit=False)
+    if not partitions:
+        raise missing_topic(topic, servers)
+    held = {each: bronze.transaction_version(mark(each)) if bronze else None for each in partitions}
+    return {
+        each.partition: ends[each] - _next(held[each], begins[each], ends[each])
+        for each in sorted(partitions)
+    }
+
+
+def _next(held: int | None, begin: int, end: int) -> int:
+    # Past the end, the lake's offset is that of a topic that was made anew: all of this one is missing.
+    return begin if held is None or held > end else max(held, begin)

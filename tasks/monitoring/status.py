@@ -1,0 +1,199 @@
+"""What is broken now: gathered from the lake, the warehouse file and Kafka, in a second or two.
+
+Only reads, and needs no Prefect: it must answer when that is what is broken. What cannot be learnt is said to
+be unknown, never taken for good.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, computed_field
+
+from blocks.settings.environment import Patience
+from blocks.settings.settings import EnvironmentSettings
+from lake.delta import Lake
+from lake.local_sql import connect
+from tasks.ledger.queries import latest, query_records
+from tasks.monitoring.freshness import consumer_lag, newest_data
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+DAILY = "daily-ecommerce-pipeline"
+# As the rule ConsumerLag has it (deployments/prometheus/rules.yml).
+MOST_LAG = 10_000
+# Whom an alert of last month has not reached knows by now.
+ALERTS_FOR = dt.timedelta(days=7)
+
+
+class LastRun(BaseModel):
+    """The last run of a flow, and when one of its runs last completed."""
+
+    flow: str
+    ds: dt.date
+    status: str
+    started_at: dt.datetime
+    failed_step: str | None
+    error: str | None
+    completed_at: dt.datetime | None
+
+
+class OpenRows(BaseModel):
+    """Rejected rows that no valid version of the same key has replaced."""
+
+    source: str
+    reason: str
+    rows: int
+
+
+class FailedExpectation(BaseModel):
+    """An expectation that did not hold when its table was last judged."""
+
+    layer: str
+    table_name: str
+    expectation: str
+    severity: str
+    samples: str | None
+    ds: dt.date
+
+
+class Undelivered(BaseModel):
+    """An alert that none of its channels took, and what the last of them said."""
+
+    alert_id: str
+    severity: str
+    recorded_at: dt.datetime
+    detail: str | None
+
+
+class Status(BaseModel):
+    """The platform at one moment. `broken` and `unknown` are sentences; empty lists are good news.
+
+    `open_quarantine` is None where only a warehouse in the cloud could tell: none is asked.
+    """
+
+    at: dt.datetime
+    lake: str
+    warehouse: str
+    runs: list[LastRun] = []
+    newest_data: dict[str, dt.datetime] = {}
+    open_quarantine: list[OpenRows] | None = None
+    failed_expectations: list[FailedExpectation] = []
+    consumer_lag: dict[int, int] = {}
+    undelivered: list[Undelivered] = []
+    broken: list[str] = []
+    unknown: list[str] = []
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def verdict(self) -> Literal["healthy", "broken", "unknown"]:
+        """`broken` if anything is, `unknown` if something could not be learnt."""
+        return "broken" if self.broken else "unknown" if self.unknown else "healthy"
+
+
+def look(settings: EnvironmentSettings, patience: Patience, now: dt.datetime) -> Status:
+    """Gather the platform's state and judge it."""
+    lake = Lake(settings.lake_uri)
+    status = Status(at=now, lake=settings.lake_uri, warehouse=str(settings.duckdb_path))
+
+    def learn(what: str, read: Callable[[], T], otherwise: T) -> T:
+        try:
+            return read()
+        except Exception as error:
+            reason = str(error).partition("\n")[0]
+            status.unknown.append(f"{what}: {type(error).__name__}: {reason}")
+            return otherwise
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        # Of all who are asked only Kafka may keep us waiting.
+        lag = pool.submit(lambda: consumer_lag(settings, lake) if settings.kafka_bootstrap_servers else {})
+        status.runs = learn("runs", lambda: last_runs(lake), [])
+        status.newest_data = learn("freshness", lambda: newest_data(lake, now), {})
+        status.failed_expectations = learn("expectations", lambda: failed_expectations(lake), [])
+        status.undelivered = learn("alerts", lambda: undelivered(lake, now - ALERTS_FOR), [])
+        if settings.warehouse == "duckdb" and (status.runs or settings.duckdb_path.exists()):
+            status.open_quarantine = learn("quarantine", lambda: open_quarantine(settings.duckdb_path), None)
+        status.consumer_lag = learn("consumer lag", lag.result, {})
+    if not status.runs and not status.unknown:
+        status.unknown.append(f"runs: none is on record in {status.lake}; is LAKE_URI right?")
+    status.broken = what_is_broken(status, patience)
+    return status
+
+
+def what_is_broken(status: Status, patience: Patience) -> list[str]:
+    """Sentences about everything that a person has to put right."""
+    broken = []
+    for run in status.runs:
+        age = status.at - run.started_at
+        if run.status == "failed":
+            why = (run.error or "").partition("\n")[0]
+            broken.append(f"{run.flow} {run.ds} failed in {run.failed_step or 'its beginning'}: {why}")
+        elif run.status == "running" and age > patience.running_after:
+            broken.append(f"{run.flow} {run.ds} has been running for {age}: it is stuck, or dead")
+        if run.flow == DAILY and (
+            run.completed_at is None or status.at - run.completed_at > patience.success_within
+        ):
+            last = f"since {run.completed_at:%Y-%m-%d %H:%M} UTC" if run.completed_at else "ever"
+            broken.append(f"no {DAILY} has completed {last}")
+    if status.runs and DAILY not in {run.flow for run in status.runs}:
+        broken.append(f"no {DAILY} has run ever")
+    broken += [
+        f"{each.layer} {each.table_name}: {each.expectation}"
+        for each in status.failed_expectations
+        if each.severity == "critical"
+    ]
+    if (waiting := sum(status.consumer_lag.values())) > MOST_LAG:
+        broken.append(f"{waiting:,} inventory events wait in Kafka")
+    broken += [f"nobody was told: {each.alert_id}" for each in status.undelivered]
+    return broken
+
+
+def last_runs(lake: Lake) -> list[LastRun]:
+    """The last run of each flow, by flow."""
+    query = f"""
+        select
+            flow, ds, status, started_at, failed_step, error,
+            max(ended_at) filter (status = 'completed') over (partition by flow)
+        from ({latest("pipeline_runs")})
+        qualify row_number() over (partition by flow order by started_at desc) = 1
+        order by flow
+    """
+    return _models(LastRun, query_records("pipeline_runs", query, lake=lake))
+
+
+def failed_expectations(lake: Lake) -> list[FailedExpectation]:
+    """What did not hold when each table was last judged, the worst first."""
+    query = f"""
+        select layer, table_name, expectation, severity, samples, ds
+        from ({latest("quality_results")})
+        qualify recorded_at = max(recorded_at) over (partition by layer, table_name) and not is_success
+        order by severity, layer, table_name, expectation
+    """
+    return _models(FailedExpectation, query_records("quality_results", query, lake=lake))
+
+
+def undelivered(lake: Lake, since: dt.datetime) -> list[Undelivered]:
+    """Alerts since then that no channel has taken, the newest first."""
+    query = """
+        select alert_id, any_value(severity), max(recorded_at), arg_max(detail, recorded_at)
+        from records
+        group by alert_id having not bool_or(is_delivered) and max(recorded_at) >= ?
+        order by max(recorded_at) desc
+    """
+    return _models(Undelivered, query_records("alert_deliveries", query, [since], lake))
+
+
+def open_quarantine(warehouse: Path) -> list[OpenRows]:
+    """Open quarantine of the live warehouse by source and reason, the commonest first."""
+    query = """
+        select source, reason, count(*) as rows from quarantine.open_rows
+        group by all order by rows desc, source, reason
+    """
+    with connect(warehouse, read_only=True) as connection:
+        return _models(OpenRows, connection.execute(query).fetchall())
+
+
+def _models(model: type[M], rows: list[tuple[Any, ...]]) -> list[M]:
+    return [model(**dict(zip(model.model_fields, row, strict=True))) for row in rows]

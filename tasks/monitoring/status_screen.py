@@ -1,0 +1,102 @@
+"""The state of the platform on one screen."""
+
+import datetime as dt
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tasks.monitoring.status import MOST_LAG, Status
+
+COLORS = {"healthy": "green", "broken": "red", "unknown": "yellow"}
+MOST_ROWS = 8
+SHORT = 25
+
+
+def show(status: Status, console: Console) -> None:
+    """Print what is broken, what is not known, and then what there is."""
+    headline = Text(status.verdict.upper(), f"bold {COLORS[status.verdict]}")
+    console.print(headline, Text(f"lake {status.lake}"), soft_wrap=True)
+    for color, sentences in (("red", status.broken), ("yellow", status.unknown)):
+        for sentence in sentences:
+            console.print(Text(f"- {sentence}", color), soft_wrap=True)
+
+    def ago(at: dt.datetime | None) -> str:
+        return _span(status.at - at) if at else "never"
+
+    _table(
+        console,
+        "Last run of each flow",
+        ("flow", "ds", "status", "began", "last good", "failed in"),
+        (
+            (run.flow, run.ds, run.status, ago(run.started_at), ago(run.completed_at), run.failed_step or "")
+            for run in status.runs
+        ),
+    )
+    _table(
+        console,
+        "Newest row of each table",
+        ("table", "is from", "age"),
+        ((table, f"{at:%Y-%m-%d %H:%M}", ago(at)) for table, at in status.newest_data.items()),
+    )
+    _table(
+        console,
+        "Open quarantine",
+        ("source", "reason", "rows"),
+        ((each.source, each.reason, f"{each.rows:,}") for each in status.open_quarantine or ()),
+    )
+    if status.open_quarantine is None:
+        console.print(Text("Open quarantine: not read; ask the warehouse's quarantine.open_rows", "dim"))
+    _table(
+        console,
+        "Expectations that fail",
+        ("severity", "table", "expectation", "e.g."),
+        (
+            (each.severity, f"{each.layer} {each.table_name}", each.expectation, each.samples or "")
+            for each in status.failed_expectations
+        ),
+    )
+    _table(
+        console,
+        f"Events that wait in Kafka ({MOST_LAG:,} are too many)",
+        ("partition", "events"),
+        ((partition, f"{events:,}") for partition, events in status.consumer_lag.items()),
+    )
+    _table(
+        console,
+        "Alerts that reached nobody",
+        ("alert", "severity", "age", "why"),
+        (
+            (each.alert_id, each.severity, ago(each.recorded_at), each.detail or "")
+            for each in status.undelivered
+        ),
+    )
+
+
+def _table(
+    console: Console, title: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]
+) -> None:
+    """A table in the room that the screen has; nothing at all if it has no rows."""
+    found = [[str(value).partition("\n")[0] for value in row] for row in rows]
+    if not found:
+        return
+    console.print(Text(title, "bold"))
+    # The long columns share what the short ones leave of the screen, so that none goes.
+    widths = [max(map(len, each)) for each in zip(columns, *found[:MOST_ROWS], strict=True)]
+    table = Table(box=None, header_style="dim", expand=max(widths) > SHORT)
+    for column, width in zip(columns, widths, strict=True):
+        table.add_column(column, no_wrap=True, overflow="ellipsis", ratio=1 if width > SHORT else None)
+    for row in found[:MOST_ROWS]:
+        table.add_row(*map(Text, row))
+    if len(found) > MOST_ROWS:
+        table.add_row(f"and {len(found) - MOST_ROWS} more")
+    console.print(table)
+
+
+def _span(span: dt.timedelta) -> str:
+    """In the largest unit that is not zero."""
+    for unit, seconds in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if span >= dt.timedelta(seconds=seconds):
+            return f"{span.total_seconds() // seconds:.0f} {unit}"
+    return "now"

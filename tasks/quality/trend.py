@@ -1,0 +1,36 @@
+"""Quality over several days: one bad day may be an accident, three in a row are a change at the source."""
+
+from prefect.events import emit_event
+
+from blocks.settings.environment import PlatformName
+from blocks.settings.settings import Settings
+from tasks.alerts.events import LOW_QUALITY_EVENT, quality_resource
+from tasks.ledger.queries import quality_scores
+from tasks.ledger.run import Run
+
+DAYS = 3
+
+
+def report_low_quality(run: Run) -> bool:
+    """Emit LOW_QUALITY_EVENT if the last DAYS days judged were below `QUALITY_MINIMUM`; returns whether.
+
+    Only the first run that judges the rows of a day tells: the others repeat nothing.
+    """
+    minimum = Settings().quality_minimum
+    judged = quality_scores(DAYS)
+    scores = [score for _, score in judged]
+    if len(scores) < DAYS or judged[0][0] != run.run_id or max(scores) >= minimum:
+        return False
+    emit_event(
+        LOW_QUALITY_EVENT,
+        resource={
+            "prefect.resource.id": quality_resource(PlatformName().platform),
+            "prefect.resource.name": run.flow,
+        },
+        payload={
+            "ds": run.ds.isoformat(),
+            "scores": ", ".join(f"{score:.1%}" for score in scores),
+            "minimum": f"{minimum:.1%}",
+        },
+    )
+    return True

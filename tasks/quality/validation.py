@@ -1,0 +1,191 @@
+"""The gates: run a Great Expectations suite on a lake table, record every result, stop on critical ones."""
+
+import datetime as dt
+import re
+from functools import cache
+from typing import Any
+
+import great_expectations as gx
+from deltalake import DeltaTable, write_deltalake
+from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+from prefect import task
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from blocks.failures import DataFailure, PermanentFailure
+from blocks.settings.settings import Settings
+from expectations.suite import CRITICAL, WARNING, Norms, Suite
+from lake.delta import Lake
+from spark_jobs.engine.session import spark_session
+from spark_jobs.tables import read_table, row_count
+from tasks.ledger.quality_result import QualityResult, record_results
+from tasks.ledger.queries import usual_rows
+from tasks.quality.reconciliation import order_totals
+from tasks.quality.suites import BRONZE_SUITES, GOLD_SUITES, SILVER_SUITES
+from tasks.warehouse.interface import Session, Warehouse
+
+# Tables of events: years of them, of which a day's are judged.
+EVENTS = {"clickstream", "inventory"}
+SAMPLES = 3
+# The marts of which the gate looks at the rows of the newest published load and at newer ones; the others
+# passed in the run that changed them.
+AUDITED_BY_LOAD = {"fct_orders"}
+
+
+@task(task_run_name="gate-bronze-{table}")
+def judge_bronze(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
+    """Judge `checked.<table>` by its bronze suite; returns the results, failed ones included."""
+    norms = Norms(Settings().quarantine_threshold, usual_rows(table, ds))
+    return _judge("bronze", BRONZE_SUITES[table], norms, ds, run_id, _rows(f"checked.{table}"))
+
+
+@task(task_run_name="judge-day-{table}")
+def judge_day(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
+    """Judge `checked_day.<table>` by its bronze suite, but not whether as many rows came as usual."""
+    norms = Norms(Settings().quarantine_threshold)
+    return _judge("bronze", BRONZE_SUITES[table], norms, ds, run_id, _rows(f"checked_day.{table}"))
+
+
+@task(task_run_name="gate-rebuild-{table}")
+def judge_rebuild(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
+    """Judge `checked.<table>`, all of bronze, by its bronze suite, but not their number."""
+    norms = Norms(Settings().quarantine_threshold)
+    # A layer of its own: as bronze's, years of rows would count to the score of day `ds`.
+    return _judge("rebuild", BRONZE_SUITES[table], norms, ds, run_id, _rows(f"checked.{table}"))
+
+
+@task(task_run_name="judge-silver-{table}")
+def judge_silver(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
+    """Judge `silver.<table>` by its suite, of events those of day `ds`; nothing if there is no such table."""
+    settings = Settings()
+    if Lake(settings.lake_uri).table(f"silver.{table}") is None:
+        return []
+    rows = _rows(f"silver.{table}")
+    if table in EVENTS:
+        rows = rows.where(F.col("event_date") == F.lit(ds))
+    return _judge("silver", SILVER_SUITES[table], Norms(settings.quarantine_threshold), ds, run_id, rows)
+
+
+@task(task_run_name="gate-gold-{table}")
+def judge_gold(
+    table: str, warehouse: Warehouse, ds: dt.date, run_id: str, all_rows: bool = False
+) -> list[QualityResult]:
+    """Judge a mart of the staged warehouse by its gold suite; returns the results, failed ones included.
+
+    `all_rows` judges those too that this run did not change. Raises PermanentFailure if the warehouse has no
+    marts.
+    """
+    lake = Lake(Settings().lake_uri)
+    with warehouse.session() as session:
+        if not session.has(f"{warehouse.gold}.fct_orders"):
+            raise PermanentFailure("the warehouse has no marts yet; run daily-ecommerce-pipeline first")
+        if table == "order_totals":
+            rows = order_totals(session, warehouse.gold, lake)
+        else:
+            audited = "" if all_rows else _audited(session, table)
+            rows = session.rows(f"select * from {warehouse.gold}.{table} {audited}")
+        # Through the lake, so that any Spark engine can read it and no mart has to fit in memory.
+        # Apart from those of a gate: a run may be at its own while all rows are judged.
+        checked = f"checked_all.{table}" if all_rows else f"checked.{table}"
+        write_deltalake(lake.uri(checked), rows, mode="overwrite", schema_mode="overwrite")
+    norms = Norms(Settings().quarantine_threshold, batch_rows=row_count(DeltaTable(lake.uri(checked))))
+    return _judge("gold", GOLD_SUITES[table], norms, ds, run_id, _rows(checked))
+
+
+def _audited(session: Session, table: str) -> str:
+    """The condition on the rows to be judged: `gold` is what readers see, or in DuckDB what they will see."""
+    if table not in AUDITED_BY_LOAD or not session.has(f"gold.{table}"):
+        return ""
+    return f"where load_id >= (select coalesce(max(load_id), 0) from gold.{table})"
+
+
+@task(task_run_name="verdict")
+def stop_on_critical(results: list[QualityResult]) -> list[QualityResult]:
+    """The gate itself. Raises DataFailure if a critical expectation failed; returns the failed warnings."""
+    failed = [result for result in results if not result.is_success]
+    critical = [result for result in failed if result.severity == CRITICAL]
+    if critical:
+        raise DataFailure("; ".join(map(str, critical)) + ". Nothing downstream ran, nothing was published")
+    return [result for result in failed if result.severity == WARNING]
+
+
+def _rows(name: str) -> DataFrame:
+    settings = Settings()
+    session = spark_session(settings.spark_remote.get_secret_value(), settings.lake_uri)
+    return read_table(session, Lake(settings.lake_uri), name)
+
+
+def _judge(
+    layer: str, suite: Suite, norms: Norms, ds: dt.date, run_id: str, rows: DataFrame
+) -> list[QualityResult]:
+    name = f"{layer}.{suite.name}"
+    validation = expectation_context().validation_definitions.add_or_update(
+        gx.ValidationDefinition(
+            name=name,
+            data=_dataframe_asset(name),
+            suite=gx.ExpectationSuite(name=name, expectations=suite.expectations(norms)),
+        )
+    )
+    outcome = validation.run(
+        batch_parameters={"dataframe": rows},
+        run_id=gx.RunIdentifier(run_name=str(ds)),
+        result_format={
+            "result_format": "SUMMARY",
+            "unexpected_index_column_names": suite.key,
+            "partial_unexpected_count": SAMPLES,
+        },
+    )
+    results = [_result(layer, suite, each) for each in outcome.results]
+    record_results(results, ds, run_id)
+    return results
+
+
+@cache
+def expectation_context() -> Any:
+    """Great Expectations' context of this process: suites and results, in memory."""
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    return context
+
+
+@cache
+def _dataframe_asset(name: str) -> Any:
+    source = expectation_context().data_sources.add_spark(name)
+    return source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
+
+
+def _result(layer: str, suite: Suite, outcome: ExpectationValidationResult) -> QualityResult:
+    config, result = outcome.expectation_config, outcome.result
+    _raise_broken(suite, outcome)
+    samples = [
+        "/".join(str(row[column]) for column in suite.key)
+        for row in (result.get("partial_unexpected_index_list") or [])[:SAMPLES]
+    ]
+    return QualityResult(
+        layer=layer,
+        table_name=suite.name,
+        expectation=_describe(config.type, config.kwargs),
+        severity=str(config.severity.value),
+        is_success=bool(outcome.success),
+        rows_checked=result.get("element_count"),
+        rows_unexpected=result.get("unexpected_count"),
+        observed=str(result["observed_value"]) if "observed_value" in result else None,
+        samples=", ".join(samples) or None,
+        consequence=(config.meta or {}).get("consequence"),
+    )
+
+
+def _raise_broken(suite: Suite, outcome: ExpectationValidationResult) -> None:
+    """An expectation that could not be computed has not passed: it is a bug in its suite, and says so."""
+    for info in outcome.exception_info.values():
+        if isinstance(info, dict) and info.get("raised_exception"):
+            raise RuntimeError(f"suite {suite.name} could not be computed: {info['exception_message']}")
+
+
+def _describe(kind: str, arguments: dict[str, Any]) -> str:
+    """An expectation in few words: `amount to be between(min_value=0)`."""
+    shown = {name: value for name, value in arguments.items() if name not in ("batch_id", "ignore_row_if")}
+    subject = str(shown.pop("column", None) or "table")
+    words = re.sub("^expect_(column_values_|table_)?", "", kind).replace("_", " ")
+    details = ", ".join(f"{name}={value}" for name, value in shown.items() if value is not None)
+    return f"{subject} {words}" + (f" ({details})" if details else "")

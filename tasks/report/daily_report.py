@@ -1,0 +1,97 @@
+"""The daily report: one HTML page per business day, for people who would rather look than query.
+
+`<REPORT_DIR>/<ds>.html`, and `latest.html`, the newest day's. A page holds all it needs, plotly.js included,
+and asks the network for nothing: it can be mailed, and opens offline.
+"""
+
+import base64
+import datetime as dt
+import gzip
+import time
+from functools import cache
+from pathlib import Path
+
+from plotly.offline import get_plotlyjs
+from prefect import task
+from prefect.logging import get_run_logger
+
+from blocks.settings.settings import Settings
+from tasks.ledger.run import Run
+from tasks.report import charts as charts
+from tasks.report.models import ReportData
+from tasks.report.queries import Query, read_report_data
+from tasks.report.site import address, documentation, folder
+from tasks.templates.render import render
+from tasks.warehouse.access import query_warehouse
+
+DAYS = "????-??-??.html"
+
+
+@task(task_run_name="write-report")
+def write_report(run: Run) -> str | None:
+    """Write the report about the day of `run`; returns its address.
+
+    None, and a warning, if it cannot be written: figures that are good and published are worth more than
+    their picture.
+    """
+    try:
+        return publish_report(run, query_warehouse)
+    except Exception as error:
+        get_run_logger().warning("no report for %s: %s: %s", run.ds, type(error).__name__, error)
+        return None
+
+
+@task(task_run_name="remove-old-reports")
+def remove_old_reports() -> int:
+    """Delete the pages that were written longer ago than `REPORT_RETENTION`; returns how many."""
+    oldest = time.time() - Settings().report_retention.total_seconds()
+    old = [page for page in folder().glob(DAYS) if page.stat().st_mtime < oldest]
+    for page in old:
+        page.unlink()
+    return len(old)
+
+
+def publish_report(run: Run, query: Query) -> str:
+    """Read, render and write the report; returns its address. Nobody ever sees half a page."""
+    page = render_report(run, read_report_data(query, run.ds), Settings().quality_minimum)
+    name = f"{run.ds}.html"
+    reports = folder()
+    reports.mkdir(parents=True, exist_ok=True)
+    _write(reports / name, page)
+    if name == max(report.name for report in reports.glob(DAYS)):
+        _write(reports / "latest.html", page)
+    return address(name)
+
+
+def render_report(run: Run, data: ReportData, quality_minimum: float) -> str:
+    """The page itself."""
+    usual = None if data.week is None else float(data.week.revenue)
+    figures = {
+        "sales-by-day": charts.sales_by_day(data.days, usual),
+        **{f"sales-by-{column}": charts.sales_against_usual(shares) for column, shares in data.sales.items()},
+        "funnel": charts.funnel(data.funnel),
+        "segments": charts.segments_by_revenue(data.segments),
+        "quality": charts.quality_by_day(data.quality, quality_minimum),
+        "quarantine": charts.open_quarantine(data.quarantine),
+    }
+    return render(
+        "daily_report.html.j2",
+        run=run,
+        data=data,
+        figures={name: figure.to_plotly_json() for name, figure in figures.items()},
+        documentation=documentation(),
+        plotly=_packed_plotly(),
+        written_at=dt.datetime.now(dt.UTC),
+    )
+
+
+@cache
+def _packed_plotly() -> str:
+    """plotly.js, a 4.8 MB file, as base64 of gzip, 2 MB: every browser since 2023 unpacks it by itself."""
+    return base64.b64encode(gzip.compress(get_plotlyjs().encode())).decode("ascii")
+
+
+def _write(path: Path, page: str) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_text(page, encoding="utf-8")
+    draft.replace(path)

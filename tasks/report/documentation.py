@@ -1,0 +1,73 @@
+"""Documentation that publishes itself: what was checked, and what comes from what.
+
+`quality` are Great Expectations' Data Docs of the suites that this process has run. `lineage` is dbt's own
+site in one file: every source, model, column and test, and the graph from source to mart.
+"""
+
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from dbt.cli.main import dbtRunner
+from prefect import task
+from prefect.logging import get_run_logger
+
+from tasks.quality.validation import expectation_context
+from tasks.report.site import DOCUMENTATION, folder
+from tasks.transform.dbt import PROJECT, dbt_environment
+from tasks.warehouse.interface import Warehouse
+
+
+@task(task_run_name="publish-data-docs")
+def publish_data_docs() -> Path | None:
+    """Build the Data Docs of the suites that have run; None, and a warning, if they cannot be built."""
+    try:
+        return build_data_docs()
+    except Exception as error:
+        get_run_logger().warning("no Data Docs: %s: %s", type(error).__name__, error)
+        return None
+
+
+@task(task_run_name="publish-dbt-docs")
+def publish_dbt_docs(warehouse: Warehouse) -> Path | None:
+    """Build dbt's documentation of a warehouse; None, and a warning, if it cannot be built."""
+    try:
+        return build_dbt_docs(warehouse)
+    except Exception as error:
+        get_run_logger().warning("no dbt docs: %s: %s", type(error).__name__, error)
+        return None
+
+
+def build_data_docs() -> Path:
+    """Replace the Data Docs by those of the suites that have run; returns their first page."""
+    index = folder() / DOCUMENTATION["quality"]
+    context = expectation_context()
+    draft = index.parent.with_name(f".{index.parent.name}.draft")
+    site = {
+        "class_name": "SiteBuilder",
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(draft)},
+        "show_how_to_buttons": False,
+    }
+    context.variables.data_docs_sites = {"quality": site}
+    shutil.rmtree(draft, ignore_errors=True)
+    context.build_data_docs()
+    shutil.rmtree(index.parent, ignore_errors=True)
+    draft.rename(index.parent)
+    return index
+
+
+def build_dbt_docs(warehouse: Warehouse) -> Path:
+    """Replace dbt's documentation by that of the project on `warehouse`; returns its page."""
+    page = folder() / DOCUMENTATION["lineage"]
+    folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+    # Not where builds write: one may be running.
+    with TemporaryDirectory() as target, dbt_environment(warehouse):
+        outcome = dbtRunner().invoke(
+            ["docs", "generate", "--static", "--quiet", *folders, "--target-path", target]
+        )
+        if not outcome.success:
+            raise RuntimeError(f"dbt could not document its project: {outcome.exception}")
+        page.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(Path(target) / "static_index.html", page)
+    return page

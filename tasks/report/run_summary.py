@@ -1,0 +1,29 @@
+"""Telling people how a run ended: one message, rendered per channel. Here: the terminal and Prefect's UI."""
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from rich.console import Console
+from rich.markdown import Markdown
+
+from tasks.ledger.run import Run
+from tasks.report.site import address, documentation
+from tasks.templates.render import render
+
+
+def message(run: Run) -> str:
+    """The message about a run, in Markdown: outcome, links, rows per layer, rejects by reason, durations."""
+    links = {"report": run.report_url} if run.report_url else {}
+    links |= {name: address(path) for name, path in documentation().items()}
+    return render("run_summary.md.j2", run=run, links=links)
+
+
+@task(task_run_name="tell-console")
+def tell_console(run: Run) -> None:
+    """Print the message in the terminal."""
+    Console(width=max(110, Console().width)).print(Markdown(message(run)))
+
+
+@task(task_run_name="publish-artifact")
+def publish_artifact(run: Run) -> None:
+    """Keep the message as the run's Markdown artifact in Prefect."""
+    create_markdown_artifact(message(run), key=run.flow, description=f"{run.flow} for {run.ds}")

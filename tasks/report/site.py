@@ -1,0 +1,25 @@
+"""What runs publish for people to read: the folder REPORT_DIR, which a web server may show as REPORT_URL."""
+
+from pathlib import Path
+
+from blocks.settings.environment import apart
+from blocks.settings.settings import Settings
+
+# Below the folder. Reports link them from beside it, by these same paths.
+DOCUMENTATION = {"quality": "docs/quality/index.html", "lineage": "docs/dbt.html"}
+
+
+def folder() -> Path:
+    """The folder itself, which may not exist yet; a platform other than production has one within it."""
+    return Path(apart(str(Settings().report_dir.resolve()), "/"))
+
+
+def address(path: str) -> str:
+    """Where people read a file of the folder."""
+    url = Settings().report_url.rstrip("/")
+    return f"{apart(url, '/') if url else folder().as_uri()}/{path}"
+
+
+def documentation() -> dict[str, str]:
+    """The paths of the documentation that has been published so far, by name."""
+    return {name: path for name, path in DOCUMENTATION.items() if (folder() / path).exists()}

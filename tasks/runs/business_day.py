@@ -1,0 +1,34 @@
+"""Which business day a run is for."""
+
+import datetime as dt
+
+from prefect import runtime
+
+from blocks.failures import PermanentFailure
+from blocks.settings.settings import Settings
+from tasks.ingest.extract_window import previous_business_date
+
+
+def run_name() -> str:
+    """The name of a daily flow run, by its business day."""
+    ds = runtime.flow_run.parameters.get("ds")
+    return f"{runtime.flow_run.flow_name}-{ds or business_day(None)}"
+
+
+def today() -> dt.date:
+    """The shop's date, now."""
+    return dt.datetime.now(Settings().shop_timezone).date()
+
+
+def business_day(ds: dt.date | None) -> dt.date:
+    """`ds`, or the day before the run's scheduled start in the shop's time zone: a late run does its own day.
+
+    Raises PermanentFailure for a day that has not begun: marking it as covered would hide rows to come.
+    """
+    timezone = Settings().shop_timezone
+    if ds is not None and ds > today():
+        raise PermanentFailure(
+            f"ds {ds} lies in the future (today is {today()} in {timezone}); give a past day"
+        )
+    scheduled = runtime.flow_run.scheduled_start_time or dt.datetime.now(dt.UTC)
+    return ds or previous_business_date(scheduled, timezone)

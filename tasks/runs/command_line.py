@@ -1,0 +1,75 @@
+"""Running a flow by hand: arguments, a check that all is in reach, and errors a person can read."""
+
+import argparse
+import datetime as dt
+import sys
+from collections.abc import Callable
+from functools import partial
+
+from pydantic import ValidationError
+
+from blocks.failures import PipelineFailure
+from blocks.lake_storage import check_writable
+from blocks.settings.settings import Settings
+from tasks.ingest.postgres import check_contracts
+from tasks.runs.console import quiet_logs
+from tasks.warehouse.access import check_warehouse
+
+
+def run_from_command_line(flow: Callable[[dt.date | None], object], reads_shop: bool = True) -> None:
+    """Run `flow` for the day named on the command line; exit 1 with one sentence if it fails.
+
+    One that `reads_shop` is not begun if the shop's database cannot be read.
+    """
+    parser = argparse.ArgumentParser(description=flow.__doc__)
+    parser.add_argument("ds", nargs="?", type=_day, help="business day, YYYY-MM-DD (default: yesterday)")
+    day = parser.parse_args().ds
+    _run(check_reach if reads_shop else check_folders, partial(flow, day))
+
+
+def run_inventory_from_command_line(flow: Callable[[float, bool], object]) -> None:
+    """Run `flow` as the options of the command line say; exit 1 with one sentence if it fails."""
+    parser = argparse.ArgumentParser(description=flow.__doc__)
+    parser.add_argument(
+        "--follow-minutes", type=float, default=0, metavar="N", help="go on as events come, for so long"
+    )
+    parser.add_argument(
+        "--accept-loss", action="store_true", help="go on though Kafka has lost events that the lake has not"
+    )
+    options = parser.parse_args()
+    _run(check_folders, partial(flow, options.follow_minutes, options.accept_loss))
+
+
+def _run(check: Callable[[], object], run: Callable[[], object]) -> None:
+    quiet_logs()
+    try:
+        check()
+        run()
+    except PipelineFailure as failure:
+        sys.exit(f"error: {failure}")
+    except ValidationError as error:
+        wrong = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        sys.exit(f"error: wrong configuration: {wrong}; correct the environment or .env")
+
+
+def check_reach() -> None:
+    """Try the shop's database, its tables, the lake and the warehouse before a run starts.
+
+    A scheduled run retries for ten minutes; a person at a terminal wants to know now.
+    Raises PipelineFailure.
+    """
+    check_contracts.fn()
+    check_folders()
+
+
+def check_folders() -> None:
+    """Try to write where the platform writes. Raises PermanentFailure."""
+    check_writable("LAKE_URI", Settings().lake_uri)
+    check_warehouse()
+
+
+def _day(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date; write it as YYYY-MM-DD") from None

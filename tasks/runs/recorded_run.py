@@ -1,0 +1,98 @@
+"""One run of a pipeline, from its first record in the ledger to the message about its end."""
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from prefect.context import FlowRunContext
+from prefect.logging import get_logger
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+from tasks.ledger.postgres_copy import mirror_ledger
+from tasks.ledger.records import append_records
+from tasks.ledger.run import Run
+from tasks.ledger.warehouse_copy import copy_to_warehouse
+from tasks.monitoring.metrics import push_metrics
+from tasks.runs.console import silence_teardown
+
+LEDGER_FIELDS = {"run_id", "flow", "ds", "status", "started_at", "duration_seconds", "error"}
+
+
+@contextmanager
+def recorded_run(flow: str, ds: dt.date, tell: Callable[[Run], object]) -> Iterator[Run]:
+    """Record a run in the ledger as running, then as completed or failed, whatever ends it; then `tell` it.
+
+    A ledger that cannot be written, boards that cannot be told, or a message that cannot be sent, is
+    logged, and never hides how the run ended.
+    """
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise RuntimeError("recorded_run belongs inside a flow")
+    silence_teardown()
+    run = Run(run_id=str(context.flow_run.id), flow=flow, ds=ds, started_at=dt.datetime.now(dt.UTC))
+    begun = time.monotonic()
+    # A step lives and dies with the run, whose heartbeats speak for it too. The thread that would send a
+    # step's own sleeps whole seconds, and keeps the step from ending until it wakes.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        _record(run)
+        try:
+            yield run
+            run.status = "completed"
+        except BaseException as error:
+            run.status, run.error = "failed", _words(error)
+            raise
+        finally:
+            run.duration_seconds = time.monotonic() - begun
+            _record(run)
+            mirror_ledger()
+            push_metrics(run)
+            _try_to_tell(run, tell)
+
+
+def _words(error: BaseException) -> str:
+    if not isinstance(error, Exception):
+        return f"stopped from outside ({type(error).__name__}): cancelled, or its worker has ended"
+    return f"{type(error).__name__}: {error}"
+
+
+def _record(run: Run) -> None:
+    ended = run.status != "running"
+    counts = [
+        {
+            "run_id": run.run_id,
+            "ds": run.ds,
+            "table_name": table.table,
+            "rows_in": table.rows_in,
+            "rows_out": table.rows_out,
+            "rows_duplicate": table.duplicates,
+            "rows_quarantined": table.quarantined,
+        }
+        for table in run.tables
+    ]
+    totals = {
+        name: sum(int(str(row[name])) for row in counts)
+        for name in ("rows_in", "rows_out", "rows_duplicate", "rows_quarantined")
+    }
+    record = {
+        **run.model_dump(include=LEDGER_FIELDS),
+        **totals,
+        "failed_step": run.step if run.status == "failed" else None,
+        "ended_at": dt.datetime.now(dt.UTC) if ended else None,
+    }
+    try:
+        append_records("pipeline_runs", [record])
+        append_records("table_runs", counts)
+        if ended:
+            copy_to_warehouse()
+    except Exception as error:
+        get_logger("ledger").warning("run %s could not be recorded as %s: %s", run.run_id, run.status, error)
+
+
+def _try_to_tell(run: Run, tell: Callable[[Run], object]) -> None:
+    try:
+        tell(run)
+    except Exception as error:
+        get_logger("ledger").warning(
+            "run %s has %s; telling people of it did not come to its end: %s", run.run_id, run.status, error
+        )

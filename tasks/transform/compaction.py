@@ -1,0 +1,62 @@
+"""Keeping a lake table cheap to read: few large files, no old ones, a short log.
+
+What readers have not read yet stays new to them (lake/new_files.py), and a version younger than
+`LAKE_RETENTION` can still be read.
+"""
+
+import datetime as dt
+
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
+from prefect import task
+from pydantic import BaseModel
+
+from blocks.failures import RETRY_TRANSIENT, TransientFailure
+from blocks.settings.settings import Settings
+from lake.delta import Lake
+
+
+class Tidied(BaseModel):
+    """A table's live files before and after, their bytes, and how many old files were deleted."""
+
+    table: str
+    files_before: int
+    files_after: int
+    bytes_after: int
+    files_deleted: int
+
+
+@task
+def lake_tables() -> list[str]:
+    """The names of all tables of the lake."""
+    return Lake(Settings().lake_uri).tables()
+
+
+@task(task_run_name="tidy-{name}", **RETRY_TRANSIENT)
+def tidy_table(name: str) -> Tidied:
+    """Compact the table's small files, delete files that no version within the retention has, cut its log.
+
+    Changes no row. Raises TransientFailure if another writer always comes first.
+    """
+    settings = Settings()
+    table = DeltaTable(Lake(settings.lake_uri).uri(name))
+    before = len(table.file_uris())
+    try:
+        table.optimize.compact(target_size=settings.lake_file_mb << 20)
+        deleted = table.vacuum(
+            retention_hours=settings.lake_retention // dt.timedelta(hours=1), dry_run=False, full=True
+        )
+    except CommitFailedError as error:
+        raise TransientFailure(
+            f"{name} is being written by others all the time ({error}); try again"
+        ) from error
+    table.create_checkpoint()
+    table.cleanup_metadata()
+    sizes = table.get_add_actions(flatten=True)["size_bytes"].to_pylist()
+    return Tidied(
+        table=name,
+        files_before=before,
+        files_after=len(sizes),
+        bytes_after=sum(sizes),
+        files_deleted=len(deleted),
+    )

@@ -1,0 +1,46 @@
+"""Running a Spark job by `spark-submit`, for clusters that take nothing else: one command, one outcome."""
+
+import json
+import shlex
+import sys
+from typing import Any
+
+from prefect_shell import ShellOperation
+
+from blocks.failures import PermanentFailure
+from blocks.settings.environment import REPOSITORY
+from blocks.settings.settings import Settings
+from spark_jobs.engine.sizing import Size
+
+# What a Spark Connect session leaves in the process that has one; a job that found it would want one too.
+ON_ITS_OWN = ["env", "-u", "SPARK_REMOTE", "-u", "SPARK_CONNECT_MODE_ENABLED"]
+
+
+def submit(job: str, size: Size, *arguments: str) -> dict[str, Any]:
+    """Submit `spark_jobs/<job>.py` by SPARK_SUBMIT and wait for it; returns the outcome it printed.
+
+    What else it says is in the run's log. Raises PermanentFailure if it fails, or printed no outcome.
+    """
+    settings = Settings()
+    program, *options = shlex.split(settings.spark_submit)
+    script = str(REPOSITORY / "spark_jobs" / f"{job}.py")
+    # Ours first: of two options with one name Spark takes the last.
+    command = [*ON_ITS_OWN, program, *size.options(), *options, script]
+    operation = ShellOperation(
+        commands=[shlex.join([*command, "--lake", settings.lake_uri, *arguments])],
+        env={"PYTHONPATH": str(REPOSITORY), "PYSPARK_DRIVER_PYTHON": sys.executable},
+        working_dir=REPOSITORY,
+    )
+    try:
+        lines = operation.run()
+    except RuntimeError as error:
+        raise PermanentFailure(
+            f"spark-submit of {job} failed ({error}); its own words are in this run's log, above"
+        ) from error
+    try:
+        return json.loads(lines[-1])
+    except (IndexError, ValueError):
+        raise PermanentFailure(
+            f"spark-submit of {job} ended without an outcome; have SPARK_SUBMIT run the driver here "
+            "(--deploy-mode client)"
+        ) from None

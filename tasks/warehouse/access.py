@@ -1,0 +1,68 @@
+"""The warehouse: load silver, and write-audit-publish, on DuckDB, Snowflake or BigQuery.
+
+A run works on a staged warehouse, which readers do not see before the gold gate has passed. What differs
+between the three lies in `warehouse_duckdb.py`, `warehouse_snowflake.py` and `warehouse_bigquery.py`; what
+each lets readers see is in docs/warehouses.md.
+"""
+
+from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from prefect import runtime, task
+from prefect.concurrency.sync import concurrency
+
+from blocks.failures import RETRY_TRANSIENT
+from blocks.settings.settings import Settings
+from tasks.warehouse.bigquery import BigQueryWarehouse
+from tasks.warehouse.duckdb import DuckDBWarehouse
+from tasks.warehouse.interface import Warehouse
+from tasks.warehouse.snowflake import SnowflakeWarehouse
+
+# The server's concurrency limit (deployments/resources/concurrency_limits.py) holds across machines, where a
+# file lock may not.
+WRITER_LIMIT = "warehouse-writer"
+KINDS: dict[str, Any] = {
+    "duckdb": DuckDBWarehouse,
+    "snowflake": SnowflakeWarehouse,
+    "bigquery": BigQueryWarehouse,
+}
+
+
+def one_writer() -> AbstractContextManager[None]:
+    """The right to change the warehouse, for runs of a deployment: one at a time, wherever they run.
+
+    A run that dies without giving it back loses it after a minute. Other runs have no server that could
+    hold a limit for them, and rely on the lock of `staged_warehouse`.
+    """
+    return concurrency(WRITER_LIMIT, lease_duration=60) if runtime.deployment.id else nullcontext()
+
+
+def staged_warehouse() -> AbstractContextManager[Warehouse]:
+    """A warehouse to build marts in that nobody reads yet, for one writer at a time.
+
+    Raises TransientFailure if another run holds it, PermanentFailure if it cannot be had.
+    """
+    return KINDS[Settings().warehouse].staged()
+
+
+def live_warehouse() -> AbstractContextManager[Warehouse]:
+    """The warehouse with the marts that people read; what is changed in it counts once it is published."""
+    return KINDS[Settings().warehouse].live()
+
+
+def check_warehouse() -> None:
+    """Try to reach the warehouse. Raises PipelineFailure."""
+    KINDS[Settings().warehouse].check()
+
+
+@task(task_run_name="publish-warehouse", **RETRY_TRANSIENT)
+def publish_warehouse(warehouse: Warehouse, built: Collection[str] | None = None) -> None:
+    """Let readers see the staged warehouse; no marts but those of `built` differ from what they see."""
+    warehouse.publish(built)
+
+
+def query_warehouse(sql: str) -> list[dict[str, Any]]:
+    """The rows that a SELECT finds in what people read now, each by column name."""
+    with KINDS[Settings().warehouse].reading() as session:
+        return session.rows(sql).read_all().to_pylist()

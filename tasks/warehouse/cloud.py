@@ -1,0 +1,237 @@
+"""What the warehouses in the cloud, Snowflake and BigQuery, have in common.
+
+`silver`, `quarantine`, `ops` and dbt's schemas are the pipeline's own. People read `gold`. dbt builds in
+`gold_staged`, which begins every run as a copy of `gold`; a publish brings its marts out in one transaction.
+"""
+
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.dataset as pads
+
+from blocks.settings.environment import DATA
+from tasks.warehouse.file_lock import writer_lock
+
+LIVE, STAGED = "gold", "gold_staged"
+# What tasks/transform/dbt.py remembers of its last build, and the same of the last that was published.
+BUILT, PUBLISHED = "ops.last_build", "ops.published_build"
+# About 100 MB of orders in Parquet: what both services like to load at a time.
+ROWS_PER_FILE = 2_000_000
+Columns = dict[str, str]
+"""The types of a table's columns, in their order, in the words of the warehouse."""
+
+
+class CloudSession(ABC):
+    """A connection; each statement counts at once, except within `together`."""
+
+    time: ClassVar[pa.DataType]
+    """As which a Parquet file must hold times to become what `type_of` says."""
+
+    @abstractmethod
+    def rows(self, query: str) -> pa.RecordBatchReader:
+        """The answer to a query; column names in lower case."""
+
+    @abstractmethod
+    def execute(self, statement: str) -> int:
+        """Run a statement; returns how many rows it has inserted, changed or deleted."""
+
+    @abstractmethod
+    def together(self, statements: list[str]) -> None:
+        """Run statements that change rows in one transaction."""
+
+    @abstractmethod
+    def tables(self, schema: str) -> dict[str, Columns]:
+        """The tables and views of a schema; none if it does not exist."""
+
+    @abstractmethod
+    def type_of(self, column: pa.DataType) -> str:
+        """The warehouse's type for a type of the lake. Raises TypeError if there is none."""
+
+    @abstractmethod
+    def create(self, name: str, columns: Columns, key: str) -> None:
+        """Make a table, if it is not there, laid out for reading by its first date and merging on `key`."""
+
+    @abstractmethod
+    def create_incoming(self, name: str, columns: Columns) -> None:
+        """Make a table for the length of a load."""
+
+    @abstractmethod
+    def copy_in(self, name: str, files: list[Path]) -> None:
+        """Append Parquet files to an incoming table, which has their columns."""
+
+    @abstractmethod
+    def drop(self, name: str) -> None:
+        """Delete a table, if it is there."""
+
+    @abstractmethod
+    def clone(self, name: str, source: str) -> None:
+        """Make or replace a table by a copy of another with the same layout, in one step."""
+
+    def has(self, name: str) -> bool:
+        """Whether there is a table or view of this name."""
+        schema, table = name.split(".")
+        return table in self.tables(schema)
+
+    def next_load_id(self) -> int:
+        """A number that no load before has had."""
+        self.execute("create table if not exists ops.load_ids (load_id bigint)")
+        self.execute("insert into ops.load_ids select coalesce(max(load_id), 0) + 1 from ops.load_ids")
+        [row] = self.rows("select max(load_id) as load_id from ops.load_ids").read_all().to_pylist()
+        return int(row["load_id"])
+
+    def replace(self, name: str, rows: pa.Table) -> None:
+        """Make a table hold these rows and no others."""
+        with self._incoming(pads.dataset(rows), rows.schema) as incoming:
+            self.execute(f"create or replace table {name} as select * from {incoming}")
+
+    def upsert(
+        self, name: str, key: str, rows: pads.Dataset, columns: pa.Schema, load_id: int, scope: str
+    ) -> int:
+        """Insert or replace the rows that differ from the table's; returns how many (interface.py)."""
+        types = {column.name: self.type_of(column.type) for column in columns}
+        self.create(name, types | {"load_id": self.type_of(pa.int64())}, key)
+        if not rows.count_rows():
+            if scope != "changes":
+                self.execute(f"delete from {name} where true")
+            return 0
+        with self._incoming(rows, columns) as incoming:
+            changed = self.execute(merge_statement(name, incoming, key, columns.names, load_id))
+            if scope != "changes":
+                self.execute(f"delete from {name} where {key} not in (select {key} from {incoming})")
+        return changed
+
+    @contextmanager
+    def _incoming(self, rows: pads.Dataset, columns: pa.Schema) -> Iterator[str]:
+        """Rows of the lake in a table that lives as long as the block; gives its name."""
+        name = f"ops.incoming_{uuid4().hex}"
+        self.create_incoming(name, {column.name: self.type_of(column.type) for column in columns})
+        try:
+            with parquet_files(rows, columns, self.time) as files:
+                if files:
+                    self.copy_in(name, files)
+            yield name
+        finally:
+            self.drop(name)
+
+
+@dataclass(frozen=True)
+class CloudWarehouse(ABC):
+    """The warehouse with the marts in `gold`: LIVE is what people read, STAGED what a run builds."""
+
+    gold: str
+
+    @classmethod
+    @contextmanager
+    def staged(cls) -> Iterator[Self]:
+        """What a run builds, for one writer of this machine at a time. Raises TransientFailure."""
+        name = cls.place()
+        with writer_lock(DATA / f".{name}.lock", name, "make data/ writable"):
+            staged = cls(STAGED)
+            staged.restore()
+            yield staged
+
+    @classmethod
+    @contextmanager
+    def live(cls) -> Iterator[Self]:
+        """What people read."""
+        yield cls(LIVE)
+
+    @staticmethod
+    @abstractmethod
+    def place() -> str:
+        """What the service calls the whole of it."""
+
+    @classmethod
+    def check(cls) -> None:
+        """Log in, and make the schema `ops` if it is not there. Raises PipelineFailure."""
+        with cls(LIVE).session() as session:
+            session.execute("create schema if not exists ops")
+
+    @classmethod
+    def reading(cls) -> AbstractContextManager[CloudSession]:
+        """A connection for queries on what people read."""
+        return cls(LIVE).session()
+
+    @abstractmethod
+    def session(self) -> AbstractContextManager[CloudSession]:
+        """A connection, closed at the end. Raises PipelineFailure."""
+
+    def restore(self) -> None:
+        """Make `gold_staged` what people read, whatever a run that was not published has left there."""
+        with self.session() as session:
+            for schema in ("ops", LIVE, STAGED):
+                session.execute(f"create schema if not exists {schema}")
+            live = session.tables(LIVE)
+            for table in session.tables(STAGED).keys() - live.keys():
+                session.drop(f"{STAGED}.{table}")
+            for table in live:
+                session.clone(f"{STAGED}.{table}", f"{LIVE}.{table}")
+            session.drop(BUILT)
+            if session.has(PUBLISHED):
+                session.clone(BUILT, PUBLISHED)
+
+    def publish(self, built: Collection[str] | None = None) -> None:
+        """Bring `gold` up to `gold_staged`, all marts in one transaction; nothing to do for the live one.
+
+        Rows are paid for by the byte: those of marts that were not `built` (default: all were) stay where
+        they are. A mart that is new, or whose columns have changed, is replaced by itself before the others.
+        """
+        if self.gold == LIVE:
+            return
+        with self.session() as session:
+            live, statements = session.tables(LIVE), []
+            for table, columns in session.tables(STAGED).items():
+                # What dbt has not cleared away yet.
+                if "__dbt_" in table:
+                    continue
+                if live.get(table) != columns:
+                    session.clone(f"{LIVE}.{table}", f"{STAGED}.{table}")
+                    continue
+                if built is not None and table not in built:
+                    continue
+                names = ", ".join(columns)
+                statements.append(f"delete from {LIVE}.{table} where true")
+                statements.append(
+                    f"insert into {LIVE}.{table} ({names}) select {names} from {STAGED}.{table}"
+                )
+            session.together(statements)
+            if session.has(BUILT):
+                session.clone(PUBLISHED, BUILT)
+
+
+def merge_statement(name: str, incoming: str, key: str, columns: list[str], load_id: int) -> str:
+    """The MERGE that inserts new rows and replaces those that differ, and no others."""
+    others = [column for column in columns if column != key]
+    differs = " or ".join(f"old.{column} is distinct from new.{column}" for column in others)
+    updates = ", ".join(f"{column} = new.{column}" for column in others)
+    values = ", ".join(f"new.{column}" for column in columns)
+    return f"""
+        merge into {name} as old using {incoming} as new on old.{key} = new.{key}
+        when matched and ({differs}) then update set {updates}, load_id = {load_id}
+        when not matched then insert ({", ".join(columns)}, load_id) values ({values}, {load_id})
+    """
+
+
+@contextmanager
+def parquet_files(rows: pads.Dataset, columns: pa.Schema, time: pa.DataType) -> Iterator[list[Path]]:
+    """The rows in Parquet files that live as long as the block; none if there are no rows."""
+    schema = pa.schema(
+        [column.with_type(time) if pa.types.is_timestamp(column.type) else column for column in columns]
+    )
+    batches = (batch.cast(schema) for batch in rows.to_batches(columns=columns.names))
+    with tempfile.TemporaryDirectory() as folder:
+        pads.write_dataset(
+            pa.RecordBatchReader.from_batches(schema, batches),
+            folder,
+            format="parquet",
+            max_rows_per_file=ROWS_PER_FILE,
+            max_rows_per_group=ROWS_PER_FILE // 4,
+        )
+        yield sorted(path for path in Path(folder).iterdir() if pads.dataset(path).count_rows())

@@ -1,0 +1,160 @@
+"""The warehouse in a DuckDB file: write-audit-publish by renaming.
+
+A run works on a copy of the file and puts it in the live one's place, in one rename, when the gold gate has
+passed. Readers keep the file they opened, and never see a run that failed.
+"""
+
+import os
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as pads
+
+from blocks.lake_storage import check_writable
+from blocks.settings.settings import Settings
+from lake.local_sql import connect
+from tasks.warehouse.file_lock import writer_lock
+
+
+@dataclass(frozen=True)
+class DuckDBWarehouse:
+    """A private copy of the live file."""
+
+    path: Path
+    gold: str = "gold"
+
+    @classmethod
+    def check(cls) -> None:
+        """Try to write where the file is. Raises PermanentFailure."""
+        check_writable("DUCKDB_PATH", Settings().duckdb_path.resolve().parent.as_uri())
+
+    @classmethod
+    @contextmanager
+    def staged(cls) -> Iterator["DuckDBWarehouse"]:
+        """A copy of the live warehouse, for one writer at a time; deleted at the end.
+
+        Raises TransientFailure if another run holds the warehouse, PermanentFailure if it cannot be copied.
+        """
+        live = Settings().duckdb_path
+        copy = live.with_name(f".{live.name}.staged")
+        with writer_lock(live.with_name(f".{live.name}.lock"), str(live), "check DUCKDB_PATH"):
+            try:
+                _remove(copy)
+                if live.exists():
+                    shutil.copyfile(live, copy)
+                yield cls(copy)
+            finally:
+                _remove(copy)
+
+    # A copy is what readers see, and nobody sees the copy.
+    live = staged
+
+    @classmethod
+    @contextmanager
+    def reading(cls) -> Iterator["DuckDBSession"]:
+        """The live file, for reading only, whoever holds the lock."""
+        with connect(Settings().duckdb_path, read_only=True) as connection:
+            yield DuckDBSession(connection)
+
+    @contextmanager
+    def session(self) -> Iterator["DuckDBSession"]:
+        """A connection to the copy; what it did is kept if the block ends without an error."""
+        with connect(self.path) as connection:
+            connection.execute("begin")
+            yield DuckDBSession(connection)
+            connection.execute("commit")
+
+    def publish(self, built: Collection[str] | None = None) -> None:
+        """The rename: after it, whoever opens the live path sees the staged state, all of it, on disk."""
+        with connect(self.path) as connection:
+            connection.execute("checkpoint")
+        with self.path.open("rb") as file:
+            os.fsync(file.fileno())
+        self.path.replace(Settings().duckdb_path)
+
+    def dbt_variables(self) -> dict[str, str]:
+        """What dbt/profiles.yml reads."""
+        return {"WAREHOUSE": "duckdb", "DUCKDB_PATH": str(self.path)}
+
+
+@dataclass(frozen=True)
+class DuckDBSession:
+    """An open transaction."""
+
+    connection: duckdb.DuckDBPyConnection
+
+    def rows(self, query: str) -> pa.RecordBatchReader:
+        """The answer to a query."""
+        return self.connection.sql(query).to_arrow_reader()
+
+    def execute(self, statement: str) -> None:
+        """Run a statement that has no answer."""
+        self.connection.execute(statement)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a table or view of this name."""
+        return bool(
+            self.connection.execute(
+                "from information_schema.tables where table_schema || '.' || table_name = ?", [name]
+            ).fetchall()
+        )
+
+    def next_load_id(self) -> int:
+        """A number that no load before has had."""
+        self.connection.execute("create sequence if not exists ops.load_ids")
+        [(load_id,)] = self.connection.execute("select nextval('ops.load_ids')").fetchall()
+        return load_id
+
+    def replace(self, name: str, rows: pa.Table) -> None:
+        """Make a table hold these rows and no others."""
+        self.connection.register("new_rows", rows)
+        self.connection.execute(f"create or replace table {name} as select * from new_rows")
+        self.connection.unregister("new_rows")
+
+    def upsert(
+        self, name: str, key: str, rows: pads.Dataset, columns: pa.Schema, load_id: int, scope: str
+    ) -> int:
+        """Insert or replace the rows that differ from the table's; returns how many (interface.py)."""
+        names, values = ", ".join(columns.names), ", ".join(map(_as_value, columns))
+        self.connection.register("lake_rows", rows)
+        self.execute(
+            f"create table if not exists {name} as "
+            f"select {values}, 0::bigint as load_id from lake_rows limit 0"
+        )
+        if scope == "first":
+            self.execute(f"delete from {name}")
+            self.execute(f"create temp view changed as select {values} from lake_rows")
+        else:
+            self.execute(
+                f"create temp table changed as "
+                f"select {values} from lake_rows except select {names} from {name}"
+            )
+            self.execute(f"delete from {name} where {key} in (select {key} from changed)")
+        if scope == "all":
+            self.execute(f"delete from {name} where {key} not in (select {key} from lake_rows)")
+        [(changed,)] = self.connection.execute(
+            f"insert into {name} select *, {load_id} from changed"
+        ).fetchall()
+        self.execute(f"drop {'view' if scope == 'first' else 'table'} changed")
+        self.connection.unregister("lake_rows")
+        return changed
+
+
+def _as_value(column: pa.Field) -> str:
+    """A lake column as the warehouse holds it: times as UTC without a zone.
+
+    DuckDB would show and cast zoned times by the reader's time zone, and dbt's snapshots expect plain ones.
+    """
+    if pa.types.is_timestamp(column.type):
+        return f"make_timestamp(epoch_us({column.name})) as {column.name}"
+    return column.name
+
+
+def _remove(staged: Path) -> None:
+    for path in (staged, staged.with_name(staged.name + ".wal")):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,73 @@
+"""What every kind of warehouse can do, and a connection to it."""
+
+from collections.abc import Collection
+from contextlib import AbstractContextManager
+from typing import Literal, Protocol, runtime_checkable
+
+import pyarrow as pa
+import pyarrow.dataset as pads
+from pydantic import BaseModel
+
+Scope = Literal["first", "changes", "all"]
+"""What the rows of an upsert are: all that the table is to hold while it holds nothing that counts; those
+that may have changed; all that it is to hold, so that others are removed."""
+
+
+class Session(Protocol):
+    """A connection to a warehouse; SQL for it must mean the same on all three, and names `schema.table`."""
+
+    def rows(self, query: str) -> pa.RecordBatchReader:
+        """The answer to a query; column names in lower case."""
+        ...
+
+    def execute(self, statement: str) -> None:
+        """Run a statement that has no answer."""
+        ...
+
+    def has(self, name: str) -> bool:
+        """Whether there is a table or view of this name."""
+        ...
+
+    def next_load_id(self) -> int:
+        """A number that no load before has had."""
+        ...
+
+    def replace(self, name: str, rows: pa.Table) -> None:
+        """Make a table hold these rows and no others."""
+        ...
+
+    def upsert(
+        self, name: str, key: str, rows: pads.Dataset, columns: pa.Schema, load_id: int, scope: Scope
+    ) -> int:
+        """Insert or replace the rows that differ, with this `load_id`; returns how many. Makes the table."""
+        ...
+
+
+# Prefect makes a schema of each flow's parameters, and tests them against it.
+@runtime_checkable
+class Warehouse(Protocol):
+    """A warehouse that a run works on; it holds no connection and no credentials."""
+
+    @property
+    def gold(self) -> str:
+        """The schema in which this run's marts are."""
+        ...
+
+    def session(self) -> AbstractContextManager[Session]:
+        """A connection, closed at the end."""
+        ...
+
+    def publish(self, built: Collection[str] | None = None) -> None:
+        """Let readers see the marts of this run, all at once; those of `built` are all that can differ."""
+        ...
+
+    def dbt_variables(self) -> dict[str, str]:
+        """The environment variables that dbt/profiles.yml reads."""
+        ...
+
+
+class Loaded(BaseModel):
+    """Rows that a load inserted or changed, per table; `load_id` numbers the load."""
+
+    load_id: int
+    rows: dict[str, int]

@@ -1,0 +1,90 @@
+"""Loading silver and quarantine into the warehouse: the rows that changed, and no others."""
+
+from collections.abc import Collection
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from prefect import task
+
+from blocks.failures import RETRY_TRANSIENT
+from blocks.settings.settings import Settings
+from lake.catalog import EVENTS, KEYS, LAKE_ONLY
+from lake.delta import Lake
+from tasks.inventory.silver import ensure_tables
+from tasks.warehouse.interface import Loaded, Scope, Session, Warehouse
+
+
+@task(task_run_name="load-warehouse", **RETRY_TRANSIENT)
+def load_warehouse(warehouse: Warehouse, full: bool = False, tables: Collection[str] = KEYS.keys()) -> Loaded:
+    """Bring silver and quarantine into the staged warehouse: changed rows only.
+
+    A changed row gets this load's `load_id`. Loading again changes nothing, and a load that failed half-way
+    is made good by the next. `full` compares all of silver and also removes what it no longer holds.
+    """
+    lake = Lake(Settings().lake_uri)
+    # A shop without Kafka has its marts all the same, empty.
+    ensure_tables(lake)
+    with warehouse.session() as session:
+        for schema in ("ops", "silver", "quarantine"):
+            session.execute(f"create schema if not exists {schema}")
+        session.execute(
+            "create table if not exists ops.loads (table_name string, lake_table string, lake_version bigint)"
+        )
+        load_id = session.next_load_id()
+        rows = {}
+        for table in tables:
+            key = KEYS[table]
+            rows[table] = _load(session, lake, f"silver.{table}", key, load_id, full)
+            _load(session, lake, f"quarantine.{table}", "quarantine_id", load_id, full)
+        if len(rows) == len(KEYS):
+            _create_open_quarantine(session)
+    return Loaded(load_id=load_id, rows=rows)
+
+
+def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full: bool) -> int:
+    """Insert or replace the rows of a lake table that differ from the warehouse's; returns how many."""
+    lake_table = DeltaTable(lake.uri(name))
+    version, identity = lake_table.version(), str(lake_table.metadata().id)
+    loads = session.rows("select table_name, lake_table, lake_version from ops.loads").read_all().to_pylist()
+    known_as = {each["table_name"]: (each["lake_table"], each["lake_version"]) for each in loads}
+    known_identity, known = known_as.get(name, (identity, None))
+    # A lake that was begun anew counts its versions from the start again.
+    full = full or known_identity != identity
+    if known == version and not full:
+        return 0
+    rows = lake.rows_since(name, None if full else known)
+    lake_only = LAKE_ONLY.get(name.split(".")[1], [])
+    columns = pa.schema([field for field in rows.schema if field.name not in lake_only])
+    scope: Scope = "first" if known is None else "all" if full else "changes"
+    changed = session.upsert(name, key, rows, columns, load_id, scope)
+    session.execute(
+        f"""
+        merge into ops.loads as old
+        using (select '{name}' as table_name, '{identity}' as lake_table, {version} as lake_version) as new
+        on old.table_name = new.table_name
+        when matched then update set lake_table = new.lake_table, lake_version = new.lake_version
+        when not matched then insert (table_name, lake_table, lake_version)
+            values (new.table_name, new.lake_table, new.lake_version)
+        """
+    )
+    return changed
+
+
+def _create_open_quarantine(session: Session) -> None:
+    """The view `quarantine.open_rows`: rejected rows that no valid version of the same key has replaced."""
+    selects = [
+        f"""
+        select rejected.source, rejected.ds, rejected.reason, rejected.key, rejected.occurred_at, rejected.raw
+        from quarantine.{table} as rejected
+        where not exists (
+            select 1 from silver.{table} as valid
+            where cast(valid.{key} as string) = rejected.key and {replaced_by}
+        )
+        qualify rejected.key is null or row_number() over (
+            partition by rejected.key order by rejected.occurred_at desc nulls last
+        ) = 1
+        """
+        for table, key in KEYS.items()
+        for replaced_by in ["true" if table in EVENTS else "valid.updated_at >= rejected.occurred_at"]
+    ]
+    session.execute("create or replace view quarantine.open_rows as " + " union all ".join(selects))

@@ -1,0 +1,97 @@
+"""The automations as data: every alert has its heading in the runbook, and every heading its alert."""
+
+import datetime as dt
+import re
+from typing import Any, get_args
+from uuid import UUID
+
+import pytest
+from prefect.events.schemas.automations import AutomationCore, Posture
+
+from blocks.settings.environment import REPOSITORY
+from blocks.settings.settings import EnvironmentSettings
+from deployments.resources.automations import automations
+from deployments.settings import FOLDER, HEARTBEAT_SECONDS, DeploymentSettings
+from tasks.alerts.alert import Kind
+
+RUNBOOK = (REPOSITORY / "docs" / "runbook.md").read_text(encoding="utf-8")
+PROMETHEUS = set(
+    re.findall(r"docs/runbook.md#([a-z-]+)$", (FOLDER / "prometheus" / "rules.yml").read_text(), re.MULTILINE)
+)
+OURS = [UUID(int=7), UUID(int=8)]
+HEADINGS = set(re.findall(r"^## ([a-z-]+)$", RUNBOOK, re.MULTILINE))
+
+
+class NoBlocks:
+    """A fake of Prefect's client: a server on which nothing is saved yet, as before the first bootstrap."""
+
+    def read_block_document_by_name(self, *_: Any, **__: Any) -> None:
+        from prefect.exceptions import ObjectNotFound
+
+        raise ObjectNotFound(Exception())
+
+
+@pytest.fixture
+def rules(monkeypatch: pytest.MonkeyPatch) -> dict[str, AutomationCore]:
+    monkeypatch.setenv("SLACK_WEBHOOK_URL", "http://127.0.0.1/x")
+    monkeypatch.setenv("PAGERDUTY_ROUTING_KEY", "key")
+    made = automations(NoBlocks(), "production", EnvironmentSettings(), DeploymentSettings(), "tag", OURS)  # type: ignore[arg-type]
+    return {each.name.removeprefix("production: "): each for each in made}
+
+
+def test_every_alert_has_a_heading_in_the_runbook_and_every_heading_an_alert(
+    rules: dict[str, AutomationCore],
+) -> None:
+    assert set(rules) | set(get_args(Kind)) | PROMETHEUS == HEADINGS
+
+
+def test_every_message_links_its_own_heading(rules: dict[str, AutomationCore]) -> None:
+    for name, rule in rules.items():
+        for action in rule.actions:
+            if action.type == "send-notification":
+                assert action.body.rstrip().endswith(f"docs/runbook.md#{name}")
+
+
+def test_links_within_the_runbook_lead_somewhere() -> None:
+    assert set(re.findall(r"\(#([a-z-]+)\)", RUNBOOK)) <= HEADINGS
+
+
+def test_only_stale_data_wakes_somebody(rules: dict[str, AutomationCore]) -> None:
+    """PagerDuty's block is used beside Slack's."""
+    assert {name for name, rule in rules.items() if len(rule.actions) > 1} == {"no-successful-run"}
+
+
+def test_silence_is_three_heartbeats_and_waits_are_as_configured(
+    rules: dict[str, AutomationCore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    within = {
+        name: rule.trigger.within for name, rule in rules.items() if rule.trigger.posture is Posture.Proactive
+    }
+    assert within == {
+        "run-died": dt.timedelta(minutes=1),
+        "run-late": dt.timedelta(minutes=10),
+        "run-stuck": dt.timedelta(hours=3),
+        "run-waiting": dt.timedelta(hours=1),
+        "run-silent": dt.timedelta(seconds=3 * HEARTBEAT_SECONDS),
+        "no-successful-run": dt.timedelta(hours=26),
+    }
+
+
+def test_only_runs_of_the_platforms_own_deployments_count(rules: dict[str, AutomationCore]) -> None:
+    """On a server that others use too, whatever they call their deployments."""
+    ours = {f"prefect.deployment.{each}" for each in OURS}
+    for name in set(rules) - {"low-quality"}:
+        related = rules[name].trigger.match_related
+        specifications = related if isinstance(related, list) else [related]
+        assert ours in [
+            set(each.root["prefect.resource.id"])
+            for each in specifications
+            if each.root.get("prefect.resource.id")
+        ], name
+
+
+def test_without_a_channel_only_the_dead_are_looked_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLACK_WEBHOOK_URL", raising=False)
+    monkeypatch.delenv("PAGERDUTY_ROUTING_KEY", raising=False)
+    made = automations(NoBlocks(), "production", EnvironmentSettings(), DeploymentSettings(), "tag", OURS)  # type: ignore[arg-type]
+    assert [each.name for each in made] == ["production: run-silent"]

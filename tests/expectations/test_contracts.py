@@ -1,0 +1,86 @@
+"""The contract of the sources: what stops a run before anything is written, and what is only reported."""
+
+import pytest
+
+from blocks.failures import DataFailure, PermanentFailure
+from tasks.ingest.postgres import check_contracts
+from tests.support.platforms import Platform
+from tests.support.rows import order, put
+
+
+@pytest.mark.parametrize(
+    ("change", "warning"),
+    [
+        pytest.param(
+            "alter table orders add column coupon text", "orders.coupon (text) is new", id="a new column"
+        ),
+        pytest.param(
+            "alter table products alter column product_name type varchar(80)", None, id="varchar is text"
+        ),
+        pytest.param("alter table orders alter column amount set default 1", None, id="a default"),
+        pytest.param("select 1", None, id="no change"),
+    ],
+)
+def test_a_harmless_change_goes_on(platform: Platform, change: str, warning: str | None) -> None:
+    platform.execute(change)
+    warnings = check_contracts.fn()
+    assert len(warnings) == (warning is not None)
+    assert warning is None or warnings[0].startswith(warning)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        pytest.param(
+            "alter table orders drop column status",
+            "orders.status is gone (the contract promises text)",
+            id="dropped",
+        ),
+        pytest.param(
+            "alter table orders rename column quantity to pieces", "orders.quantity is gone", id="renamed"
+        ),
+        pytest.param(
+            "alter table orders alter column amount type numeric(14,4)",
+            "orders.amount is numeric(14,4) (the contract promises numeric(12,2))",
+            id="wider amount",
+        ),
+        pytest.param(
+            "alter table orders alter column quantity type bigint",
+            "orders.quantity is bigint",
+            id="wider int",
+        ),
+        pytest.param(
+            "alter table customers alter column updated_at type timestamp",
+            "customers.updated_at is timestamp without time zone",
+            id="no time zone",
+        ),
+        pytest.param(
+            "alter table products alter column unit_cost type double precision",
+            "products.unit_cost is double precision",
+            id="money as a float",
+        ),
+    ],
+)
+def test_a_break_stops_everything_before_anything_is_written(
+    platform: Platform, change: str, told: str
+) -> None:
+    put(platform, "orders", order(1))
+    platform.execute(change)
+    with pytest.raises(DataFailure) as failure:
+        check_contracts.fn()
+    assert told in str(failure.value)
+    assert "Nothing was extracted" in str(failure.value)
+    assert not (platform.folder / "lake").exists()
+
+
+def test_every_break_is_named_at_once(platform: Platform) -> None:
+    platform.execute("alter table orders drop column status")
+    platform.execute("alter table customers drop column region")
+    with pytest.raises(DataFailure, match=r"orders\.status is gone.*customers\.region is gone"):
+        check_contracts.fn()
+
+
+def test_a_missing_table_is_permanent_and_says_what_to_do(platform: Platform) -> None:
+    platform.execute("drop table products")
+    with pytest.raises(PermanentFailure, match=r"table products is missing.*grant SELECT"):
+        check_contracts.fn()

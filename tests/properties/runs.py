@@ -1,0 +1,119 @@
+"""The daily run without Prefect's engine: the same functions in the same order as flows/daily.py.
+
+The gates on shares of rejected rows are left out: on a shop of six orders they would stop every run.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import date
+from functools import cache
+from typing import Any
+from unittest.mock import patch
+
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.contracts.graph.manifest import Manifest
+
+from blocks.failures import DataFailure
+from blocks.settings.settings import Settings
+from expectations.contracts import SOURCE_TABLES
+from expectations.gold.order_totals import PAIRS
+from lake.delta import Lake
+from lake.row_counts import Published
+from tasks.ingest.clickstream import ingest_clickstream
+from tasks.ingest.postgres import extract_table
+from tasks.quality.reconciliation import order_totals
+from tasks.transform import dbt as dbt_models
+from tasks.transform.spark import GOLD_JOBS, SILVER_JOBS, build_gold, check_rows, publish_silver
+from tasks.warehouse.access import publish_warehouse, staged_warehouse
+from tasks.warehouse.interface import Warehouse
+from tasks.warehouse.load import load_warehouse
+
+Extracted = Callable[[str], None]
+"""Told the name of each source table (or `clickstream`) once its rows are in bronze."""
+
+
+def lake_run(ds: date, extracted: Extracted) -> list[Published]:
+    """Extract, check, silver and the lake's gold; returns the rows per silver table."""
+    lake = Lake(Settings().lake_uri)
+    for name in [*SOURCE_TABLES, "clickstream"]:
+        before = _version(lake, name)
+        try:
+            if name == "clickstream":
+                ingest_clickstream.fn(ds)
+            else:
+                extract_table.fn(name, ds)
+        except Exception:
+            # A crash after the commit: bronze has the rows, though nobody was told.
+            if _version(lake, name) != before:
+                extracted(name)
+            raise
+        extracted(name)
+    published = [publish_silver.fn(checked) for checked in [check_rows.fn(table) for table in SILVER_JOBS]]
+    for table in GOLD_JOBS:
+        build_gold.fn(table)
+    return published
+
+
+def _version(lake: Lake, name: str) -> int | None:
+    table = lake.table(f"bronze.{name}")
+    return table.version() if table else None
+
+
+def rebuild_silver() -> None:
+    """Silver and quarantine again, from all of bronze."""
+    for table in SILVER_JOBS:
+        publish_silver.fn(check_rows.fn(table, full=True), full=True)
+
+
+def daily_run(ds: date, extracted: Extracted) -> list[Published]:
+    """The whole run, source to published marts; raises DataFailure where the totals disagree."""
+    with staged_warehouse() as warehouse:
+        published = lake_run(ds, extracted)
+        load_warehouse.fn(warehouse)
+        build_marts(warehouse, ds)
+        judge_totals(warehouse)
+        publish_warehouse.fn(warehouse)
+    return published
+
+
+class PlainDbt:
+    """Stands in for Prefect's dbt runner: the same project, parsed once, and without dbt's own tests.
+
+    Those would speak first, and the law is to be judged by the law alone.
+    """
+
+    def __init__(self, **_: Any) -> None: ...
+
+    def invoke(self, command: list[str]) -> dbtRunnerResult:
+        """Run a dbt command on the pipeline's project."""
+        return dbtRunner(manifest=_manifest()).invoke(
+            [*command, "--exclude-resource-type", "test", *_PROJECT]
+        )
+
+
+def build_marts(warehouse: Warehouse, ds: date) -> None:
+    """The pipeline's own `build_marts`, outside of a flow and in this process."""
+    with (
+        patch.object(dbt_models, "ModelsAsTasks", PlainDbt),
+        patch.object(dbt_models, "get_run_logger", logging.getLogger),
+    ):
+        dbt_models.build_marts(warehouse, ds.isoformat())
+
+
+_PROJECT = ["--project-dir", str(dbt_models.PROJECT), "--profiles-dir", str(dbt_models.PROJECT), "--quiet"]
+
+
+@cache
+def _manifest() -> Manifest:
+    parsed = dbtRunner().invoke(["parse", *_PROJECT]).result
+    assert isinstance(parsed, Manifest)
+    return parsed
+
+
+def judge_totals(warehouse: Warehouse) -> None:
+    """The gate on money: the pairs of its suite, compared here because the suite itself takes seconds."""
+    with warehouse.session() as session:
+        rows = order_totals(session, warehouse.gold, Lake(Settings().lake_uri)).to_pylist()
+    wrong = [(left, right, row) for row in rows for left, right in PAIRS if row[left] != row[right]]
+    if wrong:
+        raise DataFailure(f"totals disagree: {wrong}")

@@ -1,0 +1,180 @@
+"""The source of a history: rows in PostgreSQL, click files, and what the runs so far could see of both."""
+
+import datetime as dt
+import gzip
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tasks.ingest.extract_window import LATE_DAYS
+from tests.properties.changes import Change, Click
+from tests.properties.model import EVENT_COLUMNS, KEY, ShopModel
+
+# A Friday; on the Sunday after it New York sets its clocks forward.
+FIRST_DAY = dt.date(2024, 3, 8)
+OVERLAP = dt.timedelta(hours=1)
+MICROSECOND = dt.timedelta(microseconds=1)
+
+Line = tuple[str, int, str]
+"""(file below the click folder, line number, text)"""
+
+
+@dataclass
+class Shop:
+    """A shop over business days 0, 1, 2 … in its time zone. `updated_at` of a key only grows."""
+
+    model: ShopModel
+    clicks: Path
+    zone: ZoneInfo
+    newest: dict[tuple[str, int], dt.datetime] = field(default_factory=dict)
+    stamps: set[dt.datetime] = field(default_factory=set)
+    covered: dict[str, dt.datetime] = field(default_factory=dict)
+    covered_clicks: int | None = None
+    seen_lines: set[Line] = field(default_factory=set)
+    files: dict[str, str] = field(default_factory=dict)
+    """The whole text of each click file, also where only part of it is written yet."""
+
+    def __post_init__(self) -> None:
+        self.model.forget()
+        self.model.rows("insert into law.state values ('-infinity', %s)", (self.zone.key,))
+        shutil.rmtree(self.clicks, ignore_errors=True)
+        self.clicks.mkdir(parents=True)
+
+    def date(self, day: int) -> dt.date:
+        """The calendar date of business day `day`."""
+        return FIRST_DAY + dt.timedelta(days=day)
+
+    def begin(self, day: int) -> dt.datetime:
+        """When business day `day` begins, in UTC: arithmetic on local times ignores clock changes."""
+        return dt.datetime.combine(self.date(day), dt.time(), self.zone).astimezone(dt.UTC)
+
+    def change(self, change: Change, day: int) -> bool:
+        """Write a row version into business day `day`; False if the key has a newer version already."""
+        begin, end = self.begin(day), self.begin(day + 1)
+        wish = end - MICROSECOND if change.moment < 0 else begin + dt.timedelta(minutes=change.moment)
+        return self._write(change, wish, begin, end)
+
+    def commit_late(self, change: Change, day: int) -> bool:
+        """Write a row version into the last hour of `day`, which a run may have covered already."""
+        end = self.begin(day + 1)
+        begin = end - OVERLAP
+        return self._write(change, begin + dt.timedelta(minutes=change.moment % 60), begin, end)
+
+    def _write(self, change: Change, wish: dt.datetime, begin: dt.datetime, end: dt.datetime) -> bool:
+        last = self.newest.get((change.table, change.key), begin - MICROSECOND)
+        free = max(wish, last + MICROSECOND)
+        while free in self.stamps:
+            free += MICROSECOND
+        if free >= end:
+            free = end - MICROSECOND
+            while free in self.stamps:
+                free -= MICROSECOND
+        if not max(begin, last + MICROSECOND) <= free < end:
+            return False
+        self.stamps.add(free)
+        row: dict[str, Any] = {KEY[change.table]: change.key, **change.values, "updated_at": free}
+        if isinstance(row.get("order_date"), int):
+            row["order_date"] = free.astimezone(self.zone).date() + dt.timedelta(days=row["order_date"])
+        if row[KEY[change.table]] is not None:
+            self.newest[change.table, change.key] = free
+            self.model.rows(
+                f"delete from {change.table} where {KEY[change.table]} = %s", (row[KEY[change.table]],)
+            )
+        self.model.rows(
+            f"insert into {change.table} ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",
+            tuple(row.values()),
+        )
+        return True
+
+    def click(self, file: str, clicks: list[Click], day: int, cut: bool) -> None:
+        """Append lines to a click file of `day`; `cut`: only half of the last is written yet."""
+        name = f"{self.date(day)}/{file}"
+        lines = [_line(click, self.date(day)) for click in clicks]
+        whole = self.files.get(name, "") + "".join(line + "\n" for line in lines)
+        self.files[name] = whole
+        written = whole[: -len(lines[-1]) // 2 - 1] if cut else whole
+        path = self.clicks / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(gzip.compress(written.encode()) if name.endswith(".gz") else written.encode())
+
+    def saw_table(self, table: str, day: int) -> None:
+        """Remember what an extract of `table` for `day` can see: its day, all before it, and the overlap."""
+        begin, end, covered = self.begin(day), self.begin(day + 1), self.covered.get(table)
+        since = min(begin, covered) - OVERLAP if covered else None
+        self.model.rows(
+            f"insert into law.seen_{table} select * from {table}"
+            " where updated_at < %s and (%s::timestamptz is null or updated_at >= %s) on conflict do nothing",
+            (end, since, since),
+        )
+        self.covered[table] = max(end, covered or end)
+
+    def saw_clicks(self, day: int) -> None:
+        """Remember the lines that an extract for `day` can see: its folder, and those not long covered."""
+        after = -1 if self.covered_clicks is None else self.covered_clicks
+        folders = {day, *range(after + 1 - LATE_DAYS, day)}
+        self.seen_lines |= {line for each in folders for line in self.lines(each)}
+        self.covered_clicks = max(day, after)
+
+    def lines(self, day: int) -> list[Line]:
+        """The lines of the click files of `day` as they stand."""
+        found = []
+        for path in sorted((self.clicks / str(self.date(day))).glob("*")):
+            content = path.read_bytes()
+            text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
+            lines = text.removesuffix("\n").split("\n") if text else []
+            name = f"{path.parent.name}/{path.name}"
+            found += [(name, number, line) for number, line in enumerate(lines, 1)]
+        return found
+
+    def stand_at(self, day: int) -> None:
+        """Set the model's views to what a shop covered up to and including `day` should show."""
+        self.model.rows("update law.state set until = %s", (self.begin(day + 1),))
+        self.model.rows("delete from law.events")
+        events = [
+            event for each in range(day + 1) for line in self.lines(each) if (event := self._event(line))
+        ]
+        first: dict[str, tuple] = {}
+        for _, event in sorted(events, key=lambda each: each[0]):
+            first.setdefault(event[0], event)
+        for event in first.values():
+            marks = ", ".join(["%s"] * len(event))
+            self.model.rows(f"insert into law.events ({EVENT_COLUMNS}) values ({marks})", event)
+
+    def broken_lines(self) -> set[Line]:
+        """The lines seen so far that are no usable event."""
+        return {line for line in self.seen_lines if self._event(line) is None}
+
+    def _event(self, line: Line) -> tuple[tuple, tuple] | None:
+        """(position among the occurrences of its event, columns of the event), or None for a broken line."""
+        try:
+            parsed = json.loads(line[2])
+            event_id, user_id = parsed["event_id"], parsed["user_id"]
+            at = dt.datetime.fromisoformat(parsed["timestamp"])
+        except (ValueError, TypeError, KeyError):
+            return None
+        if not (event_id or "").strip() or not (user_id or "").strip():
+            return None
+        local = at.astimezone(self.zone)
+        session, kind, url = parsed["session_id"], parsed["event_type"], parsed["page_url"]
+        product = parsed["properties"].get("product_id")
+        columns = (event_id, user_id, session, kind, url, product, at, local.date(), local.hour)
+        return (at, *line[:2]), columns
+
+
+def _line(click: Click, date: dt.date) -> str:
+    if isinstance(click.broken, str):
+        return click.broken
+    at = dt.datetime.combine(date, dt.time(), dt.UTC) + dt.timedelta(minutes=click.minutes)
+    event = {
+        "event_id": f"e{click.event}",
+        "user_id": f"u{click.user}",
+        "session_id": f"s{click.session}" if click.session else None,
+        "event_type": click.kind,
+        "page_url": f"/{click.kind}",
+        "properties": {"product_id": str(click.event)} if click.kind == "product_view" else {},
+        "timestamp": at.isoformat().replace("+00:00", "Z"),
+    }
+    return json.dumps({**event, **(click.broken or {})})

@@ -1,0 +1,115 @@
+"""The law, source to silver: after any history silver, quarantine and the lake's gold follow from the source.
+
+Bronze, and what every run counts, are checked on the way.
+"""
+
+import datetime as dt
+import os
+import shutil
+from functools import partial
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from lake.row_counts import Published
+from tests.properties.compare import assert_same, lake_rows
+from tests.properties.crash import LAKE_SEAMS
+from tests.properties.history import History
+from tests.properties.model import COLUMNS, EVENT_COLUMNS, KEY, LAKE_GOLD, REASON, ShopModel
+from tests.properties.runs import lake_run, rebuild_silver
+from tests.support.platforms import Platform
+
+STEPS = 7
+REPRESENTED = {
+    "orders": COLUMNS["orders"]
+    .replace("amount", "nullif(amount, 'NaN')")
+    .replace("order_date", "case when order_date between '0001-01-01' and '9999-12-31' then order_date end"),
+    "customers": COLUMNS["customers"],
+    "products": COLUMNS["products"],
+}
+
+
+class LakeHistory(History):
+    """Histories of the lake alone: PostgreSQL, files, Delta and Spark; no engine, no warehouse, no dbt."""
+
+    seams = LAKE_SEAMS
+    places = 60
+
+    def start(self, zone: str) -> None:
+        shutil.rmtree(self.platform.folder / "lake", ignore_errors=True)
+        os.environ["SHOP_TIMEZONE"] = zone
+
+    def run_day(self, day: int) -> list[Published]:
+        published = lake_run(self.shop.date(day), partial(self.saw, day))
+        for each in published:
+            assert each.rows_in == each.rows_out + each.duplicates + each.quarantined, each
+        return published
+
+    def check_always(self) -> None:
+        """Bronze holds every version and line that was ever seen, once, and nothing else."""
+        for table, columns in REPRESENTED.items():
+            seen = self.model.rows(f"select {columns} from law.seen_{table}")
+            assert_same(f"bronze.{table}", lake_rows(self.platform.lake, f"bronze.{table}"), seen)
+        lines = lake_rows(self.platform.lake, "bronze.clickstream", "source_file, line_number, raw")
+        assert_same("bronze.clickstream", lines, self.shop.seen_lines)
+
+    def check_law(self) -> None:
+        self.shop.stand_at(self.last)
+        self.check_silver("")
+        self.check_quarantine("")
+        for table, query in LAKE_GOLD.items():
+            actual = lake_rows(self.platform.lake, f"gold.{table}")
+            assert_same(f"the lake's gold.{table}", actual, self.model.rows(query))
+        if not self.has_crashed:
+            self.check_sums()
+
+    def check_silver(self, when: str) -> None:
+        """Silver equals the source as it stands."""
+        for table, columns in COLUMNS.items():
+            expected = self.model.rows(f"select {columns} from law.{table}")
+            assert_same(f"silver.{table}{when}", lake_rows(self.platform.lake, f"silver.{table}"), expected)
+        events = lake_rows(self.platform.lake, "silver.clickstream", EVENT_COLUMNS)
+        expected = self.model.rows(f"select {EVENT_COLUMNS} from law.events")
+        assert_same(f"silver.clickstream{when}", events, expected)
+
+    def check_quarantine(self, when: str) -> None:
+        """Quarantine holds each rejected version and line once, with its reason and its business day."""
+        for table, key in KEY.items():
+            local_day = "(updated_at at time zone (select zone from law.state))::date"
+            expected = self.model.rows(
+                f"select '{table}', {local_day}, {REASON[table]}, {key}::text, updated_at"
+                f" from law.rejected_{table}"
+            )
+            columns = "source, ds, reason, key, occurred_at"
+            actual = lake_rows(self.platform.lake, f"quarantine.{table}", columns)
+            assert_same(f"quarantine.{table}{when}", actual, expected)
+        broken = {
+            (dt.date.fromisoformat(name[:10]), f"{name}:{number}", raw)
+            for name, number, raw in self.shop.broken_lines()
+        }
+        actual = lake_rows(self.platform.lake, "quarantine.clickstream", "ds, origin, raw")
+        assert_same(f"quarantine.clickstream{when}", actual, broken)
+
+    def check_sums(self) -> None:
+        """Over all runs together no row was lost or counted twice (a repeated publish counts again)."""
+        for table in [*KEY, "clickstream"]:
+            runs = [each for each in self.published if each.table == table]
+            held = len(lake_rows(self.platform.lake, f"bronze.{table}"))
+            rejected = len(lake_rows(self.platform.lake, f"quarantine.{table}"))
+            assert sum(each.rows_in for each in runs) == held, (table, runs)
+            assert sum(each.quarantined for each in runs) == rejected, (table, runs)
+
+    def check_end(self) -> None:
+        """Bronze alone gives the same silver and quarantine again."""
+        rebuild_silver()
+        self.check_silver(" rebuilt from bronze")
+        self.check_quarantine(" rebuilt from bronze")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_silver_equals_the_source_after_any_history(law_platform: Platform, model: ShopModel) -> None:
+    run_state_machine_as_test(
+        partial(LakeHistory, law_platform, model), settings=settings(stateful_step_count=STEPS)
+    )

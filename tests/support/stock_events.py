@@ -1,0 +1,42 @@
+"""Stock events for a real broker, and a consumer that takes them all."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+
+from blocks.settings.settings import Settings
+from tasks.inventory.consumer import Intake, drain
+from tests.support.platforms import Broker
+
+
+def produce(kafka: Broker, topic: str, numbers: range, **options: Any) -> None:
+    """Send events numbered `numbers`, keyed by number modulo 50."""
+    producer = KafkaProducer(bootstrap_servers=kafka.address, linger_ms=20)
+    for number in numbers:
+        value = json.dumps({"event_id": number}).encode()
+        producer.send(topic, value, key=str(number % 50).encode(), **options)
+    producer.flush()
+    producer.close()
+
+
+@contextmanager
+def joined(**options: Any) -> Iterator[Intake]:
+    intake = Intake(Settings(), **options)
+    try:
+        yield intake
+    finally:
+        intake.close()
+
+
+def drained(**options: Any) -> int:
+    with joined(**options) as intake:
+        return drain(intake)
+
+
+def lose_head(kafka: Broker, topic: str, before: int) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=kafka.address)
+    admin.delete_records({TopicPartition(topic, 0): before})
+    admin.close()

@@ -1,0 +1,93 @@
+"""The consumer is killed again and again while events are written: the lake holds each of them once."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+
+import pytest
+from kafka import KafkaProducer
+
+from blocks.settings.environment import REPOSITORY
+from blocks.settings.settings import Settings
+from demo.services.kafka import start, stop
+from tasks.inventory import consumer as inventory_stream
+from tasks.inventory.consumer import TABLE, Intake, drain
+from tests.support.platforms import Broker, Platform
+
+EVENTS, PRODUCTS, KILLS = 50_000, 200, 20
+CHILD = REPOSITORY / "tests" / "support" / "inventory_child.py"
+
+
+class Production(threading.Thread):
+    """A shop that writes numbered stock changes, and its own books."""
+
+    def __init__(self, address: str, topic: str) -> None:
+        super().__init__()
+        self.address, self.topic = address, topic
+        self.books: Counter[int] = Counter()
+        self.is_patient = threading.Event()
+
+    def run(self) -> None:
+        # Idempotent: its own retries, when the broker goes, write nothing twice.
+        producer = KafkaProducer(
+            bootstrap_servers=self.address, enable_idempotence=True, acks="all", delivery_timeout_ms=120_000
+        )
+        dice = random.Random(7)
+        for number in range(EVENTS):
+            product, change = dice.randrange(PRODUCTS), dice.randrange(-5, 20)
+            self.books[product] += change
+            event = {"event_id": number, "product_id": product, "quantity_change": change}
+            producer.send(self.topic, json.dumps(event).encode(), key=str(product).encode())
+            if number % 100 == 0:
+                time.sleep(0.2)
+        producer.flush()
+        producer.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_each_event_once_though_the_consumer_is_killed_and_the_broker_restarted(
+    kafka: Broker, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka.address)
+    monkeypatch.setenv("INVENTORY_TOPIC", kafka.make_topic())
+    monkeypatch.setattr(inventory_stream, "SESSION_TIMEOUT_MS", 1500)
+    production = Production(kafka.address, os.environ["INVENTORY_TOPIC"])
+    production.start()
+    dice, versions = random.Random(11), []
+    for number in range(KILLS):
+        child = subprocess.Popen(
+            [sys.executable, str(CHILD)],
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert child.stdout
+        child.stdout.readline()
+        time.sleep(dice.uniform(0.5, 5))
+        child.kill()
+        child.wait()
+        table = platform.lake.table(TABLE)
+        versions.append(table.version() if table else -1)
+        if number == KILLS // 2:
+            stop(kafka.directory, is_violent=True)
+            start(kafka.directory)
+    assert len(set(versions)) > KILLS / 2, f"most children were killed before they wrote: {versions}"
+
+    production.join()
+    intake = Intake(Settings())
+    drain(intake)
+    intake.close()
+    table = platform.lake.table(TABLE)
+    assert table
+    events = [json.loads(raw) for raw in table.to_pyarrow_table()["raw"].to_pylist()]
+    assert Counter(event["event_id"] for event in events) == Counter(range(EVENTS))
+    state: Counter[int] = Counter()
+    for event in events:
+        state[event["product_id"]] += event["quantity_change"]
+    assert state == production.books

@@ -1,0 +1,146 @@
+"""The run ledger: what it keeps, and what it says is a usual number of rows."""
+
+from typing import Any
+
+import duckdb
+import pytest
+
+from tasks.ledger.queries import delivered_alerts, previous_status, usual_rows
+from tasks.ledger.records import append_records
+from tasks.ledger.tables import TABLES, UNIQUE_BY
+from tasks.ledger.warehouse_copy import copy_to_warehouse
+from tasks.quality.validation import judge_bronze
+from tests.support.flagged_rows import checked
+from tests.support.ledger_records import counted, delivery, run_record
+from tests.support.platforms import Platform
+from tests.support.rows import DAY
+
+
+def days(*rows_in: int) -> list[dict[str, Any]]:
+    """One record a day, the last for the day before DAY."""
+    return [counted(rows, len(rows_in) - number) for number, rows in enumerate(rows_in)]
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        pytest.param([], None, id="no run at all"),
+        pytest.param(days(100, 100), None, id="two days are too few"),
+        pytest.param(days(100, 200, 300), (40, 1000), id="three days: a fifth to five times the median"),
+        pytest.param(days(1, 1, 1, *[100] * 7), (20, 500), id="only the last seven days count"),
+        pytest.param(days(100, 0, 100, 0), None, id="days without rows are no days"),
+        pytest.param(
+            [*days(100, 100, 100), *(counted(7, days_ago, table="customers") for days_ago in (1, 2, 3))],
+            (20, 500),
+            id="each table for itself",
+        ),
+        pytest.param(
+            [*days(100, 100, 100), counted(2, 1, run_id="again"), counted(1, 2, run_id="again")],
+            (20, 500),
+            id="a day that ran again counts once, by its fullest run",
+        ),
+        pytest.param(
+            [*days(100, 100, 100), counted(9_000, 0), counted(9_000, -1)],
+            (20, 500),
+            id="the day itself and later ones do not count",
+        ),
+    ],
+)
+def test_usual_rows(
+    platform: Platform, records: list[dict[str, Any]], expected: tuple[int, int] | None
+) -> None:
+    append_records("table_runs", records)
+    assert usual_rows("orders", DAY) == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "warned"),
+    [
+        pytest.param(20, False, id="a fifth of the median"),
+        pytest.param(19, True, id="less"),
+        pytest.param(500, False, id="five times the median"),
+        pytest.param(501, True, id="more"),
+    ],
+)
+def test_an_unusual_number_of_rows_is_a_warning(platform: Platform, rows: int, warned: bool) -> None:
+
+    append_records("table_runs", days(100, 100, 100))
+    checked(platform, rejected=0, valid=rows)
+    failed = [result for result in judge_bronze.fn("orders", DAY, "run") if not result.is_success]
+    assert [(each.severity, each.observed) for each in failed] == ([("warning", str(rows))] if warned else [])
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        pytest.param([], None, id="no run at all"),
+        pytest.param([("c", "running", "daily")], None, id="the run itself"),
+        pytest.param([("a", "completed", "daily"), ("b", "failed", "daily")], "failed", id="the last"),
+        pytest.param([("a", "running", "daily"), ("a", "failed", "daily")], "failed", id="its last status"),
+        pytest.param([("a", "failed", "daily"), ("b", "completed", "rebuild")], "failed", id="of this flow"),
+        pytest.param([("a", "failed", "daily"), ("b", "running", "daily")], "running", id="a run that lasts"),
+    ],
+)
+def test_previous_status(
+    platform: Platform, records: list[tuple[str, str, str]], expected: str | None
+) -> None:
+    for run_id, status, flow in records:
+        append_records("pipeline_runs", [run_record(run_id, status, flow=flow)])
+    assert previous_status("daily", "c") == expected
+
+
+def test_delivered_alerts_are_those_of_the_run_that_have_arrived(platform: Platform) -> None:
+    assert delivered_alerts("a") == set()
+    append_records("alert_deliveries", [delivery("a", "slack", False), delivery("a", "email", True)])
+    append_records("alert_deliveries", [delivery("b", "pagerduty", True)])
+    assert delivered_alerts("a") == {("run-failed/a", "email")}
+    append_records("alert_deliveries", [delivery("a", "slack", True)])
+    assert delivered_alerts("a") == {("run-failed/a", "email"), ("run-failed/a", "slack")}
+
+
+def query(platform: Platform, statement: str) -> list[tuple]:
+    with duckdb.connect(platform.warehouse, read_only=True) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def test_the_warehouse_has_the_last_record_of_each_run(platform: Platform) -> None:
+    append_records("pipeline_runs", [run_record("a", "running")])
+    append_records("pipeline_runs", [run_record("b", "running")])
+    append_records("pipeline_runs", [run_record("a", "failed", error="why", failed_step="extract")])
+    append_records("table_runs", [counted(5, 1, run_id="a"), counted(6, 1, table="customers", run_id="a")])
+    copy_to_warehouse()
+    copy_to_warehouse()
+    assert query(platform, "select run_id, status, failed_step, error from ops.pipeline_runs order by 1") == [
+        ("a", "failed", "extract", "why"),
+        ("b", "running", None, None),
+    ]
+    assert query(platform, "select table_name, rows_in from ops.table_runs order by 1") == [
+        ("customers", 6),
+        ("orders", 5),
+    ]
+
+
+def test_the_warehouse_has_every_attempt_to_tell(platform: Platform) -> None:
+    for is_delivered in (False, True):
+        append_records("alert_deliveries", [delivery("a", "slack", is_delivered)])
+    copy_to_warehouse()
+    copy_to_warehouse()
+    columns = "alert_id, channel, is_delivered, detail"
+    assert query(platform, f"select {columns} from ops.alert_deliveries order by recorded_at") == [
+        ("run-failed/a", "slack", False, "why"),
+        ("run-failed/a", "slack", True, "why"),
+    ]
+
+
+def test_the_copy_leaves_the_rest_of_the_warehouse_alone(platform: Platform) -> None:
+    with duckdb.connect(platform.warehouse) as connection:
+        connection.execute("create table precious as select 42 as value")
+    append_records("pipeline_runs", [run_record("a", "completed")])
+    copy_to_warehouse()
+    assert query(platform, "select value from precious") == [(42,)]
+
+
+def test_every_ledger_table_is_copied() -> None:
+    assert set(TABLES) == set(UNIQUE_BY)
+    for table, unique_by in UNIQUE_BY.items():
+        assert {name.strip() for name in unique_by.split(",")} <= set(TABLES[table].names)

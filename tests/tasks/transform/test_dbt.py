@@ -1,0 +1,125 @@
+"""dbt in the staged warehouse: built once per state of its inputs, and failures that name their node."""
+
+import re
+import time
+from collections import Counter
+from pathlib import Path
+
+import duckdb
+import pytest
+from prefect import flow, get_client
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import StateType
+
+from blocks.failures import DataFailure, PermanentFailure
+from expectations.suite import CRITICAL, WARNING
+from tasks.ledger.quality_result import QualityResult
+from tasks.transform.dbt import PROJECT, build_marts
+from tasks.warehouse.duckdb import DuckDBWarehouse
+
+SILVER = """
+create schema silver; create schema ops;
+create table ops.loads (table_name varchar primary key, lake_table varchar, lake_version bigint);
+insert into ops.loads values ('silver.orders', 'a', 0);
+create table silver.orders as select
+    1::bigint as order_id, 1::bigint as customer_id, 1::bigint as product_id, date '2024-01-13' as order_date,
+    10.50::decimal(12, 2) as amount, 1::integer as quantity, 'pending' as status,
+    timestamp '2024-01-13 08:00' as updated_at, 1::bigint as load_id;
+create table silver.customers as select
+    1::bigint as customer_id, 'Ann' as customer_name, 'VIP' as customer_segment, 'Europe' as region,
+    timestamp '2024-01-13 08:00' as updated_at, 1::bigint as load_id;
+create table silver.products as select
+    1::bigint as product_id, 'Mug' as product_name, 'Home' as category, 3.50::decimal(12, 2) as unit_cost,
+    timestamp '2024-01-13 08:00' as updated_at, 1::bigint as load_id;
+create table silver.clickstream as select
+    'e1' as event_id, '1' as user_id, 's1' as session_id, 'page_view' as event_type, '/' as page_url,
+    null::varchar as product_id, timestamp '2024-01-13 08:00' as event_at, date '2024-01-13' as event_date,
+    8::integer as event_hour, 1::bigint as load_id;
+create table silver.inventory as select
+    'i1' as event_id, 1::bigint as product_id, 'north' as warehouse_id, -1::bigint as quantity_change,
+    4::bigint as on_hand, timestamp '2024-01-13 08:00' as event_at, date '2024-01-13' as event_date,
+    timestamp '2024-01-13 08:00' as sent_at, 1::bigint as load_id;
+"""
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, prefect_server: None) -> Path:
+    path = tmp_path / "warehouse.duckdb"
+    change(path, SILVER)
+    return path
+
+
+def change(warehouse: Path, *statements: str) -> None:
+    with duckdb.connect(warehouse) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+# dbt's models become tasks of the flow that calls it.
+@flow
+def build(warehouse: Path, ds: str) -> list[QualityResult]:
+    return build_marts(DuckDBWarehouse(warehouse), ds).results
+
+
+def test_builds_once_per_state_of_loads_and_day(warehouse: Path) -> None:
+    first = build(warehouse, "2024-01-13")
+    assert len(first) > 50
+    assert all(each.is_success for each in first)
+    assert build(warehouse, "2024-01-13") == []
+    change(warehouse, "update ops.loads set lake_version = 1")
+    assert len(build(warehouse, "2024-01-13")) == len(first)
+
+
+def test_models_and_snapshots_are_tasks_of_the_calling_flow(warehouse: Path) -> None:
+    state = build(warehouse, "2024-01-13", return_state=True)
+    nodes = {*(path.stem for path in PROJECT.glob("models/**/*.sql")), "snap_customers", "snap_products"}
+    of_this_flow = FlowRunFilter(id={"any_": [state.state_details.flow_run_id]})
+    with get_client(sync_client=True) as client:
+        # The server hears of task runs by events, which come a little later.
+        for _ in range(100):
+            found = client.read_task_runs(flow_run_filter=of_this_flow)
+            completed = [run for run in found if run.state_type == StateType.COMPLETED]
+            if len(completed) >= len(nodes):
+                break
+            time.sleep(0.2)
+    assert Counter(run.name.split()[-1].rsplit("-", 1)[0] for run in completed) == Counter(nodes)
+
+
+def test_a_failed_test_is_a_data_failure_that_names_it_and_is_not_taken_for_built(warehouse: Path) -> None:
+    change(warehouse, "update silver.orders set status = 'lost'")
+    for _ in range(2):
+        with pytest.raises(
+            DataFailure, match=r"accepted_values_stg_orders_status.*\(1 rows\).*Nothing was published"
+        ):
+            build(warehouse, "2024-01-13")
+
+
+def test_what_the_bronze_gate_only_warns_of_never_stops_the_build(warehouse: Path) -> None:
+    change(
+        warehouse,
+        "update silver.products set unit_cost = -1",
+        "update silver.clickstream set event_type = 'wishlist'",
+    )
+    results = build(warehouse, "2024-01-13")
+    assert sorted((each.table_name, each.observed) for each in results if not each.is_success) == [
+        ("agg_daily_sales", "1 rows"),
+        ("dim_products", "1 rows"),
+        ("fct_orders", "1 rows"),
+        ("stg_clickstream", "1 rows"),
+        ("stg_products", "1 rows"),
+    ]
+
+
+def test_a_stale_source_is_a_warning_and_every_warning_says_what_is_at_stake(warehouse: Path) -> None:
+    results = build(warehouse, "2024-01-15")
+    [stale] = [each for each in results if not each.is_success]
+    assert (stale.layer, stale.table_name, stale.severity) == ("dbt", "fct_orders", WARNING)
+    assert re.fullmatch(r"fct_orders: recency_\w+: 1 rows: no order for days: .*\?", str(stale))
+    assert {each.severity for each in results} == {WARNING, CRITICAL}
+    assert [each for each in results if each.severity == WARNING and not each.consequence] == []
+
+
+def test_a_model_that_cannot_be_built_is_permanent(warehouse: Path) -> None:
+    change(warehouse, "alter table silver.orders drop column quantity")
+    with pytest.raises(PermanentFailure, match="dbt could not build: stg_orders"):
+        build(warehouse, "2024-01-13")

@@ -1,0 +1,129 @@
+"""spark-submit of every job file makes the tables that Sail makes, and what fails says so."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from blocks.failures import PermanentFailure
+from blocks.settings.settings import Settings
+from lake.delta import Lake
+from lake.row_counts import Published
+from spark_jobs.engine.local_spark import COMES_WITH_SPARK, CONF, DELTA, S3, S3_CONF
+from spark_jobs.engine.sizing import size_for
+from tasks.transform.spark import GOLD_JOBS, SILVER_JOBS, build_gold, check_rows, publish_silver
+from tasks.transform.spark_submit import submit
+from tests.support.spark_dirt import Dirt
+from tests.support.spark_tables import table, write_bronze
+from tests.support.submitting import FILES, local_submit, properties
+
+
+@pytest.fixture
+def submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """An empty lake whose jobs are submitted."""
+    lake = Lake((tmp_path / "submitted").as_uri())
+    for name, value in {
+        "LAKE_URI": lake.root,
+        "SHOP_TIMEZONE": "America/New_York",
+        "SPARK_SUBMIT": local_submit(),
+        "SPARK_REMOTE": "",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert Settings().spark_submit
+    return lake
+
+
+def make_silver_and_gold(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The daily run's Spark tasks; returns their outcomes."""
+    monkeypatch.setenv("LAKE_URI", lake.root)
+    published = [publish_silver.fn(check_rows.fn(name)) for name in SILVER_JOBS]
+    return [*published, *(build_gold.fn(name) for name in GOLD_JOBS)]
+
+
+def submit_silver_and_gold() -> list[Any]:
+    """The same by spark-submit: orders in a flow's two steps, the others in one, which saves JVMs."""
+    others = [name for name in SILVER_JOBS if name != "orders"]
+    whole = [
+        Published(**submit(f"silver/{name}", size_for(0), "--timezone", "America/New_York"))
+        for name in others
+    ]
+    published = [publish_silver.fn(check_rows.fn("orders")), *whole]
+    return [*published, *(build_gold.fn(name) for name in GOLD_JOBS)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.apache_spark
+@pytest.mark.usefixtures("apache")
+def test_submitted_jobs_make_the_same_lake(
+    submitted: Lake, sail: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Lake((tmp_path / "here").as_uri())
+    for name, rows in Dirt(3).bronze().items():
+        for lake in (submitted, here):
+            write_bronze(lake, name, rows)
+    assert next(iter(SILVER_JOBS)) == "orders"
+    outcomes = submit_silver_and_gold()
+    monkeypatch.setenv("SPARK_SUBMIT", "")
+    assert make_silver_and_gold(here, monkeypatch) == outcomes
+    names = [f"{layer}.{name}" for name in SILVER_JOBS for layer in ("silver", "quarantine")]
+    for name in [*names, *(f"gold.{name}" for name in GOLD_JOBS)]:
+        assert table(sail, submitted, name) == table(sail, here, name), name
+    # The second job of a table knows what the first has done.
+    assert submitted.progress("silver.orders", "bronze") == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        pytest.param("false", r"spark-submit of gold/daily_sales failed \(.*return code 1", id="fails"),
+        pytest.param("true", "ended without an outcome; have SPARK_SUBMIT run the driver here", id="silent"),
+        pytest.param("echo it is", "ended without an outcome", id="says something else"),
+        pytest.param("no-such-program", "failed", id="is not there"),
+    ],
+)
+def test_a_submission_that_came_to_nothing(
+    submitted: Lake, monkeypatch: pytest.MonkeyPatch, command: str, words: str
+) -> None:
+    monkeypatch.setenv("SPARK_SUBMIT", command)
+    with pytest.raises(PermanentFailure, match=words):
+        submit("gold/daily_sales", size_for(0))
+
+
+def test_a_submission_is_one_command_of_quoted_words(
+    submitted: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What is said to the shell is data: nothing of it is carried out."""
+    program = tmp_path / "show"
+    program.write_text(
+        '#!/bin/sh\npython3 -c "import json, os, sys; print(json.dumps([sys.argv[1:], \'SPARK_REMOTE\' in os.environ]))" "$@"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("SPARK_SUBMIT", f"{program} --name 'my shop; $(touch {tmp_path}/carried-out)'")
+    words, has_remote = submit("silver/orders", size_for(0), "--checked", '{"a": "$HOME; `date`"}')
+    assert words == [
+        *size_for(0).options(),
+        *("--name", f"my shop; $(touch {tmp_path}/carried-out)"),
+        words[8],
+        *("--lake", submitted.root, "--checked", '{"a": "$HOME; `date`"}'),
+    ]
+    assert words[8].endswith("/spark_jobs/silver/orders.py")
+    assert not has_remote
+    assert not (tmp_path / "carried-out").exists()
+
+
+def test_the_files_for_clusters_say_what_our_own_server_is_told() -> None:
+    common = properties("delta.conf")
+    assert common["spark.jars.packages"] == DELTA
+    assert common["spark.jars.excludes"] == COMES_WITH_SPARK
+    names = {name for name in common if name.startswith(("spark.sql.", "spark.log."))}
+    assert {name: common[name] for name in names} == {name: CONF[name] for name in names}
+    assert {path.name for path in FILES.iterdir()} == {"delta.conf", "emr.conf", "kubernetes.conf"}
+    assert properties("emr.conf").items() >= common.items()
+    kubernetes = properties("kubernetes.conf")
+    assert kubernetes.items() >= S3_CONF.items()
+    assert kubernetes.pop("spark.jars.packages") == f"{DELTA},{S3}"
+    assert {name: value for name, value in common.items() if name in kubernetes} == {
+        name: value for name, value in common.items() if name != "spark.jars.packages"
+    }

@@ -1,0 +1,94 @@
+"""Loading the warehouse: changed rows only, and nothing twice."""
+
+import shutil
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from tests.support.rows import customer, order
+from tests.support.silver_tables import Silver, load, query
+
+
+def load_ids(staged: Path) -> dict[int, int]:
+    return dict(query(staged, "select order_id, load_id from silver.orders"))
+
+
+def test_the_first_load_brings_everything(silver: Silver, staged: Path) -> None:
+    assert load(staged) == {"orders": 2, "customers": 1, "products": 1, "clickstream": 2}
+    assert query(staged, "select order_id, amount, status, load_id from silver.orders order by 1") == [
+        (1, order(1)["amount"], "pending", 1),
+        (2, order(2)["amount"], "pending", 1),
+    ]
+
+
+def test_lineage_of_the_lake_stays_in_the_lake(silver: Silver, staged: Path) -> None:
+    load(staged)
+    columns = [row[0] for row in query(staged, "describe silver.clickstream")]
+    assert columns == ["event_id", "user_id", "event_at", "load_id"]
+
+
+def test_loading_again_changes_nothing(silver: Silver, staged: Path) -> None:
+    load(staged)
+    before = query(staged, "select * from silver.orders order by order_id")
+    assert load(staged) == {}
+    assert query(staged, "select * from silver.orders order by order_id") == before
+
+
+def test_a_load_touches_changed_rows_only(silver: Silver, staged: Path) -> None:
+    load(staged)
+    # As a MERGE leaves it: the changed row, and its neighbour rewritten into the same file.
+    silver.replace("silver.orders", order(1), order(2, status="shipped"), order(3))
+    assert load(staged) == {"orders": 2}
+    assert load_ids(staged) == {1: 1, 2: 2, 3: 2}
+
+
+def test_a_change_to_or_from_null_is_a_change(silver: Silver, staged: Path) -> None:
+    load(staged)
+    silver.replace("silver.customers", customer(1, region=None))
+    assert load(staged) == {"customers": 1}
+    silver.replace("silver.customers", customer(1))
+    assert load(staged) == {"customers": 1}
+
+
+def test_only_a_full_load_removes_rows_that_silver_lost(silver: Silver, staged: Path) -> None:
+    load(staged)
+    silver.delete("silver.orders", "order_id = 2")
+    assert load(staged) == {}
+    assert load_ids(staged) == {1: 1, 2: 1}
+    assert load(staged, full=True) == {}
+    assert load_ids(staged) == {1: 1}
+
+
+def test_a_full_load_finds_rows_that_differ_from_the_lake(silver: Silver, staged: Path) -> None:
+    load(staged)
+    query(staged, "update silver.orders set amount = 0 where order_id = 2")
+    assert load(staged) == {}
+    assert load(staged, full=True) == {"orders": 1}
+    assert load_ids(staged) == {1: 1, 2: 3}
+
+
+def test_a_load_that_fails_leaves_the_staged_copy_as_it_was(silver: Silver, staged: Path) -> None:
+    load(staged)
+    silver.append("silver.orders", order(3))
+    write_deltalake(
+        silver.lake.uri("silver.products"),
+        pa.table({"other": [1]}),
+        mode="overwrite",
+        schema_mode="overwrite",
+    )
+    with pytest.raises(duckdb.Error):
+        load(staged)
+    assert load_ids(staged) == {1: 1, 2: 1}
+
+
+def test_a_lake_that_was_begun_anew_is_compared_as_a_whole(silver: Silver, staged: Path) -> None:
+    load(staged)
+    version = silver.lake.table("silver.orders").version()
+    shutil.rmtree(silver.lake.uri("silver.orders").removeprefix("file://"))
+    silver.append("silver.orders", order(2), order(3))
+    assert silver.lake.table("silver.orders").version() <= version
+    assert load(staged) == {"orders": 1}
+    assert load_ids(staged) == {2: 1, 3: 2}
