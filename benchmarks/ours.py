@@ -33,7 +33,7 @@ def lake_work(ds: dt.date) -> None:
         clickstream.ingest_clickstream.fn(ds)
     with step("silver"):
         for table in spark.SILVER_JOBS:
-            spark.publish_silver.fn(spark.check_rows.fn(table))
+            spark.write_silver.fn(spark.flag_rows.fn(table))
     with step("gold"):
         for table in spark.GOLD_JOBS:
             spark.build_gold.fn(table)

@@ -161,7 +161,7 @@ def show_totals(rows: int = 5) -> None:
     from lake.delta import Lake
 
     with connect() as memory:
-        memory.register("order_totals", Lake(Settings().lake_uri).rows_since("checked.order_totals", None))
+        memory.register("order_totals", Lake(Settings().lake_uri).rows_since("gate.order_totals", None))
         found = memory.execute(
             """
             select

@@ -13,7 +13,7 @@ CRITICAL, WARNING, INFO = "critical", "warning", "info"
 
 
 @dataclass(frozen=True)
-class Norms:
+class Thresholds:
     """What a run is held against: the share of rows that may be rejected, the usual number of rows."""
 
     quarantine_threshold: float
@@ -29,24 +29,24 @@ class Suite:
 
     name: str
     key: list[str]
-    expectations: Callable[[Norms], list[gxe.Expectation]]
+    expectations: Callable[[Thresholds], list[gxe.Expectation]]
 
 
-def accepted(norms: Norms) -> gxe.Expectation:
+def accepted(thresholds: Thresholds) -> gxe.Expectation:
     """Critical: no more than the threshold's share of a bronze batch is rejected by the row rules."""
     return gxe.ExpectColumnValuesToBeNull(
         column="reject_reason",
-        mostly=1 - norms.quarantine_threshold,
+        mostly=1 - thresholds.quarantine_threshold,
         severity=CRITICAL,
         meta={"consequence": "so many rows are rejected that the day's figures would mislead"},
     )
 
 
-def usual_size(norms: Norms) -> list[gxe.Expectation]:
+def usual_size(thresholds: Thresholds) -> list[gxe.Expectation]:
     """Warning: the batch has about as many rows as the batches of recent runs."""
-    if norms.usual_rows is None:
+    if thresholds.usual_rows is None:
         return []
-    low, high = norms.usual_rows
+    low, high = thresholds.usual_rows
     return [
         gxe.ExpectTableRowCountToBeBetween(
             min_value=low,

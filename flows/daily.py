@@ -13,7 +13,7 @@ from flows.subflows.notify import notify
 from flows.subflows.quality_bronze import quality_bronze
 from flows.subflows.quality_gold import quality_gold
 from flows.subflows.transform import transform
-from tasks.alerts.delivery import confirm_told
+from tasks.alerts.delivery import confirm_delivery
 from tasks.report.daily_report import write_report
 from tasks.runs.business_day import business_day, run_name
 from tasks.runs.command_line import run_from_command_line
@@ -23,17 +23,17 @@ from tasks.warehouse.access import one_writer, publish_warehouse, staged_warehou
 NAME = "daily-ecommerce-pipeline"
 
 
-@flow(name=NAME, flow_run_name=run_name, on_failure=[confirm_told], on_crashed=[confirm_told])
+@flow(name=NAME, flow_run_name=run_name, on_failure=[confirm_delivery], on_crashed=[confirm_delivery])
 def daily_ecommerce_pipeline(ds: dt.date | None = None) -> None:
     """Bring the marts up to the end of business day `ds` (default: the day before the scheduled start).
 
     Running a day again, after whatever happened, gives the same result. Raises PipelineFailure.
     """
     day = business_day(ds)
-    with recorded_run(NAME, day, tell=notify) as run, one_writer(), staged_warehouse() as warehouse:
+    with recorded_run(NAME, day, notify=notify) as run, one_writer(), staged_warehouse() as warehouse:
         run.extracted = run.timed(extract, day)
-        run.checked, run.warnings = run.timed(quality_bronze, day, run.run_id)
-        run.tables = run.timed(transform, day, run.checked)
+        run.flagged, run.warnings = run.timed(quality_bronze, day, run.run_id)
+        run.tables = run.timed(transform, day, run.flagged)
         run.loaded, built = run.timed(dbt_build, day, run.run_id, warehouse)
         run.warnings += built.warnings
         run.warnings += run.timed(quality_gold, day, run.run_id, warehouse)

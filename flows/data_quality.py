@@ -9,7 +9,7 @@ from prefect import flow
 
 from flows.subflows.notify import notify
 from flows.subflows.quality_layers import quality_layers
-from tasks.alerts.delivery import confirm_told
+from tasks.alerts.delivery import confirm_delivery
 from tasks.runs.business_day import business_day, run_name
 from tasks.runs.command_line import run_from_command_line
 from tasks.runs.recorded_run import recorded_run
@@ -18,14 +18,14 @@ from tasks.warehouse.access import live_warehouse, one_writer
 NAME = "data-quality"
 
 
-@flow(name=NAME, flow_run_name=run_name, on_failure=[confirm_told], on_crashed=[confirm_told])
+@flow(name=NAME, flow_run_name=run_name, on_failure=[confirm_delivery], on_crashed=[confirm_delivery])
 def data_quality(ds: dt.date | None = None) -> None:
     """Run every suite: on what day `ds` (default: yesterday) brought, on silver, and on all marts.
 
     Changes neither lake nor warehouse. Raises PipelineFailure.
     """
     day = business_day(ds)
-    with recorded_run(NAME, day, tell=notify) as run, one_writer(), live_warehouse() as warehouse:
+    with recorded_run(NAME, day, notify=notify) as run, one_writer(), live_warehouse() as warehouse:
         run.warnings = run.timed(quality_layers, day, run.run_id, warehouse)
 
 

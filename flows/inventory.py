@@ -8,8 +8,8 @@ from prefect import flow
 
 from flows.subflows.dbt_build import dbt_build
 from flows.subflows.notify import notify
-from tasks.alerts.delivery import confirm_told
-from tasks.inventory.monitor import InventoryWatch, keep_up, take_in
+from tasks.alerts.delivery import confirm_delivery
+from tasks.inventory.monitor import InventoryMonitor, keep_up, take_in
 from tasks.runs.business_day import today
 from tasks.runs.command_line import run_inventory_from_command_line
 from tasks.runs.recorded_run import recorded_run
@@ -18,15 +18,15 @@ from tasks.warehouse.access import one_writer, publish_warehouse, staged_warehou
 NAME = "inventory"
 
 
-@flow(name=NAME, on_failure=[confirm_told], on_crashed=[confirm_told])
+@flow(name=NAME, on_failure=[confirm_delivery], on_crashed=[confirm_delivery])
 def inventory(follow_minutes: float = 0, accept_loss: bool = False) -> None:
     """Take in all stock events up to now, then those of the next `follow_minutes`, and bring the marts up.
 
     SIGTERM ends the following, not the run. `accept_loss`: go on though Kafka no longer has events that the
     lake has not seen. Raises PipelineFailure.
     """
-    with recorded_run(NAME, today(), tell=notify) as run:
-        with InventoryWatch(run) as watch:
+    with recorded_run(NAME, today(), notify=notify) as run:
+        with InventoryMonitor(run) as watch:
             run.timed(take_in, watch, accept_loss)
             if follow_minutes:
                 run.timed(keep_up, watch, follow_minutes, accept_loss)

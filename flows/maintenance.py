@@ -8,26 +8,26 @@ import datetime as dt
 from prefect import flow
 
 from flows.subflows.notify import notify
-from tasks.alerts.delivery import confirm_told
+from tasks.alerts.delivery import confirm_delivery
 from tasks.report.daily_report import remove_old_reports
 from tasks.runs.business_day import business_day, run_name
 from tasks.runs.command_line import run_from_command_line
 from tasks.runs.recorded_run import recorded_run
-from tasks.transform.compaction import lake_tables, tidy_table
+from tasks.transform.compaction import compact_table, lake_tables
 from tasks.warehouse.access import one_writer
 
 NAME = "maintenance"
 
 
-@flow(name=NAME, flow_run_name=run_name, on_failure=[confirm_told], on_crashed=[confirm_told])
+@flow(name=NAME, flow_run_name=run_name, on_failure=[confirm_delivery], on_crashed=[confirm_delivery])
 def maintenance(ds: dt.date | None = None) -> None:
     """Compact and vacuum every table of the lake, one by one, and delete old reports. Changes no row.
 
     `ds` (default: yesterday) only dates the run. Raises PipelineFailure.
     """
-    with recorded_run(NAME, business_day(ds), tell=notify) as run, one_writer():
+    with recorded_run(NAME, business_day(ds), notify=notify) as run, one_writer():
         for name in lake_tables():
-            run.timed(tidy_table, name)
+            run.timed(compact_table, name)
         run.timed(remove_old_reports)
 
 

@@ -12,7 +12,7 @@ from flows.subflows.notify import notify
 from flows.subflows.quality_bronze import quality_bronze
 from flows.subflows.quality_gold import quality_gold
 from flows.subflows.transform import transform
-from tasks.alerts.delivery import confirm_told
+from tasks.alerts.delivery import confirm_delivery
 from tasks.inventory.silver import settle_again
 from tasks.runs.business_day import business_day
 from tasks.runs.command_line import run_from_command_line
@@ -22,7 +22,7 @@ from tasks.warehouse.access import one_writer, publish_warehouse, staged_warehou
 NAME = "rebuild"
 
 
-@flow(name=NAME, on_failure=[confirm_told], on_crashed=[confirm_told])
+@flow(name=NAME, on_failure=[confirm_delivery], on_crashed=[confirm_delivery])
 def rebuild(ds: dt.date | None = None) -> None:
     """Replay bronze through the present rules; rows that pass now leave quarantine. Raises PipelineFailure.
 
@@ -30,9 +30,9 @@ def rebuild(ds: dt.date | None = None) -> None:
     yesterday) only names the run and dates its freshness tests.
     """
     day = business_day(ds)
-    with recorded_run(NAME, day, tell=notify) as run, one_writer(), staged_warehouse() as warehouse:
-        run.checked, run.warnings = run.timed(quality_bronze, day, run.run_id, full=True)
-        run.tables = run.timed(transform, day, run.checked, full=True)
+    with recorded_run(NAME, day, notify=notify) as run, one_writer(), staged_warehouse() as warehouse:
+        run.flagged, run.warnings = run.timed(quality_bronze, day, run.run_id, full=True)
+        run.tables = run.timed(transform, day, run.flagged, full=True)
         run.tables.append(run.timed(settle_again))
         run.loaded, built = run.timed(dbt_build, day, run.run_id, warehouse, full=True)
         run.warnings += built.warnings

@@ -14,7 +14,7 @@ class Extracted(BaseModel):
 
 
 @dataclass(frozen=True)
-class Checked:
+class Flagged:
     """The outcome of `check`: counts of rows, and the bronze version it has come to."""
 
     table: str
@@ -25,7 +25,7 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class Published:
+class RowCounts:
     """The outcome of `publish`, in rows: rows_in = rows_out + duplicates + quarantined."""
 
     table: str

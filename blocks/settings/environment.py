@@ -38,7 +38,7 @@ class PlatformName(Environment):
     platform: str = Field(default=PRODUCTION, pattern="^[a-z0-9-]+$")
 
 
-def apart(name: str, joined_by: str) -> str:
+def namespaced(name: str, joined_by: str) -> str:
     """What this platform has in place of production's `name`: the same, followed by its own name."""
     platform = PlatformName().platform
     return name if platform == PRODUCTION else f"{name}{joined_by}{platform}"

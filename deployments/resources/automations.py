@@ -84,7 +84,7 @@ def automations(
     def each_run(**trigger: Any) -> EventTrigger:
         return EventTrigger(**FOR_EACH_RUN, match_related=ours, **trigger)
 
-    untold = each_run(
+    unsent = each_run(
         after={"prefect.flow-run.Failed", "prefect.flow-run.Crashed"},
         expect={DELIVERED_EVENT},
         within=TOLD_WITHIN,
@@ -114,7 +114,7 @@ def automations(
     )
     rules: dict[str, tuple[EventTrigger, Sequence[SendNotification | ChangeFlowRunState]]] = {
         "run-died": (
-            untold,
+            unsent,
             tell(
                 "run-died",
                 "error",

@@ -1,16 +1,16 @@
-"""Bronze gate for clicks, on `checked.clickstream`. Grain: one row per line new to silver."""
+"""Bronze gate for clicks, on `flagged.clickstream`. Grain: one row per line new to silver."""
 
 import great_expectations.expectations as gxe
 
-from expectations.suite import WARNING, Norms, Suite, accepted, quarantined, usual_size
+from expectations.suite import WARNING, Suite, Thresholds, accepted, quarantined, usual_size
 
 EVENT_TYPES = ["page_view", "product_view", "add_to_cart", "checkout", "purchase"]
 
 
-def expectations(norms: Norms) -> list[gxe.Expectation]:
+def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
     """What an event needs, and the event types that the funnel counts."""
     return [
-        accepted(norms),
+        accepted(thresholds),
         quarantined(gxe.ExpectColumnValuesToNotBeNull, column="event_id"),
         quarantined(gxe.ExpectColumnValuesToNotBeNull, column="user_id"),
         quarantined(gxe.ExpectColumnValuesToNotBeNull, column="event_at"),
@@ -21,7 +21,7 @@ def expectations(norms: Norms) -> list[gxe.Expectation]:
             severity=WARNING,
             meta={"consequence": "the funnel does not count these events"},
         ),
-        *usual_size(norms),
+        *usual_size(thresholds),
     ]
 
 

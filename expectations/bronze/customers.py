@@ -1,14 +1,14 @@
-"""Bronze gate for customers, on `checked.customers`. Grain: one row per new version of a customer."""
+"""Bronze gate for customers, on `flagged.customers`. Grain: one row per new version of a customer."""
 
 import great_expectations.expectations as gxe
 
-from expectations.suite import CRITICAL, WARNING, Norms, Suite, accepted, quarantined, usual_size
+from expectations.suite import CRITICAL, WARNING, Suite, Thresholds, accepted, quarantined, usual_size
 
 
-def expectations(norms: Norms) -> list[gxe.Expectation]:
+def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
     """Keys, and the attributes that the boards group by."""
     return [
-        accepted(norms),
+        accepted(thresholds),
         gxe.ExpectCompoundColumnsToBeUnique(
             column_list=["customer_id", "updated_at"],
             severity=CRITICAL,
@@ -24,7 +24,7 @@ def expectations(norms: Norms) -> list[gxe.Expectation]:
             )
             for column in ("customer_segment", "region")
         ),
-        *usual_size(norms),
+        *usual_size(thresholds),
     ]
 
 

@@ -1,15 +1,15 @@
-"""Bronze gate for orders, on `checked.orders`. Grain: one row per new version of an order."""
+"""Bronze gate for orders, on `flagged.orders`. Grain: one row per new version of an order."""
 
 import great_expectations.expectations as gxe
 
-from expectations.suite import CRITICAL, Norms, Suite, accepted, quarantined, usual_size
+from expectations.suite import CRITICAL, Suite, Thresholds, accepted, quarantined, usual_size
 from spark_jobs.silver.orders import MAX_AMOUNT, MAX_QUANTITY, STATUSES
 
 
-def expectations(norms: Norms) -> list[gxe.Expectation]:
+def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
     """The seed's rules for orders; row rules mirror spark_jobs/silver/orders.py, which quarantines."""
     return [
-        accepted(norms),
+        accepted(thresholds),
         gxe.ExpectCompoundColumnsToBeUnique(
             column_list=["order_id", "updated_at"],
             severity=CRITICAL,
@@ -30,7 +30,7 @@ def expectations(norms: Norms) -> list[gxe.Expectation]:
             gxe.ExpectColumnValuesToBeBetween, column="quantity", min_value=1, max_value=MAX_QUANTITY
         ),
         quarantined(gxe.ExpectColumnValuesToBeInSet, column="status", value_set=STATUSES),
-        *usual_size(norms),
+        *usual_size(thresholds),
     ]
 
 

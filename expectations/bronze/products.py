@@ -1,14 +1,14 @@
-"""Bronze gate for products, on `checked.products`. Grain: one row per new version of a product."""
+"""Bronze gate for products, on `flagged.products`. Grain: one row per new version of a product."""
 
 import great_expectations.expectations as gxe
 
-from expectations.suite import CRITICAL, WARNING, Norms, Suite, accepted, quarantined, usual_size
+from expectations.suite import CRITICAL, WARNING, Suite, Thresholds, accepted, quarantined, usual_size
 
 
-def expectations(norms: Norms) -> list[gxe.Expectation]:
+def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
     """Keys, and the cost that profit is computed from."""
     return [
-        accepted(norms),
+        accepted(thresholds),
         gxe.ExpectCompoundColumnsToBeUnique(
             column_list=["product_id", "updated_at"],
             severity=CRITICAL,
@@ -27,7 +27,7 @@ def expectations(norms: Norms) -> list[gxe.Expectation]:
             severity=WARNING,
             meta={"consequence": "profit of these products is overstated"},
         ),
-        *usual_size(norms),
+        *usual_size(thresholds),
     ]
 
 

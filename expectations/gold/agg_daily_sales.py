@@ -2,12 +2,12 @@
 
 import great_expectations.expectations as gxe
 
-from expectations.suite import CRITICAL, WARNING, Norms, Suite
+from expectations.suite import CRITICAL, WARNING, Suite, Thresholds
 
 KEY = ["order_date", "category", "region", "customer_segment"]
 
 
-def expectations(norms: Norms) -> list[gxe.Expectation]:
+def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
     """One row per group, counts and money that can be."""
     wrong = {"consequence": "the sales board shows a figure that cannot be"}
     return [

@@ -2,10 +2,10 @@
 
 import great_expectations.expectations as gxe
 
-from expectations.suite import CRITICAL, Norms, Suite, one_per_key
+from expectations.suite import CRITICAL, Suite, Thresholds, one_per_key
 
 
-def expectations(norms: Norms) -> list[gxe.Expectation]:
+def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
     """One row per customer, scores within 1-5."""
     wrong = {"consequence": "campaigns would address the wrong customers"}
     return [

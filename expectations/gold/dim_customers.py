@@ -2,10 +2,10 @@
 
 import great_expectations.expectations as gxe
 
-from expectations.suite import CRITICAL, WARNING, Norms, Suite
+from expectations.suite import CRITICAL, WARNING, Suite, Thresholds
 
 
-def expectations(norms: Norms) -> list[gxe.Expectation]:
+def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
     """One row per customer, with totals that can be."""
     return [
         gxe.ExpectColumnValuesToNotBeNull(

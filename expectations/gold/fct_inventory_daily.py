@@ -2,12 +2,12 @@
 
 import great_expectations.expectations as gxe
 
-from expectations.suite import CRITICAL, Norms, Suite
+from expectations.suite import CRITICAL, Suite, Thresholds
 
 KEY = ["inventory_date", "product_id", "warehouse_id"]
 
 
-def expectations(norms: Norms) -> list[gxe.Expectation]:
+def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
     """One level at the end of each day, and movements that have a direction."""
     wrong = {"consequence": "the history of a product's stock is wrong"}
     return [

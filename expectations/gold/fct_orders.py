@@ -6,7 +6,7 @@ Uniqueness over the whole table, relationships and money identities are dbt test
 import great_expectations.expectations as gxe
 
 from expectations.silver.orders import sound_orders
-from expectations.suite import CRITICAL, WARNING, Norms, Suite, one_per_key
+from expectations.suite import CRITICAL, WARNING, Suite, Thresholds, one_per_key
 
 # A tenth of the orders without a customer or product: a dimension was not loaded, not merely late.
 KNOWN_SHARE = 0.9
@@ -14,18 +14,18 @@ KNOWN_SHARE = 0.9
 LEAST_ROWS = 100
 
 
-def expectations(norms: Norms) -> list[gxe.Expectation]:
+def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
     """The seed's rules again, now against mistakes of our own; and references that should resolve."""
     wrong = "every aggregate with these rows is wrong"
     return [
         *one_per_key("order_id", wrong),
         *sound_orders("order_amount", wrong),
-        *_references(norms, "is_unknown_customer", "customer"),
-        *_references(norms, "is_unknown_product", "product"),
+        *_references(thresholds, "is_unknown_customer", "customer"),
+        *_references(thresholds, "is_unknown_product", "product"),
     ]
 
 
-def _references(norms: Norms, column: str, dimension: str) -> list[gxe.Expectation]:
+def _references(thresholds: Thresholds, column: str, dimension: str) -> list[gxe.Expectation]:
     mostly_known = gxe.ExpectColumnValuesToBeInSet(
         column=column,
         value_set=[False],
@@ -33,7 +33,7 @@ def _references(norms: Norms, column: str, dimension: str) -> list[gxe.Expectati
         severity=CRITICAL,
         meta={"consequence": f"sales by {dimension} are mostly 'unknown': was {dimension}s extracted?"},
     )
-    is_share_telling = norms.batch_rows is None or norms.batch_rows >= LEAST_ROWS
+    is_share_telling = thresholds.batch_rows is None or thresholds.batch_rows >= LEAST_ROWS
     return [
         *([mostly_known] if is_share_telling else []),
         gxe.ExpectColumnValuesToBeInSet(

@@ -2,12 +2,12 @@
 
 import great_expectations.expectations as gxe
 
-from expectations.suite import CRITICAL, Norms, Suite, one_per_key
+from expectations.suite import CRITICAL, Suite, Thresholds, one_per_key
 
 STATES = ["ok", "low", "out"]
 
 
-def expectations(norms: Norms) -> list[gxe.Expectation]:
+def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
     """One row per product, a level that can be, and one of the states that alerts know."""
     wrong = {"consequence": "people order too much, or too late"}
     return [

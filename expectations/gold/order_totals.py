@@ -5,7 +5,7 @@ Grain: one row per order_date; see tasks/quality/reconciliation.py for what each
 
 import great_expectations.expectations as gxe
 
-from expectations.suite import CRITICAL, Norms, Suite
+from expectations.suite import CRITICAL, Suite, Thresholds
 
 PAIRS = {
     ("source_amount", "gold_amount"): "gold has lost, doubled or missed orders of these dates",
@@ -15,7 +15,7 @@ PAIRS = {
 }
 
 
-def expectations(norms: Norms) -> list[gxe.Expectation]:
+def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
     """Equality of sums, without tolerance: money is decimal everywhere."""
     return [
         gxe.ExpectColumnPairValuesToBeEqual(

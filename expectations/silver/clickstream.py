@@ -2,10 +2,10 @@
 
 import great_expectations.expectations as gxe
 
-from expectations.suite import CRITICAL, Norms, Suite, one_per_key
+from expectations.suite import CRITICAL, Suite, Thresholds, one_per_key
 
 
-def expectations(norms: Norms) -> list[gxe.Expectation]:
+def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
     """Each event once, with the visitor and the time that sessions are made from."""
     wrong = {"consequence": "the event belongs to no session"}
     return [

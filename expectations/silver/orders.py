@@ -5,7 +5,7 @@ The row rules again, from the side of those who read silver: whatever wrote it, 
 
 import great_expectations.expectations as gxe
 
-from expectations.suite import CRITICAL, Norms, Suite, one_per_key
+from expectations.suite import CRITICAL, Suite, Thresholds, one_per_key
 from spark_jobs.silver.orders import MAX_AMOUNT, MAX_QUANTITY, STATUSES
 
 
@@ -25,7 +25,7 @@ def sound_orders(amount: str, consequence: str) -> list[gxe.Expectation]:
     ]
 
 
-def expectations(norms: Norms) -> list[gxe.Expectation]:
+def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
     """One row per order, and none that quarantine should hold."""
     consequence = "a row that should be in quarantine counts in every figure"
     return [

@@ -2,10 +2,10 @@
 
 import great_expectations.expectations as gxe
 
-from expectations.suite import Norms, Suite, one_per_key
+from expectations.suite import Suite, Thresholds, one_per_key
 
 
-def expectations(norms: Norms) -> list[gxe.Expectation]:
+def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
     """One row per product; what its attributes hold is judged as it comes in."""
     return one_per_key("product_id", "orders of this product count twice wherever the two are joined")
 

@@ -4,17 +4,17 @@ import datetime as dt
 
 from prefect import flow
 
-from lake.row_counts import Checked, Published
-from tasks.transform.spark import GOLD_JOBS, build_gold, publish_silver
+from lake.row_counts import Flagged, RowCounts
+from tasks.transform.spark import GOLD_JOBS, build_gold, write_silver
 
 
 @flow(name="transform", flow_run_name="transform-{ds}", validate_parameters=False)
-def transform(ds: dt.date, checked: list[Checked], full: bool = False) -> list[Published]:
+def transform(ds: dt.date, checked: list[Flagged], full: bool = False) -> list[RowCounts]:
     """Upsert silver, quarantine what was rejected, rebuild gold; returns the rows per table.
 
     `full` replaces silver and quarantine by what was checked.
     """
-    published = [publish_silver(table, full) for table in checked]
+    published = [write_silver(table, full) for table in checked]
     for table in GOLD_JOBS:
         build_gold(table)
     return published

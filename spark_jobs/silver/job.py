@@ -1,7 +1,7 @@
 """From bronze to silver, the same way for every table: check, then publish.
 
 *check* types each bronze row that silver has not seen and gives it a reject reason or none; the result,
-`checked.<table>`, is what the bronze gate judges, and the rejected rows go to quarantine, where a person can
+`flagged.<table>`, is what the bronze gate judges, and the rejected rows go to quarantine, where a person can
 see them whatever the gate says. *publish* upserts the valid rows into silver. A rebuild replaces silver and
 quarantine together, in *publish*. Neither decides whether the run may go on, and both may be repeated at any
 time.
@@ -20,7 +20,7 @@ from pyspark.sql.types import DecimalType, StructField, StructType, TimestampTyp
 
 from lake.delta import Lake
 from lake.quarantine import QUARANTINE_SCHEMA
-from lake.row_counts import Checked, Published
+from lake.row_counts import Flagged, RowCounts
 from spark_jobs.engine.session import submitted_session
 from spark_jobs.rows import REJECT_REASON, first_per_key, if_rejected, require_schema, surplus
 from spark_jobs.tables import CountMismatch, Upserted, overwrite, read_table, upsert
@@ -66,21 +66,21 @@ class SilverJob:
         return require_schema(first_per_key(rows, "quarantine_id", [F.col("ds")]), QUARANTINE)
 
 
-def check(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, full: bool = False) -> Checked:
-    """Write `checked.<table>`, the bronze rows that silver has not taken in yet, and quarantine the rejected.
+def check(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, full: bool = False) -> Flagged:
+    """Write `flagged.<table>`, the bronze rows that silver has not taken in yet, and quarantine the rejected.
 
     `full` takes all of bronze, and leaves the quarantine to `publish`.
     """
     since = None if full else lake.progress(f"silver.{job.table}", "bronze")
     bronze, version = _bronze_since(spark, lake, job, since)
-    rows_in = overwrite(job.check(bronze, timezone), lake, f"checked.{job.table}")
-    checked = read_table(spark, lake, f"checked.{job.table}")
+    rows_in = overwrite(job.check(bronze, timezone), lake, f"flagged.{job.table}")
+    checked = read_table(spark, lake, f"flagged.{job.table}")
     rejected = checked.where(F.col(REJECT_REASON).isNotNull())
     reasons = rejected.groupBy(REJECT_REASON).count().orderBy(REJECT_REASON)
     quarantine = f"quarantine.{job.table}"
     if not full and (rows_in or lake.table(quarantine) is None):
         upsert(spark, job.rejected(checked), lake, quarantine, "quarantine_id", [], "false")
-    return Checked(
+    return Flagged(
         table=job.table,
         bronze_version=version or 0,
         rows_in=rows_in,
@@ -88,28 +88,28 @@ def check(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, full: 
     )
 
 
-def check_day(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, ds: dt.date) -> int:
-    """Write `checked_day.<table>`: all that bronze holds of business day `ds`; returns its rows.
+def flag_day(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, ds: dt.date) -> int:
+    """Write `flagged_day.<table>`: all that bronze holds of business day `ds`; returns its rows.
 
     It is for looking at only: silver and quarantine stay as they are.
     """
     bronze, _ = _bronze_since(spark, lake, job, None)
-    return overwrite(job.check(bronze, timezone).where(F.col("ds") == ds), lake, f"checked_day.{job.table}")
+    return overwrite(job.check(bronze, timezone).where(F.col("ds") == ds), lake, f"flagged_day.{job.table}")
 
 
 def publish(
-    spark: SparkSession, lake: Lake, job: SilverJob, checked: Checked, full: bool = False
-) -> Published:
-    """Bring the valid rows of `checked.<table>` into silver, then mark how far silver has come.
+    spark: SparkSession, lake: Lake, job: SilverJob, checked: Flagged, full: bool = False
+) -> RowCounts:
+    """Bring the valid rows of `flagged.<table>` into silver, then mark how far silver has come.
 
     `full` replaces silver and quarantine instead. Raises CountMismatch if rows got lost or counted twice.
     """
     name, quarantine = f"silver.{job.table}", f"quarantine.{job.table}"
     if not checked.rows_in and not full and lake.table(name):
         lake.mark_progress(name, "bronze", checked.bronze_version)
-        return Published(job.table, rows_in=0, rows_out=0, duplicates=0, quarantined=0)
+        return RowCounts(job.table, rows_in=0, rows_out=0, duplicates=0, quarantined=0)
 
-    rows = read_table(spark, lake, f"checked.{job.table}")
+    rows = read_table(spark, lake, f"flagged.{job.table}")
     quarantined = sum(checked.rejected.values())
     if full:
         # Added before silver changes, taken away after: a crash in between leaves no row in neither.
@@ -118,7 +118,7 @@ def publish(
     else:
         upserted = upsert(spark, job.transform(rows), lake, name, job.key, job.wins_by, job.wins)
     repeated = surplus(rows.where(F.col(REJECT_REASON).isNull()), job.key) if checked.rows_in else 0
-    published = Published(
+    published = RowCounts(
         table=job.table,
         rows_in=checked.rows_in,
         rows_out=upserted.written,
@@ -203,7 +203,7 @@ def run_as_script(job: SilverJob) -> None:
     options = arguments.parse_args()
     lake, spark = Lake(options.lake), submitted_session()
     if options.checked:
-        checked = Checked(**options.checked)
+        checked = Flagged(**options.checked)
     else:
         checked = check(spark, lake, job, options.timezone, options.full)
     outcome = checked if options.check else publish(spark, lake, job, checked, options.full)

@@ -74,7 +74,7 @@ def deliver(alert: Alert) -> bool:
     return tried
 
 
-def confirm_told(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
+def confirm_delivery(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
     """Flow hook: let Prefect's server know that people have been told of this run's end."""
     told = {alert_id for alert_id, _ in delivered_alerts(str(flow_run.id))}
     if flow_run.deployment_id is None or not any(alert_id.startswith("run-") for alert_id in told):

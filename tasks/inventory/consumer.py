@@ -26,7 +26,7 @@ from kafka.structs import OffsetAndMetadata
 
 from blocks.failures import DataFailure, PermanentFailure, TransientFailure
 from blocks.kafka_client import consumer_options, kafka_errors, missing_topic, topic_identity
-from blocks.settings.environment import apart
+from blocks.settings.environment import namespaced
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 
@@ -53,7 +53,7 @@ POLL_MS = 200
 IDLE_SECONDS = 60
 
 
-class Intake(ConsumerRebalanceListener):
+class InventoryConsumer(ConsumerRebalanceListener):
     """A consumer of the topic whose position is the lake's. Several share the partitions among them."""
 
     def __init__(self, settings: Settings, is_loss_accepted: bool = False) -> None:
@@ -73,7 +73,7 @@ class Intake(ConsumerRebalanceListener):
             self._consumer = KafkaConsumer(
                 **consumer_options(settings),
                 # Platforms do not take each other's events away.
-                group_id=apart(GROUP, "-"),
+                group_id=namespaced(GROUP, "-"),
                 enable_auto_commit=False,
                 # Without a position from the lake there is none.
                 auto_offset_reset="none",
@@ -242,33 +242,33 @@ class Intake(ConsumerRebalanceListener):
         return self.table.transaction_version(mark(partition))
 
 
-def drain(intake: Intake) -> int:
+def drain(consumer: InventoryConsumer) -> int:
     """Bring in everything that Kafka holds now; returns the events that this consumer brought.
 
     Raises TransientFailure if nothing moves for IDLE_SECONDS though the end is not reached, DataFailure if
     events that the lake has not seen no longer exist or the topic was made anew.
     """
-    ends, taken = intake.ends(), 0
+    ends, taken = consumer.ends(), 0
     idle_until = time.monotonic() + IDLE_SECONDS
-    while not intake.is_at(ends):
-        version = intake.table.version()
-        count = intake.take()
+    while not consumer.is_at(ends):
+        version = consumer.table.version()
+        count = consumer.take()
         taken += count
-        if count or intake.table.version() != version:
+        if count or consumer.table.version() != version:
             idle_until = time.monotonic() + IDLE_SECONDS
         elif time.monotonic() > idle_until:
             raise TransientFailure(f"no inventory events came from Kafka for {IDLE_SECONDS} s; try again")
     return taken
 
 
-def follow(intake: Intake, is_stopped: Callable[[], bool], then: Callable[[], object]) -> int:
+def follow(consumer: InventoryConsumer, is_stopped: Callable[[], bool], then: Callable[[], object]) -> int:
     """Bring in events as they come, until `is_stopped` between two batches; returns the events.
 
     `then` is called after each batch, and now and then without one.
     """
     taken, due = 0, time.monotonic()
     while not is_stopped():
-        count = intake.take()
+        count = consumer.take()
         taken += count
         if count or time.monotonic() >= due:
             then()

@@ -18,13 +18,13 @@ from prefect.cache_policies import NO_CACHE
 from blocks.failures import RETRY_TRANSIENT
 from blocks.settings.settings import Settings
 from lake.delta import Lake
-from lake.row_counts import Checked, Extracted
+from lake.row_counts import Extracted, Flagged
 from tasks.alerts.delivery import deliver
-from tasks.inventory.consumer import Intake, drain, follow
+from tasks.inventory.consumer import InventoryConsumer, drain, follow
 from tasks.inventory.reorder_points import Product, read_products
 from tasks.inventory.silver import Settled, settle
 from tasks.inventory.stock_alerts import alerts_about, emit
-from tasks.inventory.stock_changes import StockChange, record_changes, untold
+from tasks.inventory.stock_changes import StockChange, record_changes, unsent
 from tasks.inventory.stock_levels import Gap, Stock
 from tasks.ledger.run import Run
 
@@ -32,7 +32,7 @@ from tasks.ledger.run import Run
 REFRESH_SECONDS = 60
 
 
-class InventoryWatch:
+class InventoryMonitor:
     """What a run has done to the inventory so far, and the stock as it sees it."""
 
     def __init__(self, run: Run) -> None:
@@ -57,7 +57,7 @@ class InventoryWatch:
         if sum(done.rejected.values()) > self._threshold * done.rows_in:
             warnings.append(rejects_note(done))
         self._run.extracted = [Extracted(table="inventory", rows=done.rows_in, warnings=warnings)]
-        self._run.checked = [Checked("inventory", 0, done.rows_in, done.rejected)]
+        self._run.flagged = [Flagged("inventory", 0, done.rows_in, done.rejected)]
         self._run.tables = [done.published]
 
     def catch_up(self) -> None:
@@ -74,7 +74,7 @@ class InventoryWatch:
         on_hand = self._stock.on_hand()
         changes = record_changes(self._lake, on_hand, self._products, self._run.run_id)
         emit(changes)
-        self._tell(untold(dt.datetime.now(dt.UTC)) if is_time else changes, on_hand)
+        self._tell(unsent(dt.datetime.now(dt.UTC)) if is_time else changes, on_hand)
 
     def _tell(self, changes: list[StockChange], on_hand: dict[int, int]) -> None:
         is_all_well = all(
@@ -87,18 +87,21 @@ class InventoryWatch:
 
 
 @task(task_run_name="take-in", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
-def take_in(watch: InventoryWatch, is_loss_accepted: bool) -> None:
+def take_in(watch: InventoryMonitor, is_loss_accepted: bool) -> None:
     """Take in everything that Kafka holds now, and tell what it means. Raises PipelineFailure."""
-    with closing(Intake(Settings(), is_loss_accepted)) as intake:
-        drain(intake)
+    with closing(InventoryConsumer(Settings(), is_loss_accepted)) as consumer:
+        drain(consumer)
     watch.catch_up()
 
 
 @task(task_run_name="keep-up", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
-def keep_up(watch: InventoryWatch, minutes: float, is_loss_accepted: bool) -> None:
+def keep_up(watch: InventoryMonitor, minutes: float, is_loss_accepted: bool) -> None:
     """Take in events as they come, for so many minutes or until SIGTERM. Raises PipelineFailure."""
-    with closing(Intake(Settings(), is_loss_accepted)) as intake, stop_after(minutes) as is_stopped:
-        follow(intake, is_stopped, watch.catch_up)
+    with (
+        closing(InventoryConsumer(Settings(), is_loss_accepted)) as consumer,
+        stop_after(minutes) as is_stopped,
+    ):
+        follow(consumer, is_stopped, watch.catch_up)
     watch.catch_up()
 
 

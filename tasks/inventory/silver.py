@@ -21,7 +21,7 @@ from blocks.settings.settings import Settings
 from lake.delta import Lake
 from lake.local_sql import connect
 from lake.quarantine import QUARANTINE_SCHEMA
-from lake.row_counts import Published
+from lake.row_counts import RowCounts
 from spark_jobs.silver.clickstream import ISO_8601
 
 BRONZE, SILVER, QUARANTINE = "bronze.inventory", "silver.inventory", "quarantine.inventory"
@@ -90,9 +90,9 @@ class Settled(BaseModel):
     rejected: dict[str, int] = {}
 
     @property
-    def published(self) -> Published:
+    def published(self) -> RowCounts:
         """The same as of the other silver tables."""
-        return Published(
+        return RowCounts(
             "inventory", self.rows_in, self.rows_out, self.duplicates, sum(self.rejected.values())
         )
 
@@ -111,7 +111,7 @@ def ensure_tables(lake: Lake) -> tuple[DeltaTable, DeltaTable]:
 
 
 @task(task_run_name="settle-inventory")
-def settle_again() -> Published:
+def settle_again() -> RowCounts:
     """Judge all of bronze by today's rules and products: what passes now leaves quarantine."""
     settings = Settings()
     return settle(Lake(settings.lake_uri), settings.shop_timezone, full=True).published

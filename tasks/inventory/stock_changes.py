@@ -24,7 +24,7 @@ from tasks.ledger.tables import STOCK_ALERTS
 
 REPEAT_AFTER = dt.timedelta(hours=24)
 # What is older has been told again, or is no longer true.
-TELL_WITHIN = REPEAT_AFTER
+UNSENT_FOR = REPEAT_AFTER
 MARK = "stock-alerts"
 ATTEMPTS = 5
 BADNESS: dict[State, int] = {"ok": 0, "low": 1, "out": 2}
@@ -35,7 +35,7 @@ class LastSeen(BaseModel):
     """The state of a product as it is on record, and when people were last told of it."""
 
     state: State = "ok"
-    told_at: dt.datetime | None = None
+    notified_at: dt.datetime | None = None
 
 
 class StockChange(BaseModel):
@@ -66,7 +66,7 @@ def news(state: State, last: LastSeen, now: dt.datetime, sells: bool) -> StockKi
     if state == "ok":
         return None if last.state == "ok" else "stock-refilled"
     is_worse = BADNESS[state] > BADNESS[last.state]
-    is_old_news = sells and last.told_at is not None and now - last.told_at >= REPEAT_AFTER
+    is_old_news = sells and last.notified_at is not None and now - last.notified_at >= REPEAT_AFTER
     if is_worse or is_old_news:
         return "stock-out" if state == "out" else "stock-low"
     return None
@@ -96,8 +96,8 @@ def record_changes(
     return []
 
 
-def untold(now: dt.datetime) -> list[StockChange]:
-    """The changes of the last TELL_WITHIN that no channel has delivered."""
+def unsent(now: dt.datetime) -> list[StockChange]:
+    """The changes of the last UNSENT_FOR that no channel has delivered."""
     columns = list(StockChange.model_fields)
     recent = query_records(
         "stock_alerts",
@@ -105,7 +105,7 @@ def untold(now: dt.datetime) -> list[StockChange]:
         select {", ".join(columns)} from records
         where alert_id is not null and recorded_at > ? order by all
         """,
-        [now - TELL_WITHIN],
+        [now - UNSENT_FOR],
     )
     told = {
         alert_id
@@ -153,4 +153,6 @@ def _last_seen() -> dict[int, LastSeen]:
         """,
         [],
     )
-    return {product_id: LastSeen(state=state, told_at=told_at) for product_id, state, told_at in rows}
+    return {
+        product_id: LastSeen(state=state, notified_at=notified_at) for product_id, state, notified_at in rows
+    }

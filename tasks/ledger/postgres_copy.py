@@ -8,7 +8,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from blocks.monitoring import CONNECT_TIMEOUT_SECONDS, reason
-from blocks.settings.environment import apart
+from blocks.settings.environment import namespaced
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 from tasks.ledger.queries import latest, query_records
@@ -25,7 +25,7 @@ TYPES = {
 }
 
 
-def mirror_ledger() -> None:
+def copy_ledger_to_postgres() -> None:
     """Make the tables of schema `ops` in `OPS_DSN` equal to the ledger's, if that is set.
 
     A platform other than production has a schema of its own, `ops_<platform>`.
@@ -48,7 +48,7 @@ def _mirror(lake: Lake, dsn: str) -> None:
     try:
         # One transaction: until it ends, readers see the tables as they were.
         with connection, connection.cursor() as cursor:
-            schema = apart("ops", "_")
+            schema = namespaced("ops", "_")
             cursor.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
             for table in TABLES:
                 name = sql.Identifier(schema, table)

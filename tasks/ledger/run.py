@@ -7,7 +7,7 @@ from typing import ParamSpec, TypeVar
 
 from pydantic import BaseModel
 
-from lake.row_counts import Checked, Extracted, Published
+from lake.row_counts import Extracted, Flagged, RowCounts
 from tasks.ledger.quality_result import QualityResult
 from tasks.warehouse.interface import Loaded
 
@@ -29,8 +29,8 @@ class Run(BaseModel):
     duration_seconds: float | None = None
     seconds: dict[str, float] = {}
     extracted: list[Extracted] = []
-    checked: list[Checked] = []
-    tables: list[Published] = []
+    flagged: list[Flagged] = []
+    tables: list[RowCounts] = []
     loaded: Loaded | None = None
     warnings: list[QualityResult] = []
     report_url: str | None = None
@@ -52,4 +52,4 @@ class Run(BaseModel):
     @property
     def rejected(self) -> list[tuple[str, str, int]]:
         """(table, reason, rows) of what the run rejected."""
-        return [(c.table, reason, rows) for c in self.checked for reason, rows in c.rejected.items()]
+        return [(c.table, reason, rows) for c in self.flagged for reason, rows in c.rejected.items()]

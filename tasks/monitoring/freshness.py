@@ -44,7 +44,7 @@ def newest_data(lake: Lake, now: dt.datetime) -> dict[str, dt.datetime]:
 def consumer_lag(settings: EnvironmentSettings, lake: Lake) -> dict[int, int]:
     """Events that Kafka holds and bronze does not, per partition of the inventory topic.
 
-    Counted from the offsets in the lake, which are the ones that the intake goes on from. Raises
+    Counted from the offsets in the lake, which are the ones that the consumer goes on from. Raises
     PermanentFailure if there is no such topic or Kafka refuses us, TransientFailure if it does not answer.
     """
     servers, topic = settings.kafka_bootstrap_servers, settings.inventory_topic

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from blocks.failures import DataFailure, PermanentFailure
 from blocks.settings.settings import Settings
-from expectations.suite import CRITICAL, WARNING, Norms, Suite
+from expectations.suite import CRITICAL, WARNING, Suite, Thresholds
 from lake.delta import Lake
 from spark_jobs.engine.session import spark_session
 from spark_jobs.tables import read_table, row_count
@@ -33,29 +33,29 @@ AUDITED_BY_LOAD = {"fct_orders"}
 
 
 @task(task_run_name="gate-bronze-{table}")
-def judge_bronze(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
-    """Judge `checked.<table>` by its bronze suite; returns the results, failed ones included."""
-    norms = Norms(Settings().quarantine_threshold, usual_rows(table, ds))
-    return _judge("bronze", BRONZE_SUITES[table], norms, ds, run_id, _rows(f"checked.{table}"))
+def validate_bronze(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
+    """Judge `flagged.<table>` by its bronze suite; returns the results, failed ones included."""
+    thresholds = Thresholds(Settings().quarantine_threshold, usual_rows(table, ds))
+    return _judge("bronze", BRONZE_SUITES[table], thresholds, ds, run_id, _rows(f"flagged.{table}"))
 
 
-@task(task_run_name="judge-day-{table}")
-def judge_day(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
-    """Judge `checked_day.<table>` by its bronze suite, but not whether as many rows came as usual."""
-    norms = Norms(Settings().quarantine_threshold)
-    return _judge("bronze", BRONZE_SUITES[table], norms, ds, run_id, _rows(f"checked_day.{table}"))
+@task(task_run_name="validate-day-{table}")
+def validate_day(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
+    """Judge `flagged_day.<table>` by its bronze suite, but not whether as many rows came as usual."""
+    thresholds = Thresholds(Settings().quarantine_threshold)
+    return _judge("bronze", BRONZE_SUITES[table], thresholds, ds, run_id, _rows(f"flagged_day.{table}"))
 
 
 @task(task_run_name="gate-rebuild-{table}")
-def judge_rebuild(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
-    """Judge `checked.<table>`, all of bronze, by its bronze suite, but not their number."""
-    norms = Norms(Settings().quarantine_threshold)
+def validate_rebuild(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
+    """Judge `flagged.<table>`, all of bronze, by its bronze suite, but not their number."""
+    thresholds = Thresholds(Settings().quarantine_threshold)
     # A layer of its own: as bronze's, years of rows would count to the score of day `ds`.
-    return _judge("rebuild", BRONZE_SUITES[table], norms, ds, run_id, _rows(f"checked.{table}"))
+    return _judge("rebuild", BRONZE_SUITES[table], thresholds, ds, run_id, _rows(f"flagged.{table}"))
 
 
-@task(task_run_name="judge-silver-{table}")
-def judge_silver(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
+@task(task_run_name="validate-silver-{table}")
+def validate_silver(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
     """Judge `silver.<table>` by its suite, of events those of day `ds`; nothing if there is no such table."""
     settings = Settings()
     if Lake(settings.lake_uri).table(f"silver.{table}") is None:
@@ -63,11 +63,11 @@ def judge_silver(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
     rows = _rows(f"silver.{table}")
     if table in EVENTS:
         rows = rows.where(F.col("event_date") == F.lit(ds))
-    return _judge("silver", SILVER_SUITES[table], Norms(settings.quarantine_threshold), ds, run_id, rows)
+    return _judge("silver", SILVER_SUITES[table], Thresholds(settings.quarantine_threshold), ds, run_id, rows)
 
 
 @task(task_run_name="gate-gold-{table}")
-def judge_gold(
+def validate_gold(
     table: str, warehouse: Warehouse, ds: dt.date, run_id: str, all_rows: bool = False
 ) -> list[QualityResult]:
     """Judge a mart of the staged warehouse by its gold suite; returns the results, failed ones included.
@@ -86,10 +86,10 @@ def judge_gold(
             rows = session.rows(f"select * from {warehouse.gold}.{table} {audited}")
         # Through the lake, so that any Spark engine can read it and no mart has to fit in memory.
         # Apart from those of a gate: a run may be at its own while all rows are judged.
-        checked = f"checked_all.{table}" if all_rows else f"checked.{table}"
-        write_deltalake(lake.uri(checked), rows, mode="overwrite", schema_mode="overwrite")
-    norms = Norms(Settings().quarantine_threshold, batch_rows=row_count(DeltaTable(lake.uri(checked))))
-    return _judge("gold", GOLD_SUITES[table], norms, ds, run_id, _rows(checked))
+        copy = f"gate_all.{table}" if all_rows else f"gate.{table}"
+        write_deltalake(lake.uri(copy), rows, mode="overwrite", schema_mode="overwrite")
+    thresholds = Thresholds(Settings().quarantine_threshold, batch_rows=row_count(DeltaTable(lake.uri(copy))))
+    return _judge("gold", GOLD_SUITES[table], thresholds, ds, run_id, _rows(copy))
 
 
 def _audited(session: Session, table: str) -> str:
@@ -116,14 +116,14 @@ def _rows(name: str) -> DataFrame:
 
 
 def _judge(
-    layer: str, suite: Suite, norms: Norms, ds: dt.date, run_id: str, rows: DataFrame
+    layer: str, suite: Suite, thresholds: Thresholds, ds: dt.date, run_id: str, rows: DataFrame
 ) -> list[QualityResult]:
     name = f"{layer}.{suite.name}"
     validation = expectation_context().validation_definitions.add_or_update(
         gx.ValidationDefinition(
             name=name,
             data=_dataframe_asset(name),
-            suite=gx.ExpectationSuite(name=name, expectations=suite.expectations(norms)),
+            suite=gx.ExpectationSuite(name=name, expectations=suite.expectations(thresholds)),
         )
     )
     outcome = validation.run(

@@ -17,13 +17,13 @@ def message(run: Run) -> str:
     return render("run_summary.md.j2", run=run, links=links)
 
 
-@task(task_run_name="tell-console")
-def tell_console(run: Run) -> None:
+@task(task_run_name="print-summary")
+def print_summary(run: Run) -> None:
     """Print the message in the terminal."""
     Console(width=max(110, Console().width)).print(Markdown(message(run)))
 
 
-@task(task_run_name="publish-artifact")
-def publish_artifact(run: Run) -> None:
+@task(task_run_name="create-artifact")
+def create_artifact(run: Run) -> None:
     """Keep the message as the run's Markdown artifact in Prefect."""
     create_markdown_artifact(message(run), key=run.flow, description=f"{run.flow} for {run.ds}")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from blocks.settings.environment import apart
+from blocks.settings.environment import namespaced
 from blocks.settings.settings import Settings
 
 # Below the folder. Reports link them from beside it, by these same paths.
@@ -11,13 +11,13 @@ DOCUMENTATION = {"quality": "docs/quality/index.html", "lineage": "docs/dbt.html
 
 def folder() -> Path:
     """The folder itself, which may not exist yet; a platform other than production has one within it."""
-    return Path(apart(str(Settings().report_dir.resolve()), "/"))
+    return Path(namespaced(str(Settings().report_dir.resolve()), "/"))
 
 
 def address(path: str) -> str:
     """Where people read a file of the folder."""
     url = Settings().report_url.rstrip("/")
-    return f"{apart(url, '/') if url else folder().as_uri()}/{path}"
+    return f"{namespaced(url, '/') if url else folder().as_uri()}/{path}"
 
 
 def documentation() -> dict[str, str]:

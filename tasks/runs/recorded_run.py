@@ -9,7 +9,7 @@ from prefect.context import FlowRunContext
 from prefect.logging import get_logger
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-from tasks.ledger.postgres_copy import mirror_ledger
+from tasks.ledger.postgres_copy import copy_ledger_to_postgres
 from tasks.ledger.records import append_records
 from tasks.ledger.run import Run
 from tasks.ledger.warehouse_copy import copy_to_warehouse
@@ -20,8 +20,8 @@ LEDGER_FIELDS = {"run_id", "flow", "ds", "status", "started_at", "duration_secon
 
 
 @contextmanager
-def recorded_run(flow: str, ds: dt.date, tell: Callable[[Run], object]) -> Iterator[Run]:
-    """Record a run in the ledger as running, then as completed or failed, whatever ends it; then `tell` it.
+def recorded_run(flow: str, ds: dt.date, notify: Callable[[Run], object]) -> Iterator[Run]:
+    """Record a run in the ledger as running, then as completed or failed, whatever ends it; then `notify` people.
 
     A ledger that cannot be written, boards that cannot be told, or a message that cannot be sent, is
     logged, and never hides how the run ended.
@@ -45,9 +45,9 @@ def recorded_run(flow: str, ds: dt.date, tell: Callable[[Run], object]) -> Itera
         finally:
             run.duration_seconds = time.monotonic() - begun
             _record(run)
-            mirror_ledger()
+            copy_ledger_to_postgres()
             push_metrics(run)
-            _try_to_tell(run, tell)
+            _try_to_notify(run, notify)
 
 
 def _words(error: BaseException) -> str:
@@ -89,10 +89,10 @@ def _record(run: Run) -> None:
         get_logger("ledger").warning("run %s could not be recorded as %s: %s", run.run_id, run.status, error)
 
 
-def _try_to_tell(run: Run, tell: Callable[[Run], object]) -> None:
+def _try_to_notify(run: Run, notify: Callable[[Run], object]) -> None:
     try:
-        tell(run)
+        notify(run)
     except Exception as error:
         get_logger("ledger").warning(
-            "run %s has %s; telling people of it did not come to its end: %s", run.run_id, run.status, error
+            "run %s has %s; the notification failed: %s", run.run_id, run.status, error
         )

@@ -16,7 +16,7 @@ from blocks.settings.settings import Settings
 from lake.delta import Lake
 
 
-class Tidied(BaseModel):
+class Compacted(BaseModel):
     """A table's live files before and after, their bytes, and how many old files were deleted."""
 
     table: str
@@ -32,8 +32,8 @@ def lake_tables() -> list[str]:
     return Lake(Settings().lake_uri).tables()
 
 
-@task(task_run_name="tidy-{name}", **RETRY_TRANSIENT)
-def tidy_table(name: str) -> Tidied:
+@task(task_run_name="compact-{name}", **RETRY_TRANSIENT)
+def compact_table(name: str) -> Compacted:
     """Compact the table's small files, delete files that no version within the retention has, cut its log.
 
     Changes no row. Raises TransientFailure if another writer always comes first.
@@ -53,7 +53,7 @@ def tidy_table(name: str) -> Tidied:
     table.create_checkpoint()
     table.cleanup_metadata()
     sizes = table.get_add_actions(flatten=True)["size_bytes"].to_pylist()
-    return Tidied(
+    return Compacted(
         table=name,
         files_before=before,
         files_after=len(sizes),

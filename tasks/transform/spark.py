@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from blocks.failures import RETRY_TRANSIENT
 from blocks.settings.settings import Settings
 from lake.delta import Lake
-from lake.row_counts import Checked, Published
+from lake.row_counts import Flagged, RowCounts
 from spark_jobs.engine.session import spark_session
 from spark_jobs.engine.sizing import Size, size_for
 from spark_jobs.gold import daily_sales, daily_segment_sales
@@ -32,9 +32,9 @@ GOLD_JOBS = {
 }
 
 
-@task(task_run_name="check-{table}", **RETRY_TRANSIENT)
-def check_rows(table: str, full: bool = False) -> Checked:
-    """Type and flag the bronze rows that silver has not seen, into `checked.<table>`."""
+@task(task_run_name="flag-{table}", **RETRY_TRANSIENT)
+def flag_rows(table: str, full: bool = False) -> Flagged:
+    """Type and flag the bronze rows that silver has not seen, into `flagged.<table>`."""
     settings, lake = Settings(), Lake(Settings().lake_uri)
     size = size_for(
         lake.bytes_since(f"bronze.{table}", None if full else lake.progress(f"silver.{table}", "bronze"))
@@ -42,27 +42,27 @@ def check_rows(table: str, full: bool = False) -> Checked:
     timezone = settings.shop_timezone.key
     if settings.spark_submit:
         options = ["--check", "--timezone", timezone, *(["--full"] if full else [])]
-        return Checked(**submit(f"silver/{table}", size, *options))
+        return Flagged(**submit(f"silver/{table}", size, *options))
     return silver.check(_session(size), lake, SILVER_JOBS[table], timezone, full)
 
 
-@task(task_run_name="check-day-{table}", **RETRY_TRANSIENT)
-def check_day(table: str, ds: dt.date) -> int:
-    """Type and flag all that bronze holds of a business day, into `checked_day.<table>`; returns its rows."""
+@task(task_run_name="flag-day-{table}", **RETRY_TRANSIENT)
+def flag_day(table: str, ds: dt.date) -> int:
+    """Type and flag all that bronze holds of a business day, into `flagged_day.<table>`; returns its rows."""
     settings, lake = Settings(), Lake(Settings().lake_uri)
     session = _session(size_for(lake.bytes_since(f"bronze.{table}")))
-    return silver.check_day(session, lake, SILVER_JOBS[table], settings.shop_timezone.key, ds)
+    return silver.flag_day(session, lake, SILVER_JOBS[table], settings.shop_timezone.key, ds)
 
 
-@task(task_run_name="silver-{checked.table}", **RETRY_TRANSIENT)
-def publish_silver(checked: Checked, full: bool = False) -> Published:
-    """Upsert the valid rows of `checked.<table>` into silver and quarantine the others."""
-    table, lake = checked.table, Lake(Settings().lake_uri)
-    size = size_for(lake.bytes_since(f"checked.{table}") + lake.bytes_since(f"silver.{table}"))
+@task(task_run_name="silver-{flagged.table}", **RETRY_TRANSIENT)
+def write_silver(flagged: Flagged, full: bool = False) -> RowCounts:
+    """Upsert the valid rows of `flagged.<table>` into silver and quarantine the others."""
+    table, lake = flagged.table, Lake(Settings().lake_uri)
+    size = size_for(lake.bytes_since(f"flagged.{table}") + lake.bytes_since(f"silver.{table}"))
     if Settings().spark_submit:
-        options = ["--checked", json.dumps(asdict(checked)), *(["--full"] if full else [])]
-        return Published(**submit(f"silver/{table}", size, *options))
-    return silver.publish(_session(size), lake, SILVER_JOBS[table], checked, full)
+        options = ["--checked", json.dumps(asdict(flagged)), *(["--full"] if full else [])]
+        return RowCounts(**submit(f"silver/{table}", size, *options))
+    return silver.publish(_session(size), lake, SILVER_JOBS[table], flagged, full)
 
 
 @task(task_run_name="gold-{table}", **RETRY_TRANSIENT)

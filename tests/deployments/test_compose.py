@@ -14,7 +14,7 @@ from psycopg2.extensions import make_dsn
 
 from blocks.settings.environment import REPOSITORY
 from spark_jobs.engine.local_spark import DELTA
-from tasks.ledger.postgres_copy import mirror_ledger
+from tasks.ledger.postgres_copy import copy_ledger_to_postgres
 from tasks.ledger.records import append_records
 from tests.support.platforms import Platform
 from tests.support.rows import DAY, at
@@ -234,7 +234,7 @@ def test_grafana_reads_the_ledgers_copy_after_every_run_and_can_do_no_more(
     for status in ("running", "completed"):
         given = {"run_id": "a", "flow": "daily", "ds": DAY, "started_at": at(DAY)}
         append_records("pipeline_runs", [given | {"status": status}])
-        mirror_ledger()
+        copy_ledger_to_postgres()
         assert run(dsn("grafana"), "select status from ops.pipeline_runs") == [(status,)]
     for statement in (
         "delete from ops.pipeline_runs",

@@ -7,7 +7,7 @@ import yaml
 
 from blocks.settings.environment import REPOSITORY
 from expectations.contracts import SOURCE_TABLES
-from expectations.suite import CRITICAL, INFO, WARNING, Norms, Suite
+from expectations.suite import CRITICAL, INFO, WARNING, Suite, Thresholds
 from spark_jobs.silver.job import AUDIT_COLUMNS
 from tasks.inventory.silver import SILVER_SCHEMA
 from tasks.ledger.quality_result import QualityResult
@@ -33,7 +33,7 @@ CASES = [
     for name in SAMPLES
     for what, case in SAMPLES[name].cases.items()
 ]
-ALL_ON = Norms(0.05, usual_rows=(10, 30))
+ALL_ON = Thresholds(0.05, usual_rows=(10, 30))
 
 
 def failed(results: list[QualityResult]) -> list[str]:
@@ -56,7 +56,7 @@ def test_a_fault_fails_its_expectation_and_no_other(judge: Any, name: str, case:
     sample = SAMPLES[name]
     rows = sample.rows()
     case.change(rows)
-    found = failed(judge(SUITES[name], rows, sample.schema, case.norms))
+    found = failed(judge(SUITES[name], rows, sample.schema, case.thresholds))
     assert len(found) == len(case.fails), found
     assert all(any(part in expectation for expectation in found) for part in case.fails), found
 
@@ -133,7 +133,7 @@ def test_the_quarantine_threshold_is_five_percent(judge: Any, rows: int, rejecte
     table = [
         row | {"reject_reason": "line_is_event" if number < rejected else None} for number in range(rows)
     ]
-    (accepted, *_) = judge(BRONZE_SUITES["clickstream"], table, sample.schema, Norms(0.05))
+    (accepted, *_) = judge(BRONZE_SUITES["clickstream"], table, sample.schema, Thresholds(0.05))
     assert (accepted.severity, accepted.is_success, accepted.rows_unexpected) == (CRITICAL, passes, rejected)
 
 
@@ -152,7 +152,7 @@ def test_a_share_of_unknown_customers_is_critical_only_in_enough_rows(
     sample = SAMPLES["gold.fct_orders"]
     row = sample.rows()[0]
     table = [row | {"order_id": n, "is_unknown_customer": n < unknown} for n in range(rows)]
-    results = judge(SUITES["gold.fct_orders"], table, sample.schema, Norms(0.05, batch_rows=rows))
+    results = judge(SUITES["gold.fct_orders"], table, sample.schema, Thresholds(0.05, batch_rows=rows))
     assert {each.severity for each in results if not each.is_success} == {
         WARNING,
         *([CRITICAL] if stops else []),
@@ -161,4 +161,4 @@ def test_a_share_of_unknown_customers_is_critical_only_in_enough_rows(
 
 def test_without_history_nothing_is_said_about_the_number_of_rows() -> None:
     for suite in BRONZE_SUITES.values():
-        assert len(suite.expectations(Norms(0.05))) == len(suite.expectations(ALL_ON)) - 1
+        assert len(suite.expectations(Thresholds(0.05))) == len(suite.expectations(ALL_ON)) - 1

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from blocks.failures import DataFailure
-from lake.row_counts import Published
+from lake.row_counts import RowCounts
 from tests.properties.changes import CHANGES, CLICKS, FILES, Change, Click
 from tests.properties.crash import Crashed, Seam, crashing
 from tests.properties.model import ShopModel
@@ -44,12 +44,12 @@ class History(RuleBasedStateMachine):
         self.owed: set[int] = set()
         self.runs = 0
         self.is_overlap_owed = False
-        self.published: list[Published] = []
+        self.published: list[RowCounts] = []
         self.has_crashed = False
 
     # What a level adds.
 
-    def run_day(self, day: int) -> list[Published]:
+    def run_day(self, day: int) -> list[RowCounts]:
         """Do a run, telling `saw` what it extracted; returns what it did to silver."""
         raise NotImplementedError
 

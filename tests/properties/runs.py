@@ -18,12 +18,12 @@ from blocks.settings.settings import Settings
 from expectations.contracts import SOURCE_TABLES
 from expectations.gold.order_totals import PAIRS
 from lake.delta import Lake
-from lake.row_counts import Published
+from lake.row_counts import RowCounts
 from tasks.ingest.clickstream import ingest_clickstream
 from tasks.ingest.postgres import extract_table
 from tasks.quality.reconciliation import order_totals
 from tasks.transform import dbt as dbt_models
-from tasks.transform.spark import GOLD_JOBS, SILVER_JOBS, build_gold, check_rows, publish_silver
+from tasks.transform.spark import GOLD_JOBS, SILVER_JOBS, build_gold, flag_rows, write_silver
 from tasks.warehouse.access import publish_warehouse, staged_warehouse
 from tasks.warehouse.interface import Warehouse
 from tasks.warehouse.load import load_warehouse
@@ -32,7 +32,7 @@ Extracted = Callable[[str], None]
 """Told the name of each source table (or `clickstream`) once its rows are in bronze."""
 
 
-def lake_run(ds: date, extracted: Extracted) -> list[Published]:
+def lake_run(ds: date, extracted: Extracted) -> list[RowCounts]:
     """Extract, check, silver and the lake's gold; returns the rows per silver table."""
     lake = Lake(Settings().lake_uri)
     for name in [*SOURCE_TABLES, "clickstream"]:
@@ -48,7 +48,7 @@ def lake_run(ds: date, extracted: Extracted) -> list[Published]:
                 extracted(name)
             raise
         extracted(name)
-    published = [publish_silver.fn(checked) for checked in [check_rows.fn(table) for table in SILVER_JOBS]]
+    published = [write_silver.fn(checked) for checked in [flag_rows.fn(table) for table in SILVER_JOBS]]
     for table in GOLD_JOBS:
         build_gold.fn(table)
     return published
@@ -62,10 +62,10 @@ def _version(lake: Lake, name: str) -> int | None:
 def rebuild_silver() -> None:
     """Silver and quarantine again, from all of bronze."""
     for table in SILVER_JOBS:
-        publish_silver.fn(check_rows.fn(table, full=True), full=True)
+        write_silver.fn(flag_rows.fn(table, full=True), full=True)
 
 
-def daily_run(ds: date, extracted: Extracted) -> list[Published]:
+def daily_run(ds: date, extracted: Extracted) -> list[RowCounts]:
     """The whole run, source to published marts; raises DataFailure where the totals disagree."""
     with staged_warehouse() as warehouse:
         published = lake_run(ds, extracted)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from lake.row_counts import Published
+from lake.row_counts import RowCounts
 from tests.properties.compare import assert_same, lake_rows
 from tests.properties.crash import LAKE_SEAMS
 from tests.properties.history import History
@@ -40,7 +40,7 @@ class LakeHistory(History):
         shutil.rmtree(self.platform.folder / "lake", ignore_errors=True)
         os.environ["SHOP_TIMEZONE"] = zone
 
-    def run_day(self, day: int) -> list[Published]:
+    def run_day(self, day: int) -> list[RowCounts]:
         published = lake_run(self.shop.date(day), partial(self.saw, day))
         for each in published:
             assert each.rows_in == each.rows_out + each.duplicates + each.quarantined, each

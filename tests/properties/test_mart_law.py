@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from lake.row_counts import Published
+from lake.row_counts import RowCounts
 from tests.properties.compare import assert_same, warehouse_rows
 from tests.properties.crash import MART_SEAMS
 from tests.properties.history import History
@@ -33,7 +33,7 @@ class MartHistory(History):
         self.platform.warehouse.unlink(missing_ok=True)
         os.environ["SHOP_TIMEZONE"] = zone
 
-    def run_day(self, day: int) -> list[Published]:
+    def run_day(self, day: int) -> list[RowCounts]:
         return daily_run(self.shop.date(day), partial(self.saw, day))
 
     def check_always(self) -> None:

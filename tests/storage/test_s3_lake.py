@@ -17,7 +17,7 @@ from blocks.failures import PermanentFailure, TransientFailure, is_store_outage
 from blocks.lake_storage import LakeStorage, check_writable
 from blocks.settings.environment import REPOSITORY
 from lake.delta import Lake
-from lake.row_counts import Published
+from lake.row_counts import RowCounts
 from spark_jobs.engine.session import spark_session
 from spark_jobs.silver import orders as silver_orders
 from tasks.ingest.clickstream import ingest_clickstream
@@ -38,9 +38,9 @@ def sail() -> SparkSession:
 def test_bronze_to_silver_with_a_merge(s3_lake: Lake, sail: SparkSession) -> None:
     lake = s3_lake
     write_bronze(lake, "orders", [order(1), order(2, amount=None)])
-    assert run(sail, lake, silver_orders.JOB) == Published("orders", 2, 1, 0, 1)
+    assert run(sail, lake, silver_orders.JOB) == RowCounts("orders", 2, 1, 0, 1)
     write_bronze(lake, "orders", [order(1, status="shipped", updated_at=at(NEXT_DAY)), order(3)])
-    assert run(sail, lake, silver_orders.JOB) == Published("orders", 2, 2, 0, 0)
+    assert run(sail, lake, silver_orders.JOB) == RowCounts("orders", 2, 2, 0, 0)
     assert table(sail, lake, "silver.orders", "order_id", "status") == [(1, "shipped"), (3, "pending")]
     silver = lake.table("silver.orders")
     assert silver is not None

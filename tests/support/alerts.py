@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lake.row_counts import Checked, Extracted
+from lake.row_counts import Extracted, Flagged
 from tasks.alerts.alert import Alert
 from tasks.ledger.run import Run
 from tests.support.rows import DAY, at
@@ -20,10 +20,10 @@ def warned(*warnings: str) -> list[Extracted]:
     return [Extracted(table="orders", rows=1, warnings=list(warnings))]
 
 
-def rejected(**tables: int) -> list[Checked]:
+def rejected(**tables: int) -> list[Flagged]:
     """What the row rules return that rejected so many rows of each table."""
     return [
-        Checked(table=table, bronze_version=1, rows_in=10_000, rejected={"status_known": rows})
+        Flagged(table=table, bronze_version=1, rows_in=10_000, rejected={"status_known": rows})
         for table, rows in tables.items()
     ]
 

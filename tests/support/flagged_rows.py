@@ -12,9 +12,9 @@ SCHEMA = arrow_schema(ORDERS.columns).append(pa.field("reject_reason", pa.string
 
 
 def checked(platform: Platform, rejected: int, valid: int) -> None:
-    """Write `checked.orders`: rejected orders 1…, whose status is unknown, and valid ones."""
+    """Write `flagged.orders`: rejected orders 1…, whose status is unknown, and valid ones."""
     rows = [order(number, status="lost", reject_reason="status_known") for number in range(1, rejected + 1)]
     rows += [order(1000 + number, reject_reason=None) for number in range(valid)]
     write_deltalake(
-        platform.lake.uri("checked.orders"), pa.Table.from_pylist(rows, schema=SCHEMA), mode="overwrite"
+        platform.lake.uri("flagged.orders"), pa.Table.from_pylist(rows, schema=SCHEMA), mode="overwrite"
     )

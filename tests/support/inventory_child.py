@@ -10,4 +10,4 @@ inventory_stream.SESSION_TIMEOUT_MS = 1500
 inventory_stream.LINGER_SECONDS = 0.3
 sys.stdout.write("imported\n")
 sys.stdout.flush()
-inventory_stream.follow(inventory_stream.Intake(Settings()), lambda: False, lambda: None)
+inventory_stream.follow(inventory_stream.InventoryConsumer(Settings()), lambda: False, lambda: None)

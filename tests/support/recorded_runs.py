@@ -6,15 +6,15 @@ import duckdb
 from prefect import flow
 
 from blocks.failures import DataFailure
-from lake.row_counts import Published
+from lake.row_counts import RowCounts
 from tasks.runs.recorded_run import recorded_run
 from tests.support.platforms import Platform
 from tests.support.rows import DAY
 
 
 @flow(name="step-that-works")
-def works() -> list[Published]:
-    return [Published("orders", rows_in=10, rows_out=7, duplicates=2, quarantined=1)]
+def works() -> list[RowCounts]:
+    return [RowCounts("orders", rows_in=10, rows_out=7, duplicates=2, quarantined=1)]
 
 
 @flow(name="step-that-fails")

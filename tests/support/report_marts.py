@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from lake.row_counts import Published
+from lake.row_counts import RowCounts
 from tasks.ledger.records import append_records
 from tasks.ledger.run import Run
 from tasks.report.queries import Query
@@ -131,6 +131,6 @@ def finished(**values: Any) -> Run:
         "ds": DAY,
         "started_at": dt.datetime(2024, 3, 5, 6, tzinfo=dt.UTC),
         "seconds": {"extract": 1.25, "transform": 2.0},
-        "tables": [Published(table="orders", rows_in=4, rows_out=3, duplicates=0, quarantined=1)],
+        "tables": [RowCounts(table="orders", rows_in=4, rows_out=3, duplicates=0, quarantined=1)],
     }
     return Run(**given | values)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from expectations.suite import Norms
+from expectations.suite import Thresholds
 
 Rows = list[dict[str, Any]]
 TIME, MONEY = pa.timestamp("us", tz="UTC"), pa.decimal128(12, 2)
@@ -24,7 +24,7 @@ class Case:
 
     change: Callable[[Rows], object]
     fails: list[str]
-    norms: Norms = field(default_factory=lambda: Norms(0.05))
+    thresholds: Thresholds = field(default_factory=lambda: Thresholds(0.05))
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def fewer(rows: Rows) -> None:
     del rows[3:]
 
 
-KNOWS_SIZE = Norms(0.05, usual_rows=(10, 30))
+KNOWS_SIZE = Thresholds(0.05, usual_rows=(10, 30))
 SIZE = "table row count to be between (min_value=10, max_value=30)"
 ACCEPTED = "reject_reason to be null"
 NOT_NULL, BETWEEN, IN_SET, UNIQUE = "to not be null", "to be between", "to be in set", "to be unique"

@@ -50,7 +50,7 @@ def write_bronze(lake: Lake, table: str, rows: list[dict[str, Any]]) -> None:
 
 def run(
     spark: SparkSession, lake: Lake, job: silver.SilverJob, timezone: str = "UTC", full: bool = False
-) -> silver.Published:
+) -> silver.RowCounts:
     """Check and publish, as a daily run does without its gate."""
     return silver.publish(spark, lake, job, silver.check(spark, lake, job, timezone, full), full)
 

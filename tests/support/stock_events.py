@@ -8,7 +8,7 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from blocks.settings.settings import Settings
-from tasks.inventory.consumer import Intake, drain
+from tasks.inventory.consumer import InventoryConsumer, drain
 from tests.support.platforms import Broker
 
 
@@ -23,17 +23,17 @@ def produce(kafka: Broker, topic: str, numbers: range, **options: Any) -> None:
 
 
 @contextmanager
-def joined(**options: Any) -> Iterator[Intake]:
-    intake = Intake(Settings(), **options)
+def joined(**options: Any) -> Iterator[InventoryConsumer]:
+    consumer = InventoryConsumer(Settings(), **options)
     try:
-        yield intake
+        yield consumer
     finally:
-        intake.close()
+        consumer.close()
 
 
 def drained(**options: Any) -> int:
-    with joined(**options) as intake:
-        return drain(intake)
+    with joined(**options) as consumer:
+        return drain(consumer)
 
 
 def lose_head(kafka: Broker, topic: str, before: int) -> None:

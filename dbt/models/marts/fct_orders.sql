@@ -12,7 +12,7 @@ with
 
 order_items as (
 
-    select * from {{ ref('int_order_items') }}
+    select * from {{ ref('int_orders_enriched') }}
 
 ),
 

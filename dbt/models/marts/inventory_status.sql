@@ -58,7 +58,7 @@ sales_period as (
 
 ),
 
-aged as (
+orders_with_age as (
 
     select
         orders.product_id,
@@ -80,7 +80,7 @@ rates as (
         product_id,
         {{ ratio('sum(quantity)', 'max(total_days)', places=4) }} as units_per_day
 
-    from aged
+    from orders_with_age
 
     where
         status <> 'cancelled'
@@ -90,7 +90,7 @@ rates as (
 
 ),
 
-reckoned as (
+stock_with_sales_rate as (
 
     select
         stock.product_id,
@@ -136,7 +136,7 @@ final as (
         total_gaps,
         newest_event_at
 
-    from reckoned
+    from stock_with_sales_rate
 
 )
 

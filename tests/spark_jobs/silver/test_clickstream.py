@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from lake.delta import Lake
-from lake.row_counts import Published
+from lake.row_counts import RowCounts
 from spark_jobs.silver.clickstream import BRONZE, JOB, check
 from tests.support.rows import DAY, NEXT_DAY, at, click
 from tests.support.spark_tables import clicks, frame, run, table, values, write_bronze
@@ -183,7 +183,7 @@ def test_of_repeated_events_the_earliest_counts_then_the_first_file_and_line(
         "clickstream",
         clicks(click("a", timestamp=later), click("a", timestamp=earlier), click("b"), click("b"), "broken"),
     )
-    assert run(spark, lake, JOB) == Published("clickstream", 5, 2, 2, 1)
+    assert run(spark, lake, JOB) == RowCounts("clickstream", 5, 2, 2, 1)
     write_bronze(
         lake,
         "clickstream",
@@ -193,7 +193,7 @@ def test_of_repeated_events_the_earliest_counts_then_the_first_file_and_line(
         ],
     )
     # One of them wins: the same time, in an earlier file.
-    assert run(spark, lake, JOB) == Published("clickstream", 3, 1, 2, 0)
+    assert run(spark, lake, JOB) == RowCounts("clickstream", 3, 1, 2, 0)
     expected = [("a", at(DAY), "2024-03-03/part-0.jsonl", 1), ("b", at(DAY), "2024-03-04/part-0.jsonl", 3)]
     columns = ("event_id", "event_at", "source_file", "line_number")
     assert table(spark, lake, "silver.clickstream", *columns) == expected
@@ -216,5 +216,5 @@ def test_quarantine_names_the_line_and_keeps_it(spark: SparkSession, lake: Lake)
 def test_a_rejected_line_that_comes_again_is_listed_once(spark: SparkSession, lake: Lake) -> None:
     for _ in range(2):
         write_bronze(lake, "clickstream", clicks("{broken"))
-        assert run(spark, lake, JOB) == Published("clickstream", 1, 0, 0, 1)
+        assert run(spark, lake, JOB) == RowCounts("clickstream", 1, 0, 0, 1)
     assert table(spark, lake, "quarantine.clickstream", "origin") == [("2024-03-04/part-0.jsonl:1",)]

@@ -15,7 +15,7 @@ from tests.support.spark_tables import clicks, run, table, write_bronze
 
 def versions(lake: Lake, folder: Path) -> dict[str, int]:
     names = [f"{layer.name}.{path.name}" for layer in folder.iterdir() for path in layer.iterdir()]
-    return {name: lake.table(name).version() for name in names if not name.startswith("checked_day.")}
+    return {name: lake.table(name).version() for name in names if not name.startswith("flagged_day.")}
 
 
 @pytest.mark.parametrize(
@@ -34,16 +34,16 @@ def test_a_day_of_a_change_log(
     run(spark, lake, silver_orders.JOB, timezone)
     write_bronze(lake, "orders", [order(1, updated_at=at(NEXT_DAY, 1)), order(4, updated_at=at(NEXT_DAY, 2))])
     before = versions(lake, tmp_path)
-    assert silver.check_day(spark, lake, silver_orders.JOB, timezone, day) == len(keys)
-    assert table(spark, lake, "checked_day.orders", "order_id") == [(key,) for key in keys]
+    assert silver.flag_day(spark, lake, silver_orders.JOB, timezone, day) == len(keys)
+    assert table(spark, lake, "flagged_day.orders", "order_id") == [(key,) for key in keys]
     assert versions(lake, tmp_path) == before
 
 
 def test_a_day_of_clicks_is_its_folder(spark: SparkSession, lake: Lake) -> None:
     lines = clicks(click("a"), "no event", click("b", timestamp=at(NEXT_DAY).isoformat()))
     write_bronze(lake, "clickstream", [*lines, lines[0] | {"ds": NEXT_DAY}])
-    assert silver.check_day(spark, lake, silver_clickstream.JOB, "UTC", DAY) == 3
-    assert table(spark, lake, "checked_day.clickstream", "line_number", "reject_reason") == [
+    assert silver.flag_day(spark, lake, silver_clickstream.JOB, "UTC", DAY) == 3
+    assert table(spark, lake, "flagged_day.clickstream", "line_number", "reject_reason") == [
         (1, None),
         (2, "line_is_event"),
         (3, None),
@@ -51,4 +51,4 @@ def test_a_day_of_clicks_is_its_folder(spark: SparkSession, lake: Lake) -> None:
 
 
 def test_a_day_that_brought_nothing(spark: SparkSession, lake: Lake) -> None:
-    assert silver.check_day(spark, lake, silver_orders.JOB, "UTC", DAY) == 0
+    assert silver.flag_day(spark, lake, silver_orders.JOB, "UTC", DAY) == 0

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from lake.delta import Lake
-from lake.row_counts import Published
+from lake.row_counts import RowCounts
 from spark_jobs.silver import job as silver
 from spark_jobs.silver import orders as silver_orders
 from spark_jobs.silver.orders import JOB
@@ -88,7 +88,7 @@ def test_the_newest_valid_version_counts(spark: SparkSession, lake: Lake) -> Non
             order(3, amount=Decimal("0.00")),
         ],
     )
-    assert run(spark, lake, JOB) == Published("orders", rows_in=5, rows_out=2, duplicates=1, quarantined=2)
+    assert run(spark, lake, JOB) == RowCounts("orders", rows_in=5, rows_out=2, duplicates=1, quarantined=2)
     assert table(spark, lake, "silver.orders", "order_id", "status") == [(1, "shipped"), (2, "pending")]
     assert table(spark, lake, "quarantine.orders", "key", "reason", "ds") == [
         ("2", "status_known", DAY),
@@ -101,8 +101,8 @@ def test_versions_that_come_late_or_again_change_nothing(spark: SparkSession, la
     write_bronze(lake, "orders", [newest])
     run(spark, lake, JOB)
     write_bronze(lake, "orders", [order(1, updated_at=at(DAY, 1)), newest])
-    assert run(spark, lake, JOB) == Published("orders", rows_in=2, rows_out=0, duplicates=2, quarantined=0)
-    assert run(spark, lake, JOB) == Published("orders", rows_in=0, rows_out=0, duplicates=0, quarantined=0)
+    assert run(spark, lake, JOB) == RowCounts("orders", rows_in=2, rows_out=0, duplicates=2, quarantined=0)
+    assert run(spark, lake, JOB) == RowCounts("orders", rows_in=0, rows_out=0, duplicates=0, quarantined=0)
     assert table(spark, lake, "silver.orders") == [tuple(newest.values())]
 
 
@@ -116,7 +116,7 @@ def test_silver_rebuilt_from_bronze_equals_what_grew(spark: SparkSession, lake: 
         run(spark, lake, JOB)
     names = ("silver.orders", "quarantine.orders")
     grown = [table(spark, lake, name) for name in names]
-    assert run(spark, lake, JOB, full=True) == Published("orders", 6, 2, 2, 2)
+    assert run(spark, lake, JOB, full=True) == RowCounts("orders", 6, 2, 2, 2)
     assert [table(spark, lake, name) for name in names] == grown
 
 
@@ -173,17 +173,17 @@ def test_rejected_versions_a_microsecond_apart_are_two(spark: SparkSession, lake
 
 
 def test_an_empty_bronze_makes_empty_tables(spark: SparkSession, lake: Lake) -> None:
-    assert run(spark, lake, JOB) == Published("orders", 0, 0, 0, 0)
+    assert run(spark, lake, JOB) == RowCounts("orders", 0, 0, 0, 0)
     assert table(spark, lake, "silver.orders") == table(spark, lake, "quarantine.orders") == []
 
 
 def test_counts_that_do_not_add_up_stop_the_run(spark: SparkSession, lake: Lake) -> None:
     write_bronze(lake, "orders", [order(1)])
     checked = silver.check(spark, lake, JOB, "UTC")
-    lying = silver.Checked("orders", checked.bronze_version, rows_in=2, rejected={})
+    lying = silver.Flagged("orders", checked.bronze_version, rows_in=2, rejected={})
     with pytest.raises(CountMismatch, match=r"silver\.orders: .*accounted for"):
         silver.publish(spark, lake, JOB, lying)
     assert lake.progress("silver.orders", "bronze") is None
     # Told the truth, the next attempt finds everything in place.
-    assert silver.publish(spark, lake, JOB, checked) == Published("orders", 1, 0, 1, 0)
+    assert silver.publish(spark, lake, JOB, checked) == RowCounts("orders", 1, 0, 1, 0)
     assert lake.progress("silver.orders", "bronze") == 0

@@ -17,7 +17,7 @@ from blocks.failures import DataFailure, PermanentFailure, TransientFailure
 from blocks.kafka_cluster import KafkaCluster
 from blocks.settings.settings import Settings
 from tasks.inventory import consumer as inventory_stream
-from tasks.inventory.consumer import GROUP, TABLE, Intake, drain, follow
+from tasks.inventory.consumer import GROUP, TABLE, InventoryConsumer, drain, follow
 from tasks.monitoring.freshness import consumer_lag
 from tests.support.platforms import Broker, Platform
 from tests.support.stock_events import drained, joined, lose_head, produce
@@ -66,11 +66,11 @@ def test_an_empty_topic_is_drained_at_once(topic: str, platform: Platform) -> No
 
 def test_a_drain_stops_at_the_end_that_it_saw(kafka: Broker, topic: str, platform: Platform) -> None:
     produce(kafka, topic, range(10))
-    with joined() as intake:
-        ends = intake.ends()
+    with joined() as consumer:
+        ends = consumer.ends()
         produce(kafka, topic, range(10, 20))
         assert sum(ends.values()) == 10
-        assert drain(intake) == 20
+        assert drain(consumer) == 20
 
 
 def test_the_position_is_the_lakes_and_not_the_groups(kafka: Broker, topic: str, platform: Platform) -> None:
@@ -112,20 +112,20 @@ def test_a_rebalance_at_any_moment_costs_no_event_and_doubles_none(
 ) -> None:
     """Kafka's client tells of it in a thread of its own, while the batch is read, weighed or brought in."""
     produce(kafka, topic, range(300))
-    with joined() as intake:
-        holder = intake._consumer if place == "poll" else intake
+    with joined() as consumer:
+        holder = consumer._consumer if place == "poll" else consumer
         original, rebalances = getattr(holder, place), iter(range(5))
 
         def rebalanced(*arguments: Any, **options: Any) -> Any:
             if is_coming := next(rebalances, None) is not None:
-                intake.on_partitions_revoked(set())
+                consumer.on_partitions_revoked(set())
             result = original(*arguments, **options)
             if is_coming:
-                intake.on_partitions_assigned(set())
+                consumer.on_partitions_assigned(set())
             return result
 
         monkeypatch.setattr(holder, place, rebalanced)
-        drain(intake)
+        drain(consumer)
     assert next(rebalances, 5) > 0
     assert numbers(platform) == once(300)
 
@@ -142,7 +142,7 @@ def test_a_batch_that_another_consumer_has_brought_in_is_not_brought_twice(
             records = poll()
             if records and not brought:
                 ends = Counter(TopicPartition(topic, record.partition) for record in records)
-                rival = Intake.__new__(Intake)
+                rival = InventoryConsumer.__new__(InventoryConsumer)
                 rival.__dict__.update(slow.__dict__, table=platform.lake.table(TABLE))
                 brought.append(rival._commit(records, ends))
             return records
@@ -164,8 +164,8 @@ def test_consumers_share_the_partitions_and_a_new_partition_is_found(
     done, taken = threading.Event(), []
 
     def work() -> None:
-        with joined() as intake:
-            taken.append(follow(intake, done.is_set, lambda: None))
+        with joined() as consumer:
+            taken.append(follow(consumer, done.is_set, lambda: None))
 
     workers = [threading.Thread(target=work) for _ in range(2)]
     for worker in workers:
@@ -341,7 +341,7 @@ def test_a_kafka_that_is_not_there_is_named(
     monkeypatch.setattr("blocks.kafka_client.BOOTSTRAP_TIMEOUT_MS", 2000)
     monkeypatch.setenv(variable, value)
     with pytest.raises(failure, match=words):
-        Intake(Settings())
+        InventoryConsumer(Settings())
 
 
 def test_a_drain_that_sees_nothing_gives_up(
@@ -350,7 +350,7 @@ def test_a_drain_that_sees_nothing_gives_up(
     """Another member of the group, dead or stuck, holds the partitions."""
     produce(kafka, topic, range(10))
     monkeypatch.setattr(inventory_stream, "IDLE_SECONDS", 1)
-    monkeypatch.setattr(Intake, "take", lambda self: 0)
+    monkeypatch.setattr(InventoryConsumer, "take", lambda self: 0)
     with pytest.raises(TransientFailure, match="for 1 s"):
         drained()
 

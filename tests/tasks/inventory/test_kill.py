@@ -16,7 +16,7 @@ from blocks.settings.environment import REPOSITORY
 from blocks.settings.settings import Settings
 from demo.services.kafka import start, stop
 from tasks.inventory import consumer as inventory_stream
-from tasks.inventory.consumer import TABLE, Intake, drain
+from tasks.inventory.consumer import TABLE, InventoryConsumer, drain
 from tests.support.platforms import Broker, Platform
 
 EVENTS, PRODUCTS, KILLS = 50_000, 200, 20
@@ -80,9 +80,9 @@ def test_each_event_once_though_the_consumer_is_killed_and_the_broker_restarted(
     assert len(set(versions)) > KILLS / 2, f"most children were killed before they wrote: {versions}"
 
     production.join()
-    intake = Intake(Settings())
-    drain(intake)
-    intake.close()
+    consumer = InventoryConsumer(Settings())
+    drain(consumer)
+    consumer.close()
     table = platform.lake.table(TABLE)
     assert table
     events = [json.loads(raw) for raw in table.to_pyarrow_table()["raw"].to_pylist()]

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from tasks.inventory.monitor import InventoryWatch
+from tasks.inventory.monitor import InventoryMonitor
 from tasks.inventory.silver import Settled
 from tasks.ledger.run import Run
 from tests.support.platforms import Platform
@@ -32,12 +32,12 @@ def run(platform: Platform) -> Run:
 def test_more_rejected_messages_than_the_threshold_allows_are_told(
     run: Run, rejected: dict[str, int], notes: list[str]
 ) -> None:
-    with InventoryWatch(run) as watch:
+    with InventoryMonitor(run) as watch:
         watch.settled = Settled(rows_in=1000, rows_out=1000 - sum(rejected.values()), rejected=rejected)
     assert run.notes == notes
 
 
 def test_a_run_without_messages_has_nothing_to_tell(run: Run) -> None:
-    with InventoryWatch(run):
+    with InventoryMonitor(run):
         pass
     assert run.notes == []

@@ -45,7 +45,7 @@ def event(event_id: str | None = "e1", **values: Any) -> str:
 
 
 def arrive(lake: Lake, *raws: str | None, first_offset: int = 0, partition: int = 0) -> None:
-    """Messages of the topic, as the intake writes them."""
+    """Messages of the topic, as the consumer writes them."""
     rows = [
         {
             "topic": "inventory",

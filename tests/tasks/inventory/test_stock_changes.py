@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.inventory import stock_changes
 from tasks.inventory.reorder_points import Product, State
-from tasks.inventory.stock_changes import BADNESS, LastSeen, StockChange, news, record_changes, untold
+from tasks.inventory.stock_changes import BADNESS, LastSeen, StockChange, news, record_changes, unsent
 from tasks.ledger.queries import query_records
 from tasks.ledger.records import append_records
 from tasks.ledger.tables import STOCK_ALERTS
@@ -42,8 +42,8 @@ PRODUCTS = {
     ],
 )
 def test_what_is_news(state: State, last: State, hours_ago: int | None, expected: str | None) -> None:
-    told_at = None if hours_ago is None else NOW - hours_ago * HOUR
-    assert news(state, LastSeen(state=last, told_at=told_at), NOW, sells=True) == expected
+    notified_at = None if hours_ago is None else NOW - hours_ago * HOUR
+    assert news(state, LastSeen(state=last, notified_at=notified_at), NOW, sells=True) == expected
 
 
 @given(st.lists(st.sampled_from(["ok", "low", "out"]), max_size=30))
@@ -55,7 +55,7 @@ def test_within_a_day_each_crossing_is_told_once_and_bad_news_is_always_followed
         kind = news(state, last, NOW + dt.timedelta(minutes=minute), sells=True)
         if kind:
             told.append(kind)
-            last.told_at = NOW + dt.timedelta(minutes=minute)
+            last.notified_at = NOW + dt.timedelta(minutes=minute)
         assert (kind in ("stock-low", "stock-out")) == (BADNESS[state] > BADNESS[last.state])
         assert (kind == "stock-refilled") == (state == "ok" != last.state)
         last.state = state
@@ -129,10 +129,10 @@ def test_what_no_channel_has_delivered_is_untold_for_a_day(platform: Platform) -
     record_changes(platform.lake, {1: 9}, PRODUCTS, "run-1")
     record_changes(platform.lake, {1: 9, 2: 0}, PRODUCTS, "run-2")
     now = dt.datetime.now(dt.UTC)
-    assert [change.product_id for change in untold(now)] == [1, 2]
+    assert [change.product_id for change in unsent(now)] == [1, 2]
     delivered("stock-short/1", True)
     delivered("stock-short/2", False)
-    [left] = untold(now)
+    [left] = unsent(now)
     assert left == StockChange(
         alert_id="stock-short/2",
         run_id="run-2",
@@ -145,10 +145,10 @@ def test_what_no_channel_has_delivered_is_untold_for_a_day(platform: Platform) -
         days_of_cover=0,
         reorder_point=10,
     )
-    assert untold(now + 24 * HOUR) == []
+    assert unsent(now + 24 * HOUR) == []
 
 
 def test_without_a_ledger_nothing_is_untold(platform: Platform) -> None:
-    assert untold(NOW) == []
+    assert unsent(NOW) == []
     platform.lake.ensure("ops.stock_alerts", STOCK_ALERTS)
-    assert untold(NOW) == []
+    assert unsent(NOW) == []

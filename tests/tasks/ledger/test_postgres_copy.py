@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 
 from blocks.settings import environment
-from tasks.ledger.postgres_copy import TYPES, mirror_ledger
+from tasks.ledger.postgres_copy import TYPES, copy_ledger_to_postgres
 from tasks.ledger.records import append_records
 from tasks.ledger.tables import TABLES
 from tests.support.ledger_records import counted, delivery, run_record
@@ -30,7 +30,7 @@ def test_the_mirror_has_the_last_record_of_each_run(boards: Any) -> None:
         "pipeline_runs", [run_record("a", "failed", error="it's 100% \\ \n wrong", duration_seconds=1.5)]
     )
     append_records("alert_deliveries", [delivery("a", "slack", is_delivered=False)])
-    mirror_ledger()
+    copy_ledger_to_postgres()
     assert boards(
         "select run_id, flow, ds, status, error, duration_seconds, rows_in from ops.pipeline_runs order by 1"
     ) == [
@@ -46,24 +46,24 @@ def test_again_is_the_same_and_a_table_of_old_takes_the_ledgers_columns(boards: 
     boards("create schema ops")
     boards("create table ops.table_runs (run_id text, gone integer)")
     append_records("table_runs", [counted(5, 1, run_id="a")])
-    mirror_ledger()
-    mirror_ledger()
+    copy_ledger_to_postgres()
+    copy_ledger_to_postgres()
     assert boards("select run_id, table_name, rows_in from ops.table_runs") == [("a", "orders", 5)]
 
 
 def test_another_platform_leaves_productions_copy_alone(boards: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     append_records("table_runs", [counted(5, 1, run_id="a")])
-    mirror_ledger()
+    copy_ledger_to_postgres()
     append_records("table_runs", [counted(6, 1, run_id="b")])
     # Blocks of its own would be needed, and are not what is tested.
     monkeypatch.setattr(environment, "PlatformName", lambda: SimpleNamespace(platform="two-b"))
-    mirror_ledger()
+    copy_ledger_to_postgres()
     assert boards("select run_id from ops.table_runs") == [("a",)]
     assert boards('select run_id from "ops_two-b".table_runs order by 1') == [("a",), ("b",)]
 
 
 def test_an_empty_ledger_makes_empty_tables(boards: Any) -> None:
-    mirror_ledger()
+    copy_ledger_to_postgres()
     for table, schema in TABLES.items():
         assert boards(f"select * from ops.{table}") == []
         columns = boards(
@@ -89,7 +89,7 @@ def test_a_database_that_cannot_be_had_is_a_warning_without_the_password(
     reason: str,
 ) -> None:
     monkeypatch.setenv("OPS_DSN", dsn)
-    mirror_ledger()
+    copy_ledger_to_postgres()
     (record,) = caplog.records
     assert reason in record.getMessage()
     assert "secret" not in caplog.text
@@ -97,7 +97,7 @@ def test_a_database_that_cannot_be_had_is_a_warning_without_the_password(
 
 def test_without_a_database_nothing_happens(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psycopg2, "connect", lambda *_, **__: pytest.fail("connected"))
-    mirror_ledger()
+    copy_ledger_to_postgres()
 
 
 @pytest.mark.usefixtures("prefect_server")

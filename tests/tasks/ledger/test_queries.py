@@ -9,7 +9,7 @@ from tasks.ledger.queries import delivered_alerts, previous_status, usual_rows
 from tasks.ledger.records import append_records
 from tasks.ledger.tables import TABLES, UNIQUE_BY
 from tasks.ledger.warehouse_copy import copy_to_warehouse
-from tasks.quality.validation import judge_bronze
+from tasks.quality.validation import validate_bronze
 from tests.support.flagged_rows import checked
 from tests.support.ledger_records import counted, delivery, run_record
 from tests.support.platforms import Platform
@@ -66,7 +66,7 @@ def test_an_unusual_number_of_rows_is_a_warning(platform: Platform, rows: int, w
 
     append_records("table_runs", days(100, 100, 100))
     checked(platform, rejected=0, valid=rows)
-    failed = [result for result in judge_bronze.fn("orders", DAY, "run") if not result.is_success]
+    failed = [result for result in validate_bronze.fn("orders", DAY, "run") if not result.is_success]
     assert [(each.severity, each.observed) for each in failed] == ([("warning", str(rows))] if warned else [])
 
 

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.exposition import generate_latest
 
 from blocks.failures import DataFailure
-from lake.row_counts import Published
+from lake.row_counts import RowCounts
 from tasks.monitoring import metrics
 from tasks.monitoring.metrics import METRICS, push_metrics
 from tests.support.alerts import ended
@@ -20,7 +20,7 @@ from tests.support.recorded_runs import fails, ledger, pipeline, works
 from tests.support.rows import DAY, at
 from tests.support.silver_tables import Silver
 
-ORDERS = Published("orders", rows_in=10, rows_out=7, duplicates=2, quarantined=1)
+ORDERS = RowCounts("orders", rows_in=10, rows_out=7, duplicates=2, quarantined=1)
 
 
 def good(**values: Any) -> Any:

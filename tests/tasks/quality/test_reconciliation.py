@@ -12,7 +12,7 @@ from deltalake import write_deltalake
 
 from blocks.failures import DataFailure
 from tasks.ingest.postgres import extract_table
-from tasks.quality.validation import judge_gold, stop_on_critical
+from tasks.quality.validation import stop_on_critical, validate_gold
 from tasks.warehouse.duckdb import DuckDBWarehouse
 from tests.support.platforms import Platform
 from tests.support.rows import DAY, NEXT_DAY, at, order, put
@@ -80,7 +80,7 @@ class Books:
     def judge(self, ds: dt.date = DAY) -> list[str]:
         """Extract and judge; returns the failed expectations."""
         extract_table.fn("orders", ds)
-        results = judge_gold.fn("order_totals", DuckDBWarehouse(self.platform.warehouse), ds, "run")
+        results = validate_gold.fn("order_totals", DuckDBWarehouse(self.platform.warehouse), ds, "run")
         return [result.expectation for result in results if not result.is_success]
 
 
@@ -222,7 +222,7 @@ def test_the_gate_names_date_and_consequence_and_stops_the_run(books: Books) -> 
     books.execute("delete from gold.fct_orders where order_id = 3")
     books.aggregate()
     extract_table.fn("orders", DAY)
-    results = judge_gold.fn("order_totals", DuckDBWarehouse(books.platform.warehouse), DAY, "run")
+    results = validate_gold.fn("order_totals", DuckDBWarehouse(books.platform.warehouse), DAY, "run")
     with pytest.raises(DataFailure) as failure:
         stop_on_critical.fn(results)
     told = str(failure.value)

@@ -9,10 +9,10 @@ from pyspark.sql import SparkSession
 from blocks.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from lake.delta import Lake
-from lake.row_counts import Published
+from lake.row_counts import RowCounts
 from spark_jobs.engine.local_spark import COMES_WITH_SPARK, CONF, DELTA, S3, S3_CONF
 from spark_jobs.engine.sizing import size_for
-from tasks.transform.spark import GOLD_JOBS, SILVER_JOBS, build_gold, check_rows, publish_silver
+from tasks.transform.spark import GOLD_JOBS, SILVER_JOBS, build_gold, flag_rows, write_silver
 from tasks.transform.spark_submit import submit
 from tests.support.spark_dirt import Dirt
 from tests.support.spark_tables import table, write_bronze
@@ -37,7 +37,7 @@ def submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
 def make_silver_and_gold(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The daily run's Spark tasks; returns their outcomes."""
     monkeypatch.setenv("LAKE_URI", lake.root)
-    published = [publish_silver.fn(check_rows.fn(name)) for name in SILVER_JOBS]
+    published = [write_silver.fn(flag_rows.fn(name)) for name in SILVER_JOBS]
     return [*published, *(build_gold.fn(name) for name in GOLD_JOBS)]
 
 
@@ -45,10 +45,10 @@ def submit_silver_and_gold() -> list[Any]:
     """The same by spark-submit: orders in a flow's two steps, the others in one, which saves JVMs."""
     others = [name for name in SILVER_JOBS if name != "orders"]
     whole = [
-        Published(**submit(f"silver/{name}", size_for(0), "--timezone", "America/New_York"))
+        RowCounts(**submit(f"silver/{name}", size_for(0), "--timezone", "America/New_York"))
         for name in others
     ]
-    published = [publish_silver.fn(check_rows.fn("orders")), *whole]
+    published = [write_silver.fn(flag_rows.fn("orders")), *whole]
     return [*published, *(build_gold.fn(name) for name in GOLD_JOBS)]
 
 
