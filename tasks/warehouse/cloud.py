@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 
 from blocks.settings.environment import DATA
+from blocks.settings.settings import Settings
 from tasks.warehouse.file_lock import writer_lock
 
 LIVE, STAGED = "gold", "gold_staged"
@@ -126,38 +127,39 @@ class CloudWarehouse(ABC):
     """The warehouse with the marts in `gold`: LIVE is what people read, STAGED what a run builds."""
 
     gold: str
+    settings: Settings
 
     @classmethod
     @contextmanager
-    def staged(cls) -> Iterator[Self]:
+    def staged(cls, settings: Settings) -> Iterator[Self]:
         """What a run builds, for one writer of this machine at a time. Raises TransientFailure."""
-        name = cls.place()
+        name = cls.place(settings)
         with writer_lock(DATA / f".{name}.lock", name, "make data/ writable"):
-            staged = cls(STAGED)
+            staged = cls(STAGED, settings)
             staged.restore()
             yield staged
 
     @classmethod
     @contextmanager
-    def live(cls) -> Iterator[Self]:
+    def live(cls, settings: Settings) -> Iterator[Self]:
         """What people read."""
-        yield cls(LIVE)
+        yield cls(LIVE, settings)
 
     @staticmethod
     @abstractmethod
-    def place() -> str:
+    def place(settings: Settings) -> str:
         """What the service calls the whole of it."""
 
     @classmethod
-    def check(cls) -> None:
+    def check(cls, settings: Settings) -> None:
         """Log in, and make the schema `ops` if it is not there. Raises PipelineFailure."""
-        with cls(LIVE).session() as session:
+        with cls(LIVE, settings).session() as session:
             session.execute("create schema if not exists ops")
 
     @classmethod
-    def reading(cls) -> AbstractContextManager[CloudSession]:
+    def reading(cls, settings: Settings) -> AbstractContextManager[CloudSession]:
         """A connection for queries on what people read."""
-        return cls(LIVE).session()
+        return cls(LIVE, settings).session()
 
     @abstractmethod
     def session(self) -> AbstractContextManager[CloudSession]:

@@ -7,7 +7,7 @@ passed. Readers keep the file they opened, and never see a run that failed.
 import os
 import shutil
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,42 +23,45 @@ from tasks.warehouse.file_lock import writer_lock
 
 @dataclass(frozen=True)
 class DuckDBWarehouse:
-    """A private copy of the live file."""
+    """A private copy of the file `live`."""
 
     path: Path
+    live_path: Path
     gold: str = "gold"
 
     @classmethod
-    def check(cls) -> None:
+    def check(cls, settings: Settings) -> None:
         """Try to write where the file is. Raises PermanentFailure."""
-        check_writable("DUCKDB_PATH", Settings().duckdb_path.resolve().parent.as_uri())
+        check_writable("DUCKDB_PATH", settings.duckdb_path.resolve().parent.as_uri())
 
     @classmethod
     @contextmanager
-    def staged(cls) -> Iterator["DuckDBWarehouse"]:
+    def staged(cls, settings: Settings) -> Iterator["DuckDBWarehouse"]:
         """A copy of the live warehouse, for one writer at a time; deleted at the end.
 
         Raises TransientFailure if another run holds the warehouse, PermanentFailure if it cannot be copied.
         """
-        live = Settings().duckdb_path
+        live = settings.duckdb_path
         copy = live.with_name(f".{live.name}.staged")
         with writer_lock(live.with_name(f".{live.name}.lock"), str(live), "check DUCKDB_PATH"):
             try:
                 _remove(copy)
                 if live.exists():
                     shutil.copyfile(live, copy)
-                yield cls(copy)
+                yield cls(copy, live)
             finally:
                 _remove(copy)
 
-    # A copy is what readers see, and nobody sees the copy.
-    live = staged
+    @classmethod
+    def live(cls, settings: Settings) -> AbstractContextManager["DuckDBWarehouse"]:
+        """A copy as well: it holds what readers see, and nobody sees it before it is published."""
+        return cls.staged(settings)
 
     @classmethod
     @contextmanager
-    def reading(cls) -> Iterator["DuckDBSession"]:
+    def reading(cls, settings: Settings) -> Iterator["DuckDBSession"]:
         """The live file, for reading only, whoever holds the lock."""
-        with connect(Settings().duckdb_path, read_only=True) as connection:
+        with connect(settings.duckdb_path, read_only=True) as connection:
             yield DuckDBSession(connection)
 
     @contextmanager
@@ -75,7 +78,7 @@ class DuckDBWarehouse:
             connection.execute("checkpoint")
         with self.path.open("rb") as file:
             os.fsync(file.fileno())
-        self.path.replace(Settings().duckdb_path)
+        self.path.replace(self.live_path)
 
     def dbt_variables(self) -> dict[str, str]:
         """What dbt/profiles.yml reads."""

@@ -7,21 +7,22 @@ from deltalake import DeltaTable
 from prefect import task
 
 from blocks.failures import RETRY_TRANSIENT
-from blocks.settings.settings import Settings
-from lake.catalog import EVENTS, KEYS, LAKE_ONLY
+from lake.catalog import catalog
 from lake.delta import Lake
 from tasks.inventory.silver import ensure_tables
 from tasks.warehouse.interface import Loaded, Scope, Session, Warehouse
 
 
 @task(task_run_name="load-warehouse", **RETRY_TRANSIENT)
-def load_warehouse(warehouse: Warehouse, full: bool = False, tables: Collection[str] = KEYS.keys()) -> Loaded:
+def load_warehouse(
+    warehouse: Warehouse, lake: Lake, full: bool = False, tables: Collection[str] | None = None
+) -> Loaded:
     """Bring silver and quarantine into the staged warehouse: changed rows only.
 
     A changed row gets this load's `load_id`. Loading again changes nothing, and a load that failed half-way
-    is made good by the next. `full` compares all of silver and also removes what it no longer holds.
+    is made good by the next. `full` compares all of silver and also removes what it no longer holds. `tables`
+    are all source tables unless named.
     """
-    lake = Lake(Settings().lake_uri)
     # A shop without Kafka has its marts all the same, empty.
     ensure_tables(lake)
     with warehouse.session() as session:
@@ -32,11 +33,10 @@ def load_warehouse(warehouse: Warehouse, full: bool = False, tables: Collection[
         )
         load_id = session.next_load_id()
         rows = {}
-        for table in tables:
-            key = KEYS[table]
-            rows[table] = _load(session, lake, f"silver.{table}", key, load_id, full)
+        for table in tables or catalog():
+            rows[table] = _load(session, lake, f"silver.{table}", catalog()[table].key, load_id, full)
             _load(session, lake, f"quarantine.{table}", "quarantine_id", load_id, full)
-        if len(rows) == len(KEYS):
+        if len(rows) == len(catalog()):
             _create_open_quarantine(session)
     return Loaded(load_id=load_id, rows=rows)
 
@@ -53,7 +53,7 @@ def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full:
     if known == version and not full:
         return 0
     rows = lake.rows_since(name, None if full else known)
-    lake_only = LAKE_ONLY.get(name.split(".")[1], [])
+    lake_only = [column.name for column in catalog()[name.split(".")[1]].columns if column.is_lake_only]
     columns = pa.schema([field for field in rows.schema if field.name not in lake_only])
     scope: Scope = "first" if known is None else "all" if full else "changes"
     changed = session.upsert(name, key, rows, columns, load_id, scope)
@@ -75,16 +75,16 @@ def _create_open_quarantine(session: Session) -> None:
     selects = [
         f"""
         select rejected.source, rejected.ds, rejected.reason, rejected.key, rejected.occurred_at, rejected.raw
-        from quarantine.{table} as rejected
+        from quarantine.{table.name} as rejected
         where not exists (
-            select 1 from silver.{table} as valid
-            where cast(valid.{key} as string) = rejected.key and {replaced_by}
+            select 1 from silver.{table.name} as valid
+            where cast(valid.{table.key} as string) = rejected.key and {replaced_by}
         )
         qualify rejected.key is null or row_number() over (
             partition by rejected.key order by rejected.occurred_at desc nulls last
         ) = 1
         """
-        for table, key in KEYS.items()
-        for replaced_by in ["true" if table in EVENTS else "valid.updated_at >= rejected.occurred_at"]
+        for table in catalog().values()
+        for replaced_by in ["true" if table.is_event else f"valid.{table.cursor} >= rejected.occurred_at"]
     ]
     session.execute("create or replace view quarantine.open_rows as " + " union all ".join(selects))

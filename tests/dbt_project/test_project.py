@@ -547,17 +547,17 @@ def test_every_sql_has_its_yml() -> None:
 
 def test_every_table_says_its_grain() -> None:
     files = [f for d in ("models", "snapshots", "tests") for f in (PROJECT / d).glob("**/*.yml")]
-    described = [f for f in files if f.name not in {"silver.yml", "exposures.yml"}]
+    described = [f for f in files if f.name not in {"__sources.yml", "exposures.yml"}]
     assert len(described) > 15
     for file in described:
         assert "Grain:" in properties(file)["description"], f"{file.name} does not say its grain"
-    silver = yaml.safe_load((PROJECT / "models/staging/silver.yml").read_text())["sources"][0]
+    silver = yaml.safe_load((PROJECT / "models/staging/__sources.yml").read_text())["sources"][0]
     assert len(silver["tables"]) == 5
     assert all("Grain:" in table["description"] for table in silver["tables"])
 
 
 def test_every_key_is_tested() -> None:
-    files = [*PROJECT.glob("models/*/*_*.yml"), *PROJECT.glob("snapshots/*.yml")]
+    files = [*PROJECT.glob("models/*/[!_]*_*.yml"), *PROJECT.glob("snapshots/*.yml")]
     keyed = 0
     for file in files:
         table = properties(file)
@@ -572,7 +572,7 @@ def test_every_key_is_tested() -> None:
 
 
 def test_every_column_is_described(shop: Shop, first_build: dict[str, Node]) -> None:
-    files = [*PROJECT.glob("models/*/*_*.yml"), *PROJECT.glob("snapshots/*.yml")]
+    files = [*PROJECT.glob("models/*/[!_]*_*.yml"), *PROJECT.glob("snapshots/*.yml")]
     actual = dict(
         shop.sql(
             "select table_name, list(column_name order by column_name)"

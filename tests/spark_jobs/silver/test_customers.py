@@ -1,10 +1,10 @@
 """silver.customers: what it takes to be one, and that the newest version counts."""
 
 from pyspark.sql import SparkSession
+from spark_jobs.silver.customers import JOB
 
 from lake.delta import Lake
 from lake.row_counts import RowCounts
-from spark_jobs.silver.customers import JOB
 from tests.support.rows import DAY, NEXT_DAY, at, customer
 from tests.support.spark_tables import reasons, run, table, write_bronze
 

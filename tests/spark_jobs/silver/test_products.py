@@ -3,10 +3,10 @@
 from decimal import Decimal
 
 from pyspark.sql import SparkSession
+from spark_jobs.silver.products import JOB
 
 from lake.delta import Lake
 from lake.row_counts import RowCounts
-from spark_jobs.silver.products import JOB
 from tests.support.rows import DAY, NEXT_DAY, at, product
 from tests.support.spark_tables import reasons, run, table, write_bronze
 
