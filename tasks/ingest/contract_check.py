@@ -28,7 +28,7 @@ def breaches(table: SourceTable, actual: dict[str, str]) -> tuple[list[str], lis
 
 
 def actual_columns(connection: Connection, table: str) -> dict[str, str]:
-    """The columns that a table has now, {name: type as `format_type` prints it}; none if there is no table."""
+    """The columns that a table has now, {name: type as `format_type` prints it}."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select attname, format_type(atttypid, atttypmod) from pg_attribute "

@@ -8,11 +8,10 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
-from expectations.contracts import SOURCE_TABLES
-from tasks.ingest.postgres_copy import arrow_schema
+from lake.catalog import shop_tables
 from tasks.warehouse.duckdb import DuckDBWarehouse
 from tasks.warehouse.load import load_warehouse
-from tests.support.platforms import Platform
+from tests.support.platforms import Platform, lake_here
 from tests.support.rows import DAY, at
 
 CLICKS = pa.schema(
@@ -24,7 +23,7 @@ CLICKS = pa.schema(
         ("line_number", pa.int64()),
     ]
 )
-SCHEMAS = {f"silver.{name}": arrow_schema(table.columns) for name, table in SOURCE_TABLES.items()} | {
+SCHEMAS = {f"silver.{name}": table.schema for name, table in shop_tables().items()} | {
     "silver.clickstream": CLICKS
 }
 QUARANTINE = pa.schema(
@@ -86,7 +85,7 @@ class Silver:
 
 def load(staged: Path, full: bool = False) -> dict[str, int]:
     """Load into a DuckDB file; returns the rows per table, without those that did not change."""
-    loaded = load_warehouse.fn(DuckDBWarehouse(staged), full)
+    loaded = load_warehouse.fn(DuckDBWarehouse(staged, staged), lake_here(), full)
     return {table: rows for table, rows in loaded.rows.items() if rows}
 
 

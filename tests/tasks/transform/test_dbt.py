@@ -12,6 +12,7 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import StateType
 
 from blocks.failures import DataFailure, PermanentFailure
+from blocks.settings.settings import Settings
 from expectations.suite import CRITICAL, WARNING
 from tasks.ledger.quality_result import QualityResult
 from tasks.transform.dbt import PROJECT, build_marts
@@ -58,7 +59,7 @@ def change(warehouse: Path, *statements: str) -> None:
 # dbt's models become tasks of the flow that calls it.
 @flow
 def build(warehouse: Path, ds: str) -> list[QualityResult]:
-    return build_marts(DuckDBWarehouse(warehouse), ds).results
+    return build_marts(DuckDBWarehouse(warehouse, warehouse), ds, Settings()).results
 
 
 def test_builds_once_per_state_of_loads_and_day(warehouse: Path) -> None:

@@ -10,23 +10,24 @@ from typing import Any
 
 import pytest
 
+from blocks.settings.settings import Settings
 from tasks.warehouse.access import KINDS, live_warehouse, staged_warehouse
 from tasks.warehouse.interface import Warehouse
 from tasks.warehouse.load import load_warehouse
-from tests.support.platforms import Platform
+from tests.support.platforms import Platform, lake_here
 from tests.support.rows import DAY, at, customer, order
 from tests.support.silver_tables import Silver, rejected
 
 
 @pytest.fixture
 def staged(platform: Platform, cloud: str) -> Iterator[Warehouse]:
-    with staged_warehouse() as made:
+    with staged_warehouse(Settings()) as made:
         assert type(made) is KINDS[cloud]
         yield made
 
 
 def load(staged: Warehouse, full: bool = False) -> dict[str, int]:
-    return {table: rows for table, rows in load_warehouse.fn(staged, full).rows.items() if rows}
+    return {table: rows for table, rows in load_warehouse.fn(staged, lake_here(), full).rows.items() if rows}
 
 
 def query(staged: Warehouse, statement: str) -> list[tuple]:
@@ -219,7 +220,7 @@ def test_the_live_warehouse_is_what_readers_see(staged: Warehouse) -> None:
     build(staged, 1)
     staged.publish()
     build(staged, 2)
-    with live_warehouse() as live:
+    with live_warehouse(Settings()) as live:
         assert marts(live, live.gold) == [(1, 1)]
         live.publish()
         assert marts(live, live.gold) == [(1, 1)]
