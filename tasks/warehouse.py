@@ -192,12 +192,12 @@ def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full:
     changed = session.upsert(name, key, rows, columns, load_id, scope)
     session.execute(
         f"""
-        merge into ops.loads as old
-        using (select '{name}' as table_name, '{identity}' as lake_table, {version} as lake_version) as new
-        on old.table_name = new.table_name
-        when matched then update set lake_table = new.lake_table, lake_version = new.lake_version
+        merge into ops.loads as held
+        using (select '{name}' as table_name, '{identity}' as lake_table, {version} as lake_version) as latest
+        on held.table_name = latest.table_name
+        when matched then update set lake_table = latest.lake_table, lake_version = latest.lake_version
         when not matched then insert (table_name, lake_table, lake_version)
-            values (new.table_name, new.lake_table, new.lake_version)
+            values (latest.table_name, latest.lake_table, latest.lake_version)
         """
     )
     return changed

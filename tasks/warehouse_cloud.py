@@ -209,11 +209,12 @@ class CloudWarehouse(ABC):
 def merge_statement(name: str, incoming: str, key: str, columns: list[str], load_id: int) -> str:
     """The MERGE that inserts new rows and replaces those that differ, and no others."""
     others = [column for column in columns if column != key]
-    differs = " or ".join(f"old.{column} is distinct from new.{column}" for column in others)
-    updates = ", ".join(f"{column} = new.{column}" for column in others)
-    values = ", ".join(f"new.{column}" for column in columns)
+    differs = " or ".join(f"held.{column} is distinct from incoming.{column}" for column in others)
+    updates = ", ".join(f"{column} = incoming.{column}" for column in others)
+    values = ", ".join(f"incoming.{column}" for column in columns)
+    # BigQuery reserves the word NEW.
     return f"""
-        merge into {name} as old using {incoming} as new on old.{key} = new.{key}
+        merge into {name} as held using {incoming} as incoming on held.{key} = incoming.{key}
         when matched and ({differs}) then update set {updates}, load_id = {load_id}
         when not matched then insert ({", ".join(columns)}, load_id) values ({values}, {load_id})
     """

@@ -4,23 +4,42 @@ What the emulators cannot tell is in docs/warehouses.md.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from dialects import faults
 from hand_made import DAY, at, customer, order
 from silver_tables import Silver, rejected
 
 from tasks import warehouse
 from tasks.warehouse import Warehouse, load_warehouse, staged_warehouse
+from tasks.warehouse_bigquery import BigQuerySession
+from tasks.warehouse_snowflake import SnowflakeSession
+
+SESSIONS = {"snowflake": SnowflakeSession, "bigquery": BigQuerySession}
 
 
 @pytest.fixture
-def staged(platform: Any, cloud: str) -> Iterator[Warehouse]:
+def staged(platform: Any, cloud: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    """A warehouse to load; whatever is said to it must be its own SQL, not only the emulator's."""
+    said: list[str] = []
+    for name in ("execute", "rows"):
+        monkeypatch.setattr(SESSIONS[cloud], name, _noting(getattr(SESSIONS[cloud], name), said))
     with staged_warehouse() as made:
         assert type(made) is warehouse.KINDS[cloud]
         yield made
+    assert said
+    assert {sql: found for sql in said if (found := faults(sql, cloud))} == {}
+
+
+def _noting(method: Callable, said: list[str]) -> Callable:
+    def noting(self: Any, sql: str) -> Any:
+        said.append(sql)
+        return method(self, sql)
+
+    return noting
 
 
 def load(staged: Warehouse, full: bool = False) -> dict[str, int]:
