@@ -63,6 +63,14 @@ class Session(Protocol):
         """Whether there is a table or view of this name."""
         ...
 
+    def columns(self, name: str) -> list[str]:
+        """The columns of a table or view; none if it does not exist."""
+        ...
+
+    def add_column(self, name: str, column: pa.Field) -> None:
+        """Add a column of the lake to a table, null in every row."""
+        ...
+
     def next_load_id(self) -> int:
         """A number that no load before has had."""
         ...
@@ -140,7 +148,8 @@ def load_warehouse(warehouse: Warehouse, full: bool = False, tables: Collection[
     """Bring silver and quarantine into the staged warehouse: changed rows only.
 
     A changed row gets this load's `load_id`. Loading again changes nothing, and a load that failed half-way
-    is made good by the next. `full` compares all of silver and also removes what it no longer holds.
+    is made good by the next. A table that lacks a column of the lake gets it, and is compared as a whole.
+    `full` compares all of silver and also removes what it no longer holds.
     """
     lake = Lake(Settings().lake_uri)
     # A shop without Kafka has its marts all the same, empty.
@@ -178,6 +187,17 @@ def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full:
     """Insert or replace the rows of a lake table that differ from the warehouse's; returns how many."""
     lake_table = DeltaTable(lake.uri(name))
     version, identity = lake_table.version(), str(lake_table.metadata().id)
+    lake_only = LAKE_ONLY.get(name.split(".")[1], [])
+    columns = pa.schema(
+        [field for field in pa.schema(lake_table.schema().to_arrow()) if field.name not in lake_only]
+    )
+    held = session.columns(name)
+    missing = [column for column in columns if held and column.name not in held]
+    if missing:
+        # As if the lake were another: all rows are compared, by the next load if this one dies before.
+        session.execute(f"update ops.loads set lake_table = '' where table_name = '{name}'")
+    for column in missing:
+        session.add_column(name, column)
     loads = session.rows("select table_name, lake_table, lake_version from ops.loads").read_all().to_pylist()
     known_as = {each["table_name"]: (each["lake_table"], each["lake_version"]) for each in loads}
     known_identity, known = known_as.get(name, (identity, None))
@@ -186,8 +206,6 @@ def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full:
     if known == version and not full:
         return 0
     rows = lake.rows_since(name, None if full else known)
-    lake_only = LAKE_ONLY.get(name.split(".")[1], [])
-    columns = pa.schema([field for field in rows.schema if field.name not in lake_only])
     scope: Scope = "first" if known is None else "all" if full else "changes"
     changed = session.upsert(name, key, rows, columns, load_id, scope)
     session.execute(

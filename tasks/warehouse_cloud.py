@@ -76,8 +76,18 @@ class CloudSession(ABC):
 
     def has(self, name: str) -> bool:
         """Whether there is a table or view of this name."""
+        return bool(self.columns(name))
+
+    def columns(self, name: str) -> list[str]:
+        """The columns of a table or view; none if it does not exist."""
         schema, table = name.split(".")
-        return table in self.tables(schema)
+        return list(self.tables(schema).get(table, {}))
+
+    def add_column(self, name: str, column: pa.Field) -> None:
+        """Add a column to a table, null in every row."""
+        kind = self.type_of(column.type)
+        # One that was just added may be there without being listed: BigQuery takes its time.
+        self.execute(f"alter table {name} add column if not exists {column.name} {kind}")
 
     def next_load_id(self) -> int:
         """A number that no load before has had."""

@@ -130,6 +130,39 @@ def test_a_load_that_died_half_way_is_made_good(silver: Silver, staged: Warehous
     assert query(staged, "select order_id, load_id from silver.orders order by 1") == [(1, 1), (2, 1), (3, 2)]
 
 
+def test_columns_that_the_warehouse_lacks_are_added_and_filled(
+    silver: Silver, staged: Warehouse, cloud: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A load that dies between the two leaves it to the next."""
+    unknown = {
+        "orders": ["order_date", "amount", "quantity", "status"],
+        "clickstream": ["event_at", *warehouse.LAKE_ONLY["clickstream"]],
+    }
+    with monkeypatch.context() as former:
+        for table, columns in unknown.items():
+            former.setitem(warehouse.LAKE_ONLY, table, columns)
+        load(staged)
+    with monkeypatch.context() as death:
+        death.setattr(SESSIONS[cloud], "upsert", None)
+        with pytest.raises(TypeError):
+            load(staged)
+    assert query(
+        staged, "select order_date, amount, quantity, status from silver.orders where order_id = 1"
+    ) == [(None, None, None, None)]
+    assert load(staged) == {"orders": 2, "clickstream": 2}
+    columns = "order_id, order_date, amount, quantity, status, load_id"
+    assert query(staged, f"select {columns} from silver.orders order by order_id") == [
+        (1, DAY, Decimal("10.00"), 1, "pending", 3),
+        (2, DAY, Decimal("10.00"), 1, "pending", 3),
+    ]
+    noon = at(DAY).replace(tzinfo=None)
+    assert query(staged, "select event_id, event_at from silver.clickstream order by 1") == [
+        ("a", noon),
+        ("b", noon),
+    ]
+    assert load(staged) == {}
+
+
 def test_open_quarantine(silver: Silver, staged: Warehouse) -> None:
     """Order 1 is valid as of 12 o'clock, order 7 never was; click `a` is closed whenever it happened."""
     cases = [("orders", "1", 11), ("orders", "1", 13), ("orders", "7", None), ("orders", "7", 9)]
