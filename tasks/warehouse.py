@@ -34,7 +34,9 @@ KEYS = {
     "inventory": "event_id",
 }
 # Lineage of the lake that analysts have no use for.
-LAKE_ONLY = {"clickstream": ["source_file", "line_number"], "inventory": ["topic", "partition", "offset"]}
+LAKE_ONLY = {"clickstream": ["source_file", "line_number"]}
+# BigQuery reserves PARTITION, DuckDB OFFSET, and each service quotes names in its own way.
+RENAMED = {"topic": "kafka_topic", "partition": "kafka_partition", "offset": "kafka_offset"}
 # Events are never replaced by newer versions of themselves.
 EVENTS = ("clickstream", "inventory")
 KINDS: dict[str, Any] = {
@@ -79,9 +81,7 @@ class Session(Protocol):
         """Make a table hold these rows and no others."""
         ...
 
-    def upsert(
-        self, name: str, key: str, rows: pads.Dataset, columns: pa.Schema, load_id: int, scope: Scope
-    ) -> int:
+    def upsert(self, name: str, key: str, rows: pads.Scanner, load_id: int, scope: Scope) -> int:
         """Insert or replace the rows that differ, with this `load_id`; returns how many. Makes the table."""
         ...
 
@@ -188,16 +188,9 @@ def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full:
     lake_table = DeltaTable(lake.uri(name))
     version, identity = lake_table.version(), str(lake_table.metadata().id)
     lake_only = LAKE_ONLY.get(name.split(".")[1], [])
-    columns = pa.schema(
-        [field for field in pa.schema(lake_table.schema().to_arrow()) if field.name not in lake_only]
-    )
-    held = session.columns(name)
-    missing = [column for column in columns if held and column.name not in held]
-    if missing:
-        # As if the lake were another: all rows are compared, by the next load if this one dies before.
-        session.execute(f"update ops.loads set lake_table = '' where table_name = '{name}'")
-    for column in missing:
-        session.add_column(name, column)
+    fields = [field for field in pa.schema(lake_table.schema().to_arrow()) if field.name not in lake_only]
+    columns = {RENAMED.get(field.name, field.name): field for field in fields}
+    _add_missing(session, name, [field.with_name(column) for column, field in columns.items()])
     loads = session.rows("select table_name, lake_table, lake_version from ops.loads").read_all().to_pylist()
     known_as = {each["table_name"]: (each["lake_table"], each["lake_version"]) for each in loads}
     known_identity, known = known_as.get(name, (identity, None))
@@ -205,9 +198,11 @@ def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full:
     full = full or known_identity != identity
     if known == version and not full:
         return 0
-    rows = lake.rows_since(name, None if full else known)
+    rows = lake.rows_since(name, None if full else known).scanner(
+        columns={column: pads.field(field.name) for column, field in columns.items()}
+    )
     scope: Scope = "first" if known is None else "all" if full else "changes"
-    changed = session.upsert(name, key, rows, columns, load_id, scope)
+    changed = session.upsert(name, key, rows, load_id, scope)
     session.execute(
         f"""
         merge into ops.loads as held
@@ -219,6 +214,17 @@ def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full:
         """
     )
     return changed
+
+
+def _add_missing(session: Session, name: str, columns: list[pa.Field]) -> None:
+    """Add the columns that a table lacks; its rows are then compared as a whole."""
+    held = session.columns(name)
+    missing = [column for column in columns if held and column.name not in held]
+    if missing:
+        # As if the lake were another. First, so that the next load compares them if this one dies.
+        session.execute(f"update ops.loads set lake_table = '' where table_name = '{name}'")
+    for column in missing:
+        session.add_column(name, column)
 
 
 def _create_open_quarantine(session: Session) -> None:

@@ -98,32 +98,33 @@ class CloudSession(ABC):
 
     def replace(self, name: str, rows: pa.Table) -> None:
         """Make a table hold these rows and no others."""
-        with self._incoming(pads.dataset(rows), rows.schema) as incoming:
+        with self._incoming(pads.dataset(rows).scanner()) as incoming:
             self.execute(f"create or replace table {name} as select * from {incoming}")
 
-    def upsert(
-        self, name: str, key: str, rows: pads.Dataset, columns: pa.Schema, load_id: int, scope: str
-    ) -> int:
+    def upsert(self, name: str, key: str, rows: pads.Scanner, load_id: int, scope: str) -> int:
         """Insert or replace the rows that differ from the table's; returns how many (tasks/warehouse.py)."""
+        columns = rows.projected_schema
         types = {column.name: self.type_of(column.type) for column in columns}
         self.create(name, types | {"load_id": self.type_of(pa.int64())}, key)
         if not rows.count_rows():
             if scope != "changes":
                 self.execute(f"delete from {name} where true")
             return 0
-        with self._incoming(rows, columns) as incoming:
+        with self._incoming(rows) as incoming:
             changed = self.execute(merge_statement(name, incoming, key, columns.names, load_id))
             if scope != "changes":
                 self.execute(f"delete from {name} where {key} not in (select {key} from {incoming})")
         return changed
 
     @contextmanager
-    def _incoming(self, rows: pads.Dataset, columns: pa.Schema) -> Iterator[str]:
+    def _incoming(self, rows: pads.Scanner) -> Iterator[str]:
         """Rows of the lake in a table that lives as long as the block; gives its name."""
         name = f"ops.incoming_{uuid4().hex}"
-        self.create_incoming(name, {column.name: self.type_of(column.type) for column in columns})
+        self.create_incoming(
+            name, {column.name: self.type_of(column.type) for column in rows.projected_schema}
+        )
         try:
-            with parquet_files(rows, columns, self.time) as files:
+            with parquet_files(rows, self.time) as files:
                 if files:
                     self.copy_in(name, files)
             yield name
@@ -231,12 +232,15 @@ def merge_statement(name: str, incoming: str, key: str, columns: list[str], load
 
 
 @contextmanager
-def parquet_files(rows: pads.Dataset, columns: pa.Schema, time: pa.DataType) -> Iterator[list[Path]]:
+def parquet_files(rows: pads.Scanner, time: pa.DataType) -> Iterator[list[Path]]:
     """The rows in Parquet files that live as long as the block; none if there are no rows."""
     schema = pa.schema(
-        [column.with_type(time) if pa.types.is_timestamp(column.type) else column for column in columns]
+        [
+            column.with_type(time) if pa.types.is_timestamp(column.type) else column
+            for column in rows.projected_schema
+        ]
     )
-    batches = (batch.cast(schema) for batch in rows.to_batches(columns=columns.names))
+    batches = (batch.cast(schema) for batch in rows.to_batches())
     with tempfile.TemporaryDirectory() as folder:
         pads.write_dataset(
             pa.RecordBatchReader.from_batches(schema, batches),

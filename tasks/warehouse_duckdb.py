@@ -128,10 +128,9 @@ class DuckDBSession:
         self.connection.execute(f"create or replace table {name} as select * from new_rows")
         self.connection.unregister("new_rows")
 
-    def upsert(
-        self, name: str, key: str, rows: pads.Dataset, columns: pa.Schema, load_id: int, scope: str
-    ) -> int:
+    def upsert(self, name: str, key: str, rows: pads.Scanner, load_id: int, scope: str) -> int:
         """Insert or replace the rows that differ from the table's; returns how many (tasks/warehouse.py)."""
+        columns = rows.projected_schema
         names, values = ", ".join(columns.names), ", ".join(map(_as_value, columns))
         self.connection.register("lake_rows", rows)
         self.execute(

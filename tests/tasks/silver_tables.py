@@ -12,6 +12,7 @@ from hand_made import DAY, at
 from expectations.contracts import SOURCE_TABLES
 from tasks import warehouse
 from tasks.copy_stream import arrow_schema
+from tasks.inventory_events import SILVER_SCHEMA
 from tasks.warehouse_duckdb import DuckDBWarehouse
 
 CLICKS = pa.schema(
@@ -24,7 +25,8 @@ CLICKS = pa.schema(
     ]
 )
 SCHEMAS = {f"silver.{name}": arrow_schema(table.columns) for name, table in SOURCE_TABLES.items()} | {
-    "silver.clickstream": CLICKS
+    "silver.clickstream": CLICKS,
+    "silver.inventory": SILVER_SCHEMA,
 }
 QUARANTINE = pa.schema(
     [
@@ -58,6 +60,11 @@ def rejected(
 
 def event(event_id: str) -> dict[str, Any]:
     return {"event_id": event_id, "user_id": "1", "event_at": at(DAY), "source_file": "f", "line_number": 1}
+
+
+def moved(event_id: str, offset: int) -> dict[str, Any]:
+    """A stock event, as the third partition of a topic brought it."""
+    return {"event_id": event_id, "topic": "inventory", "partition": 2, "offset": offset}
 
 
 class Silver:

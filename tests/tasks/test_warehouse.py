@@ -10,7 +10,9 @@ from deltalake import Field as DeltaField
 from deltalake import write_deltalake
 from deltalake.schema import PrimitiveType
 from hand_made import DAY, at, customer, order
-from silver_tables import Silver, load, query, rejected
+from silver_tables import Silver, load, moved, query, rejected
+
+from tasks import warehouse
 
 
 def load_ids(staged: Path) -> dict[int, int]:
@@ -110,6 +112,24 @@ def test_a_column_that_the_warehouse_lacks_is_added_and_filled(silver: Silver, s
     assert load_ids(staged) == {1: 2, 2: 2, 3: 2}
     assert query(staged, "select raw from quarantine.orders") == [("raw 1",)]
     assert load(staged) == {}
+
+
+def test_a_warehouse_without_the_brokers_order_gets_it(
+    silver: Silver, staged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silver.append("silver.inventory", moved("a", 7), moved("b", 8))
+    with monkeypatch.context() as former:
+        former.setitem(warehouse.LAKE_ONLY, "inventory", ["topic", "partition", "offset"])
+        load(staged)
+    # One comes in the meantime.
+    silver.append("silver.inventory", moved("c", 9))
+    assert load(staged) == {"inventory": 3}
+    order = "event_id, kafka_topic, kafka_partition, kafka_offset"
+    assert query(staged, f"select {order} from silver.inventory order by event_id") == [
+        ("a", "inventory", 2, 7),
+        ("b", "inventory", 2, 8),
+        ("c", "inventory", 2, 9),
+    ]
 
 
 def test_a_column_that_the_lake_got_is_added_where_rows_did_not_change(silver: Silver, staged: Path) -> None:

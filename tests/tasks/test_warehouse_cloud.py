@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from dialects import faults
 from hand_made import DAY, at, customer, order
-from silver_tables import Silver, rejected
+from silver_tables import Silver, moved, rejected
 
 from tasks import warehouse
 from tasks.warehouse import Warehouse, load_warehouse, staged_warehouse
@@ -137,7 +137,9 @@ def test_columns_that_the_warehouse_lacks_are_added_and_filled(
     unknown = {
         "orders": ["order_date", "amount", "quantity", "status"],
         "clickstream": ["event_at", *warehouse.LAKE_ONLY["clickstream"]],
+        "inventory": ["topic", "partition", "offset"],
     }
+    silver.append("silver.inventory", moved("i", 7), moved("j", 8))
     with monkeypatch.context() as former:
         for table, columns in unknown.items():
             former.setitem(warehouse.LAKE_ONLY, table, columns)
@@ -149,7 +151,7 @@ def test_columns_that_the_warehouse_lacks_are_added_and_filled(
     assert query(
         staged, "select order_date, amount, quantity, status from silver.orders where order_id = 1"
     ) == [(None, None, None, None)]
-    assert load(staged) == {"orders": 2, "clickstream": 2}
+    assert load(staged) == {"orders": 2, "clickstream": 2, "inventory": 2}
     columns = "order_id, order_date, amount, quantity, status, load_id"
     assert query(staged, f"select {columns} from silver.orders order by order_id") == [
         (1, DAY, Decimal("10.00"), 1, "pending", 3),
@@ -159,6 +161,11 @@ def test_columns_that_the_warehouse_lacks_are_added_and_filled(
     assert query(staged, "select event_id, event_at from silver.clickstream order by 1") == [
         ("a", noon),
         ("b", noon),
+    ]
+    broker = "kafka_topic, kafka_partition, kafka_offset"
+    assert query(staged, f"select event_id, {broker} from silver.inventory order by 1") == [
+        ("i", "inventory", 2, 7),
+        ("j", "inventory", 2, 8),
     ]
     assert load(staged) == {}
 
