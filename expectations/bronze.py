@@ -14,7 +14,7 @@ from lake.source_table import SourceTable
 
 def bronze_suite(table: SourceTable) -> Suite:
     """No more rejected rows than the threshold allows, each row rule counted, and the contract's warnings."""
-    lineage = [column.name for column in table.columns if column.is_lake_only]
+    lineage = [column.name for column in table.columns if column.warehouse_name is None]
     return Suite(name=table.name, key=lineage or [table.key], expectations=partial(_expectations, table))
 
 

@@ -135,7 +135,7 @@ def _is_warning(quality: DataQuality) -> bool:
     return quality.severity == "warning" and (is_known or is_custom)
 
 
-def _custom(table: SchemaObject) -> dict[str | None, Any]:
+def _custom(table: SchemaObject | SchemaProperty) -> dict[str | None, Any]:
     return {each.property: each.value for each in table.customProperties or []}
 
 
@@ -173,10 +173,12 @@ def _column(column: SchemaProperty) -> Column:
         is_required=bool(column.required),
         is_unique=bool(column.unique or column.primaryKey),
         is_personal=column.classification == PERSONAL,
-        is_lake_only=LAKE_ONLY in (column.tags or []),
         valid_values=tuple(value for rule in rules for value in (rule.arguments or {})["validValues"]),
         options=options,
         checks=tuple(_check(each) for each in column.quality or [] if _is_warning(each)),
+        warehouse_name=None
+        if LAKE_ONLY in (column.tags or [])
+        else _custom(column).get("warehouseName", column.name),
     )
 
 

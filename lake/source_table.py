@@ -53,11 +53,12 @@ class Column:
     is_required: bool
     is_unique: bool
     is_personal: bool
-    is_lake_only: bool
     valid_values: tuple[Any, ...]
     options: dict[str, Any]
     """Those of RULE_OPTIONS that the contract sets."""
     checks: tuple[Check, ...]
+    warehouse_name: str | None
+    """The column's name in the warehouse; None if the warehouse has no use for it."""
 
     @property
     def arrow_type(self) -> pa.DataType:
@@ -93,6 +94,11 @@ class SourceTable:
     def schema(self) -> pa.Schema:
         """The columns in the lake's silver."""
         return pa.schema([(column.name, column.arrow_type) for column in self.columns])
+
+    @property
+    def warehouse_names(self) -> dict[str, str | None]:
+        """The columns' names in the warehouse; None for what stays in the lake."""
+        return {column.name: column.warehouse_name for column in self.columns}
 
     def column(self, name: str) -> Column:
         """The column of that name. Raises KeyError if there is none."""

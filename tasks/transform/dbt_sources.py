@@ -60,7 +60,7 @@ def sources_page() -> str:
 
 def _table(table: SourceTable) -> dict[str, Any]:
     freshness = table.freshness_hours and {"warn_after": {"count": table.freshness_hours, "period": "hour"}}
-    columns = [_column(column) for column in table.columns if not column.is_lake_only]
+    columns = [_column(column) for column in table.columns if column.warehouse_name]
     return {
         "name": table.name,
         "description": f"{table.description} Grain: {table.grain[0].lower()}{table.grain[1:]}",
@@ -75,7 +75,7 @@ def _table(table: SourceTable) -> dict[str, Any]:
 
 def _column(column: Column) -> dict[str, Any]:
     meta = {"type": column.type} | ({"classification": PERSONAL} if column.is_personal else {})
-    return {"name": column.name, "description": column.description, "config": {"meta": meta}}
+    return {"name": column.warehouse_name, "description": column.description, "config": {"meta": meta}}
 
 
 if __name__ == "__main__":

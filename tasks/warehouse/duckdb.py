@@ -101,11 +101,23 @@ class DuckDBSession:
 
     def has(self, name: str) -> bool:
         """Whether there is a table or view of this name."""
-        return bool(
-            self.connection.execute(
-                "from information_schema.tables where table_schema || '.' || table_name = ?", [name]
-            ).fetchall()
+        return bool(self.columns(name))
+
+    def columns(self, name: str) -> list[str]:
+        """The columns of a table or view; none if it does not exist."""
+        found = self.connection.execute(
+            "select column_name from information_schema.columns "
+            "where table_schema || '.' || table_name = ? order by ordinal_position",
+            [name],
         )
+        return [column for (column,) in found.fetchall()]
+
+    def add_column(self, name: str, column: pa.Field) -> None:
+        """Add a column to a table, null in every row."""
+        self.connection.register("added", pa.schema([column]).empty_table())
+        [kind] = self.connection.sql(f"select {_as_value(column)} from added").types
+        self.connection.unregister("added")
+        self.execute(f"alter table {name} add column {column.name} {kind}")
 
     def next_load_id(self) -> int:
         """A number that no load before has had."""
@@ -119,10 +131,9 @@ class DuckDBSession:
         self.connection.execute(f"create or replace table {name} as select * from new_rows")
         self.connection.unregister("new_rows")
 
-    def upsert(
-        self, name: str, key: str, rows: pads.Dataset, columns: pa.Schema, load_id: int, scope: str
-    ) -> int:
+    def upsert(self, name: str, key: str, rows: pads.Scanner, load_id: int, scope: str) -> int:
         """Insert or replace the rows that differ from the table's; returns how many (interface.py)."""
+        columns = rows.projected_schema
         names, values = ", ".join(columns.names), ", ".join(map(_as_value, columns))
         self.connection.register("lake_rows", rows)
         self.execute(
@@ -137,11 +148,11 @@ class DuckDBSession:
                 f"create temp table changed as "
                 f"select {values} from lake_rows except select {names} from {name}"
             )
-            self.execute(f"delete from {name} where {key} in (select {key} from changed)")
+            self.execute(f"delete from {name} where {key} in (select changed.{key} from changed)")
         if scope == "all":
-            self.execute(f"delete from {name} where {key} not in (select {key} from lake_rows)")
+            self.execute(f"delete from {name} where {key} not in (select lake_rows.{key} from lake_rows)")
         [(changed,)] = self.connection.execute(
-            f"insert into {name} select *, {load_id} from changed"
+            f"insert into {name} ({names}, load_id) select *, {load_id} from changed"
         ).fetchall()
         self.execute(f"drop {'view' if scope == 'first' else 'table'} changed")
         self.connection.unregister("lake_rows")

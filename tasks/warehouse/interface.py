@@ -30,6 +30,14 @@ class Session(Protocol):
         """Whether there is a table or view of this name."""
         ...
 
+    def columns(self, name: str) -> list[str]:
+        """The columns of a table or view; none if it does not exist."""
+        ...
+
+    def add_column(self, name: str, column: pa.Field) -> None:
+        """Add a column of the lake to a table, null in every row."""
+        ...
+
     def next_load_id(self) -> int:
         """A number that no load before has had."""
         ...
@@ -38,9 +46,7 @@ class Session(Protocol):
         """Make a table hold these rows and no others."""
         ...
 
-    def upsert(
-        self, name: str, key: str, rows: pads.Dataset, columns: pa.Schema, load_id: int, scope: Scope
-    ) -> int:
+    def upsert(self, name: str, key: str, rows: pads.Scanner, load_id: int, scope: Scope) -> int:
         """Insert or replace the rows that differ, with this `load_id`; returns how many. Makes the table."""
         ...
 

@@ -13,7 +13,7 @@ from prefect.artifacts import Artifact
 from blocks.failures import DataFailure, PermanentFailure
 from flows.daily import daily_ecommerce_pipeline
 from lake.catalog import catalog
-from tests.support.contracts import changed_column, valid_values
+from tests.support.contracts import changed_columns, valid_values
 from tests.support.platforms import Platform
 from tests.support.rows import DAY, NEXT_DAY, at, order, put
 from tests.support.small_shop import fails, live_next_day, open_shop
@@ -169,7 +169,7 @@ def test_a_failed_gate_publishes_nothing_and_the_next_run_makes_up_for_it(
     put(platform, "orders", *(order(100 + number, order_date=NEXT_DAY) for number in range(30)))
     put(platform, "orders", order(2, status="refunded", updated_at=at(NEXT_DAY, 13)))
     statuses = valid_values(*catalog()["orders"].column("status").valid_values, "refunded")
-    with changed_column("orders", "status", quality=statuses):
+    with changed_columns("orders", "status", quality=statuses):
         failure = fails(NEXT_DAY)
     assert isinstance(failure, DataFailure)
     assert "dbt tests failed" in str(failure)

@@ -64,19 +64,22 @@ def _plain(value: Any) -> Any:
 
 
 def move(platform: Platform, day: dt.date, *levels: int) -> None:
-    """Stock events of product 1 in silver, an hour apart, as the inventory flow leaves them."""
+    """Stock events of product 1 in silver, of one moment, as the inventory flow leaves them."""
     rows = [
         {
-            "event_id": f"{day} {hour}",
+            "event_id": f"{day}-{offset}",
             "product_id": 1,
             "warehouse_id": "north",
             "quantity_change": -1,
             "on_hand": level,
-            "event_at": at(day, hour),
+            "event_at": at(day),
             "event_date": day,
-            "sent_at": at(day, hour),
+            "sent_at": at(day),
+            "topic": "inventory",
+            "partition": 0,
+            "offset": offset,
         }
-        for hour, level in enumerate(levels)
+        for offset, level in enumerate(levels, start=9)
     ]
     table, _ = ensure_tables(platform.lake)
     write_deltalake(table, pa.Table.from_pylist(rows, schema=catalog()["inventory"].schema), mode="append")

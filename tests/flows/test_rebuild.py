@@ -8,7 +8,7 @@ import pytest
 from blocks.failures import DataFailure
 from flows.daily import daily_ecommerce_pipeline
 from flows.rebuild import rebuild
-from tests.support.contracts import changed_column
+from tests.support.contracts import changed_columns
 from tests.support.platforms import Platform
 from tests.support.rows import DAY, click, customer, order, product, put, write_clicks
 
@@ -37,7 +37,7 @@ def test_a_mistaken_rule_stops_at_the_gate_and_a_relaxed_one_frees_rows_from_qua
     before = [platform.lake.table(name).version() for name in names]
     nothing = {"minimum": 1, "maximum": 0}
     with (
-        changed_column("orders", "quantity", logicalTypeOptions=nothing),
+        changed_columns("orders", "quantity", logicalTypeOptions=nothing),
         pytest.raises(DataFailure) as failure,
     ):
         rebuild(DAY)
@@ -45,7 +45,7 @@ def test_a_mistaken_rule_stops_at_the_gate_and_a_relaxed_one_frees_rows_from_qua
     assert [platform.lake.table(name).version() for name in names] == before
     assert query(platform, "select count(*) from gold.fct_orders") == [(39,)]
 
-    with changed_column("orders", "quantity", logicalTypeOptions={"minimum": 1, "maximum": 500}):
+    with changed_columns("orders", "quantity", logicalTypeOptions={"minimum": 1, "maximum": 500}):
         rebuild(DAY)
 
     assert query(platform, "select key from quarantine.orders") == [("41",)]

@@ -25,15 +25,16 @@ def contracts_in(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def changed_column(table: str, column: str, **properties: Any) -> Iterator[None]:
-    """Within this context the contract says something else of a column."""
+def changed_columns(table: str, *columns: str, **properties: Any) -> Iterator[None]:
+    """Within this context the contract says something else of these columns."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "contracts"
         shutil.copytree(catalog.CONTRACTS, copy)
         file = copy / f"{table}.yaml"
         contract = yaml.safe_load(file.read_text(encoding="utf-8"))
-        (found,) = [each for each in contract["schema"][0]["properties"] if each["name"] == column]
-        found.update(properties)
+        found = {each["name"]: each for each in contract["schema"][0]["properties"]}
+        for column in columns:
+            found[column].update(properties)
         file.write_text(yaml.safe_dump(contract), encoding="utf-8")
         with contracts_in(copy):
             yield
@@ -42,3 +43,8 @@ def changed_column(table: str, column: str, **properties: Any) -> Iterator[None]
 def valid_values(*values: str) -> list[dict[str, Any]]:
     """The quality of a column that may hold these values and no others."""
     return [{"metric": "invalidValues", "arguments": {"validValues": list(values)}, "mustBe": 0}]
+
+
+def lake_only(table: str, *columns: str) -> Any:
+    """Within this context the warehouse has no use for these columns."""
+    return changed_columns(table, *columns, tags=["lake-only"])

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
-from lake.catalog import shop_tables
+from lake.catalog import catalog, shop_tables
 from tasks.warehouse.duckdb import DuckDBWarehouse
 from tasks.warehouse.load import load_warehouse
 from tests.support.platforms import Platform, lake_here
@@ -24,7 +24,8 @@ CLICKS = pa.schema(
     ]
 )
 SCHEMAS = {f"silver.{name}": table.schema for name, table in shop_tables().items()} | {
-    "silver.clickstream": CLICKS
+    "silver.clickstream": CLICKS,
+    "silver.inventory": catalog()["inventory"].schema,
 }
 QUARANTINE = pa.schema(
     [
@@ -58,6 +59,11 @@ def rejected(
 
 def event(event_id: str) -> dict[str, Any]:
     return {"event_id": event_id, "user_id": "1", "event_at": at(DAY), "source_file": "f", "line_number": 1}
+
+
+def moved(event_id: str, offset: int) -> dict[str, Any]:
+    """A stock event, as the third partition of a topic brought it."""
+    return {"event_id": event_id, "topic": "inventory", "partition": 2, "offset": offset}
 
 
 class Silver:

@@ -13,7 +13,7 @@ from lake.row_counts import Flagged
 from spark_jobs.silver import job as silver
 from spark_jobs.silver.jobs import silver_job
 from spark_jobs.tables import CountMismatch
-from tests.support.contracts import changed_column, valid_values
+from tests.support.contracts import changed_columns, valid_values
 from tests.support.rows import DAY, NEXT_DAY, at, order
 from tests.support.spark_tables import reasons, run, table, totals, write_bronze
 
@@ -133,8 +133,8 @@ def test_a_rebuild_that_stops_leaves_every_row_in_silver_or_in_quarantine(
 
     # The rules let in the first, and no longer the third.
     with (
-        changed_column("orders", "quantity", logicalTypeOptions={"minimum": 1, "maximum": 500}),
-        changed_column("orders", "status", quality=valid_values("pending")),
+        changed_columns("orders", "quantity", logicalTypeOptions={"minimum": 1, "maximum": 500}),
+        changed_columns("orders", "status", quality=valid_values("pending")),
     ):
         job = silver_job("orders")
     flagged = silver.flag_new(spark, lake, job, "UTC", full=True)

@@ -34,7 +34,7 @@ TYPES = {
 
 def promised(name: str, **types: str) -> SourceTable:
     """A source table with these columns, {name: type}, and plain facts otherwise."""
-    plain = {"is_required": False, "is_unique": False, "is_personal": False, "is_lake_only": False}
+    plain = {"is_required": False, "is_unique": False, "is_personal": False, "warehouse_name": None}
     columns = [
         Column(column, kind, "", **plain, valid_values=(), options={}, checks=())
         for column, kind in types.items()

@@ -39,7 +39,8 @@ create table silver.clickstream as select
 create table silver.inventory as select
     'i1' as event_id, 1::bigint as product_id, 'north' as warehouse_id, -1::bigint as quantity_change,
     4::bigint as on_hand, timestamp '2024-01-13 08:00' as event_at, date '2024-01-13' as event_date,
-    timestamp '2024-01-13 08:00' as sent_at, 1::bigint as load_id;
+    timestamp '2024-01-13 08:00' as sent_at, 'inventory' as kafka_topic, 0::integer as kafka_partition,
+    0::bigint as kafka_offset, 1::bigint as load_id;
 """
 
 
