@@ -23,10 +23,9 @@ def lake_work(ds: dt.date) -> None:
     with step("import"):
         # Counted, and so not at the top: every process of the pipeline pays for it.
         from blocks.settings.settings import Settings
-        from lake.catalog import shop_tables
+        from lake.catalog import shop_tables, spark_tables
         from lake.delta import Lake
         from spark_jobs.gold.jobs import GOLD_JOBS
-        from spark_jobs.silver.jobs import spark_tables
         from tasks.ingest import clickstream
         from tasks.ingest import postgres as extract
         from tasks.transform import spark

@@ -18,6 +18,11 @@ def catalog() -> dict[str, SourceTable]:
     return {table.name: table for table in sorted(tables, key=lambda table: (table.is_event, table.name))}
 
 
+def spark_tables() -> list[str]:
+    """The source tables whose silver Spark writes, day by day; a topic's comes as its messages come."""
+    return [name for name, table in catalog().items() if table.source != "topic"]
+
+
 def shop_tables() -> dict[str, SourceTable]:
     """The source tables that lie in the shop's PostgreSQL."""
     return {name: table for name, table in catalog().items() if table.source == "table"}

@@ -49,7 +49,15 @@ def read_contract(file: Path) -> SourceTable:
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ContractError(f"{file.name} is no YAML in UTF-8: {' '.join(str(error).split())}") from None
     if wrong := best_match(_validator().iter_errors(document)):
-        raise ContractError(f"{file.name}: {_place(wrong.absolute_path)}: {wrong.message}; correct it")
+        where, what = _place(wrong.absolute_path), wrong.message
+        if (
+            isinstance(wrong.instance, dict)
+            and "logicalType" not in wrong.instance
+            and "properties[" in where
+        ):
+            # The standard's schema takes such a column for each type in turn, and complains of the last.
+            what = "'logicalType' is a required property"
+        raise ContractError(f"{file.name}: {where}: {what}; correct it")
     contract = OpenDataContractStandard(**document)
     problems = list(_problems(contract, file.stem))
     if problems:

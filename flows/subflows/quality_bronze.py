@@ -6,9 +6,9 @@ from itertools import chain
 from prefect import flow
 
 from blocks.settings.settings import Settings
+from lake.catalog import spark_tables
 from lake.delta import Lake
 from lake.row_counts import Flagged
-from spark_jobs.silver.jobs import spark_tables
 from tasks.ledger.quality_result import QualityResult
 from tasks.quality.validation import stop_on_critical, validate_bronze, validate_rebuild
 from tasks.timing import timed

@@ -6,9 +6,8 @@ from itertools import chain
 from prefect import flow
 
 from blocks.settings.settings import Settings
-from lake.catalog import catalog
+from lake.catalog import catalog, spark_tables
 from lake.delta import Lake
-from spark_jobs.silver.jobs import spark_tables
 from tasks.ledger.quality_result import QualityResult
 from tasks.quality.suites import gold_suites
 from tasks.quality.validation import stop_on_critical, validate_day, validate_gold, validate_silver

@@ -7,9 +7,8 @@ from prefect import flow
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 from lake.row_counts import Flagged, RowCounts
-from spark_jobs.gold.jobs import GOLD_JOBS
 from tasks.timing import timed
-from tasks.transform.spark import build_gold, write_silver
+from tasks.transform.spark import GOLD_TABLES, build_gold, write_silver
 
 
 @flow(name="transform", flow_run_name="transform-{ds}", validate_parameters=False)
@@ -22,6 +21,6 @@ def transform(
     `full` replaces silver and quarantine by what was flagged.
     """
     counts = [write_silver(table, settings, lake, full) for table in flagged]
-    for table in GOLD_JOBS:
+    for table in GOLD_TABLES:
         build_gold(table, settings, lake)
     return counts

@@ -9,11 +9,6 @@ from spark_jobs.silver.change_log import change_log_job
 from spark_jobs.silver.job import SilverJob
 
 
-def spark_tables() -> list[str]:
-    """The source tables whose silver Spark writes; a topic is consumed by tasks/inventory."""
-    return [name for name, table in catalog().items() if table.source != "topic"]
-
-
 def silver_job(name: str) -> SilverJob:
     """The job of a source table. Raises ContractError for events without a module that reads them."""
     table = catalog()[name]

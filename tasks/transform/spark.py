@@ -19,6 +19,9 @@ from spark_jobs.silver import job as silver
 from spark_jobs.silver.jobs import silver_job
 from tasks.transform.spark_submit import submit
 
+# The lake's gold tables.
+GOLD_TABLES = list(GOLD_JOBS)
+
 
 @task(task_run_name="flag-{table}", **RETRY_TRANSIENT)
 def flag_rows(table: str, settings: Settings, lake: Lake, full: bool = False) -> Flagged:

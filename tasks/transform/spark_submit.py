@@ -23,7 +23,7 @@ def submit(settings: Settings, layer: str, table: str, size: Size, *arguments: s
     """
     program, *options = shlex.split(settings.spark_submit)
     job = f"{layer}.{table}"
-    script = str(REPOSITORY / "spark_jobs" / "submitted.py")
+    script = str(REPOSITORY / "spark_jobs" / "engine" / "submitted.py")
     # Ours first: of two options with one name Spark takes the last.
     command = [*ON_ITS_OWN, program, *size.options(), *options, script, layer, table]
     operation = ShellOperation(

@@ -10,7 +10,7 @@ from prefect import task
 from blocks.failures import RETRY_TRANSIENT
 from lake.catalog import catalog
 from lake.delta import Lake
-from tasks.inventory.silver import ensure_tables
+from lake.quarantine import QUARANTINE_SCHEMA
 from tasks.warehouse.interface import Loaded, Scope, Session, Warehouse
 
 
@@ -25,8 +25,6 @@ def load_warehouse(
     `full` compares all of silver and also removes what it no longer holds. `tables` are all source tables
     unless named.
     """
-    # A shop without Kafka has its marts all the same, empty.
-    ensure_tables(lake)
     with warehouse.session() as session:
         for schema in ("ops", "silver", "quarantine"):
             session.execute(f"create schema if not exists {schema}")
@@ -36,6 +34,9 @@ def load_warehouse(
         load_id = session.next_load_id()
         rows = {}
         for table in tables or catalog():
+            # A shop without Kafka has its marts all the same, empty.
+            lake.ensure(f"silver.{table}", catalog()[table].schema)
+            lake.ensure(f"quarantine.{table}", QUARANTINE_SCHEMA)
             rows[table] = _load(session, lake, f"silver.{table}", catalog()[table].key, load_id, full)
             _load(session, lake, f"quarantine.{table}", "quarantine_id", load_id, full)
         if len(rows) == len(catalog()):

@@ -7,9 +7,8 @@ import yaml
 
 from blocks.settings.environment import REPOSITORY
 from expectations.suite import CRITICAL, INFO, WARNING, Suite, Thresholds
-from lake.catalog import catalog, shop_tables
+from lake.catalog import catalog, shop_tables, spark_tables
 from spark_jobs.silver.job import AUDIT_COLUMNS
-from spark_jobs.silver.jobs import spark_tables
 from tasks.ledger.quality_result import QualityResult
 from tasks.quality.suites import bronze_suite_of, gold_suites, silver_suite_of
 from tasks.quality.validation import _describe

@@ -11,8 +11,7 @@ from deltalake import write_deltalake
 from blocks.failures import DataFailure, PermanentFailure
 from flows.daily import daily_ecommerce_pipeline
 from flows.data_quality import data_quality
-from lake.catalog import catalog
-from spark_jobs.silver.jobs import spark_tables
+from lake.catalog import catalog, spark_tables
 from tasks.ingest.postgres import extract_table
 from tasks.quality.suites import gold_suites
 from tests.support.platforms import Platform, here

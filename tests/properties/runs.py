@@ -16,11 +16,10 @@ from dbt.contracts.graph.manifest import Manifest
 from blocks.failures import DataFailure
 from blocks.settings.settings import Settings
 from expectations.gold.order_totals import PAIRS
-from lake.catalog import shop_tables
+from lake.catalog import shop_tables, spark_tables
 from lake.delta import Lake
 from lake.row_counts import RowCounts
 from spark_jobs.gold.jobs import GOLD_JOBS
-from spark_jobs.silver.jobs import spark_tables
 from tasks.ingest.clickstream import extract_clickstream
 from tasks.ingest.postgres import extract_table
 from tasks.quality.reconciliation import order_totals

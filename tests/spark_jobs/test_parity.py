@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from lake.catalog import spark_tables
 from lake.delta import Lake
 from spark_jobs.gold import job as gold
 from spark_jobs.gold.jobs import GOLD_JOBS
-from spark_jobs.silver.jobs import silver_job, spark_tables
+from spark_jobs.silver.jobs import silver_job
 from tests.support.spark_dirt import BATCHES, Dirt
 from tests.support.spark_tables import run, table, write_bronze
 

@@ -8,12 +8,12 @@ from pyspark.sql import SparkSession
 
 from blocks.failures import PermanentFailure
 from blocks.settings.settings import Settings
+from lake.catalog import spark_tables
 from lake.delta import Lake
 from lake.row_counts import RowCounts
 from spark_jobs.engine.local_spark import COMES_WITH_SPARK, CONF, DELTA, S3, S3_CONF
 from spark_jobs.engine.sizing import size_for
 from spark_jobs.gold.jobs import GOLD_JOBS
-from spark_jobs.silver.jobs import spark_tables
 from tasks.transform.spark import build_gold, flag_rows, write_silver
 from tasks.transform.spark_submit import submit
 from tests.support.platforms import here
@@ -112,7 +112,7 @@ def test_a_submission_is_one_command_of_quoted_words(
         words[8],
         *("silver", "orders", "--lake", submitted.root, "--flagged", '{"a": "$HOME; `date`"}'),
     ]
-    assert words[8].endswith("/spark_jobs/submitted.py")
+    assert words[8].endswith("/spark_jobs/engine/submitted.py")
     assert not has_remote
     assert not (tmp_path / "carried-out").exists()
 

@@ -1,7 +1,7 @@
 """What `spark-submit` starts: one job, by name; its outcome is the last line printed, as JSON.
 
-    spark-submit spark_jobs/submitted.py silver orders --lake s3://bucket/lake --timezone Europe/Berlin
-    spark-submit spark_jobs/submitted.py gold daily_sales --lake s3://bucket/lake
+    spark-submit spark_jobs/engine/submitted.py silver orders --lake s3://bucket/lake --timezone Europe/Berlin
+    spark-submit spark_jobs/engine/submitted.py gold daily_sales --lake s3://bucket/lake
 
 A flow has a gate between the two halves of a silver job: it submits `--flag-only`, and then `--flagged` with
 what that printed.
