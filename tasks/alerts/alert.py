@@ -6,7 +6,7 @@ from prefect.logging import get_logger
 from prefect.utilities.urls import url_for
 from pydantic import BaseModel
 
-from blocks.settings.alert_routes import Severity
+from blocks.settings.fields import Severity
 from blocks.settings.settings import Settings
 from tasks.ledger.queries import previous_status
 from tasks.ledger.run import Run

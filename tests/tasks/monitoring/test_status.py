@@ -12,7 +12,7 @@ import yaml
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from rich.console import Console
 
-from blocks.settings.environment import REPOSITORY, Patience
+from blocks.settings.environment import REPOSITORY, AlertThresholds
 from blocks.settings.saved_blocks import saved_values
 from blocks.settings.settings import EnvironmentSettings
 from flows import daily
@@ -62,7 +62,7 @@ def shop(silver: Silver) -> Silver:
 
 
 def looked() -> Status:
-    return look(EnvironmentSettings(), Patience(), NOW)
+    return look(EnvironmentSettings(), AlertThresholds(), NOW)
 
 
 def test_a_healthy_shop(shop: Silver) -> None:
@@ -123,7 +123,7 @@ def test_a_critical_expectation(shop: Silver) -> None:
 def test_an_alert_that_reached_nobody(shop: Silver) -> None:
     append_records("alert_deliveries", [delivery("a", channel, False) for channel in ("slack", "email")])
     assert looked().broken == ["nobody was told: run-failed/a"]
-    assert look(EnvironmentSettings(), Patience(), NOW + dt.timedelta(days=8)).undelivered == []
+    assert look(EnvironmentSettings(), AlertThresholds(), NOW + dt.timedelta(days=8)).undelivered == []
 
 
 def test_kafka_and_the_lake(shop: Silver, kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
