@@ -36,7 +36,7 @@ class AlertChannels(AlertFields, SystemBlock):
 
 
 def check_answers(variable: str, url: str) -> None:
-    """Any answer will do. Raises PipelineFailure that names the host at most, not the secret path."""
+    """Reach a web server; any answer will do. Raises PipelineFailure, without the secret path."""
     try:
         httpx.head(url, timeout=TIMEOUT_SECONDS)
     except NO_URL:

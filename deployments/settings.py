@@ -17,7 +17,7 @@ VOLUMES = {"docker": "file:///opt/ecommerce-pipeline/data/"}
 
 
 class DeploymentSettings(AlertThresholds):
-    """Where runs go, and how long the automations wait."""
+    """The pool that runs go to, and how long the automations wait."""
 
     work_pool: Literal["process", "docker", "kubernetes", "ecs"] = "process"
     inventory_mode: Literal["hourly", "continuous"] = "hourly"

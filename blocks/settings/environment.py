@@ -57,14 +57,14 @@ class RetrySettings(Environment):
 
 
 class AlertThresholds(Environment):
-    """How long a run may take, and how old the last good daily run may be, before an alert."""
+    """The longest that a run may take, and the greatest age of the last good daily run, before an alert."""
 
     running_after: dt.timedelta = dt.timedelta(hours=3)
     success_within: dt.timedelta = dt.timedelta(hours=26)
 
 
 class PlatformName(Environment):
-    """Which of several platforms on one Prefect server this process belongs to: its blocks bear this name."""
+    """The name of the platform that this process belongs to, of several on one Prefect server."""
 
     platform: str = Field(default=PRODUCTION, pattern="^[a-z0-9-]+$")
 

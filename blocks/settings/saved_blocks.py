@@ -25,7 +25,7 @@ class SavedBlocks:
 
     own: dict[str, Any]
     borrowed: dict[str, Any]
-    """What only blocks of Prefect's integrations say."""
+    """Those that only blocks of Prefect's integrations have."""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -99,5 +99,5 @@ def _read(client: SyncPrefectClient, name: str, slug: str) -> dict[str, Any]:
 
 
 def _said(values: dict[str, Any]) -> dict[str, Any]:
-    """What is not empty."""
+    """The values that are not empty."""
     return {name: value for name, value in values.items() if value not in (None, "")}

@@ -50,7 +50,7 @@ LINK = "The run: {{ flow_run|ui_url }}"
 
 @dataclass(frozen=True)
 class Scope:
-    """What the rules of one platform are about."""
+    """The platform, the deployments and the thresholds that a rule is applied to."""
 
     platform: str
     ours: Labels

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import get_args
@@ -33,29 +33,6 @@ STORAGE = LakeStorage(
     clickstream_uri="s3://theirs/clicks", lake_uri="s3://theirs/lake", duckdb_path="/their/file"
 )
 Save = Callable[..., None]
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    """Nothing is remembered of what other tests have read."""
-    saved_values.cache_clear()
-    yield
-    saved_values.cache_clear()
-
-
-@pytest.fixture
-def save(prefect_server: None) -> Iterator[Save]:
-    """A function (platform, *blocks) that saves blocks on the server, for this test only."""
-    ids = []
-
-    def saved(platform: str, *blocks: Block) -> None:
-        ids.extend(block.save(platform, overwrite=True) for block in blocks)
-        saved_values.cache_clear()
-
-    yield saved
-    with get_client(sync_client=True) as client:
-        for block_id in set(ids):
-            client.delete_block_document(block_id)
 
 
 def unused_url(held: socket.socket) -> str:

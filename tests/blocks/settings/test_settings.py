@@ -75,7 +75,7 @@ def test_the_laptop_default(files: tuple[Path, Path]) -> None:
     assert PlatformName().platform == "production"
 
 
-def test_nobody_is_told_by_default(files: tuple[Path, Path]) -> None:
+def test_every_channel_is_off_by_default(files: tuple[Path, Path]) -> None:
     settings = Settings()
     secrets = (settings.slack_webhook_url, settings.pagerduty_routing_key, settings.smtp_url)
     assert [each.get_secret_value() for each in secrets] == ["", "", ""]

@@ -1,4 +1,4 @@
-"""Delivering alerts, from inside a real flow to real receivers: who is told, in which order, once, on record."""
+"""Delivering alerts, from inside a real flow to real receivers: which channels, in which order, once, on record."""
 
 import json
 from types import SimpleNamespace
