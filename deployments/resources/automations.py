@@ -31,6 +31,8 @@ WEBHOOK = "custom-webhook"
 # How long a run may take to confirm that an alert of its own failure was delivered.
 CONFIRMED_WITHIN = dt.timedelta(minutes=1)
 HEARTBEATS_MISSED = 3
+# Spans are said in hours at most, as they are set: 26 hours, not 1 day and 2 hours.
+DATES = ("years", "months", "days")
 # Stands for a block or a deployment in a dry run, before there is one.
 NOT_SAVED_YET = UUID(int=0)
 ENDED = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Crashed", "Cancelled")}
@@ -159,7 +161,9 @@ RULES = (
         "no-successful-run",
         "critical",
         no_daily_run({"prefect.flow-run.Completed"}, attrgetter("success_within")),
-        lambda thresholds: f"{DAILY}: no good run within {precisedelta(thresholds.success_within)}",
+        lambda thresholds: (
+            f"{DAILY}: no good run within {precisedelta(thresholds.success_within, suppress=DATES)}"
+        ),
         "The marts are older than they may be.",
     ),
     Rule(
