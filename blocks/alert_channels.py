@@ -1,4 +1,4 @@
-"""Where alerts go: Slack, e-mail, PagerDuty. Credentials and connections only; tasks/ writes the messages."""
+"""The channels of alerts: Slack, e-mail, PagerDuty. Connections only; tasks/alerts/ writes the messages."""
 
 import smtplib
 import ssl
@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import httpx
-from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
 
 from blocks.failures import PermanentFailure, TransientFailure
-from blocks.settings.alert_routes import PAGERDUTY_URL, ROUTES, Channel, Severity
+from blocks.settings.fields import AlertFields
+from blocks.system_block import SystemBlock
 
 TIMEOUT_SECONDS = 10
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -19,42 +18,25 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 NO_URL = (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)
 
 
-class AlertChannels(Block):
+class AlertChannels(AlertFields, SystemBlock):
     """Every channel is optional; an empty one is off."""
 
     _block_type_name = "Alert Channels"
 
-    slack_webhook_url: SecretStr = Field(default=SecretStr(""), title="Slack incoming webhook")
-    pagerduty_routing_key: SecretStr = Field(default=SecretStr(""), title="PagerDuty routing key (Events v2)")
-    pagerduty_url: str = Field(default=PAGERDUTY_URL, title="PagerDuty Events v2 address")
-    smtp_url: SecretStr = Field(
-        default=SecretStr(""),
-        title="Mail server",
-        description="smtp://user:password@host:587 (STARTTLS if offered) or smtps://…",
-    )
-    alert_email_from: str = Field(default="", title="Sender of e-mails")
-    alert_email_to: str = Field(default="", title="Recipients of e-mails, separated by commas")
-    alert_routes: dict[Severity, list[list[Channel]]] = Field(
-        default=ROUTES, title="Routes", description="Per severity a list of chains of channels."
-    )
-    runbook_url: str = Field(default="", title="Runbook", description="Alerts link its headings.")
-
     def check(self) -> None:
         """Reach every channel that is on, without sending anything. Raises PipelineFailure.
 
-        Whether Slack and PagerDuty accept the credentials, only a message can tell.
+        Whether Slack and PagerDuty accept the credentials, only a message can show.
         """
         if self.smtp_url.get_secret_value():
             with mail_server(self.smtp_url.get_secret_value()) as server:
                 server.noop()
-        if url := self.slack_webhook_url.get_secret_value():
-            check_answers("SLACK_WEBHOOK_URL", url)
-        if self.pagerduty_routing_key.get_secret_value():
-            check_answers("PAGERDUTY_URL", self.pagerduty_url)
+        for variable, url in self.webhooks().values():
+            check_answers(variable, url)
 
 
 def check_answers(variable: str, url: str) -> None:
-    """Any answer will do. Raises PipelineFailure that names the host at most, not the secret path."""
+    """Reach a web server; any answer will do. Raises PipelineFailure, without the secret path."""
     try:
         httpx.head(url, timeout=TIMEOUT_SECONDS)
     except NO_URL:

@@ -1,9 +1,8 @@
 """The BigQuery project that holds the warehouse: how to reach it, and what its refusals mean."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import google.auth
 from google.api_core import exceptions as refusals
@@ -12,11 +11,12 @@ from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.exceptions import GoogleAuthError, TransportError
 from google.cloud.bigquery import Client, QueryJobConfig
 from google.cloud.bigquery.retry import DEFAULT_RETRY
-from prefect.blocks.core import Block
-from pydantic import Field
+from google.oauth2 import service_account
 from requests.exceptions import RequestException
 
 from blocks.failures import PermanentFailure, TransientFailure
+from blocks.settings.fields import BigQueryFields
+from blocks.system_block import SystemBlock
 
 SCOPES = ["https://www.googleapis.com/auth/bigquery"]
 UNREACHABLE = (
@@ -27,30 +27,16 @@ UNREACHABLE = (
     TransportError,
 )
 REQUEST_TIMEOUT_SECONDS = 60
-# Google's own patience with a server that does not answer is ten minutes.
+# Google's own limit, for a server that does not answer, is ten minutes.
 RETRY = DEFAULT_RETRY.with_timeout(REQUEST_TIMEOUT_SECONDS)
 # What the bill and the job history know us by.
 LABELS = {"pipeline": "ecommerce"}
 
 
-class BigQueryProject(Block):
+class BigQueryProject(BigQueryFields, SystemBlock):
     """A project for this pipeline alone, since its datasets are named silver, gold and so on."""
 
     _block_type_name = "BigQuery Project"
-
-    bigquery_project: str = Field(title="Project id")
-    bigquery_location: str = Field(default="EU", title="Location of the datasets")
-    bigquery_maximum_bytes_billed: int = Field(
-        default=100 * 10**9, gt=0, title="Cap", description="Bytes; a query that would read more is refused."
-    )
-    bigquery_api_endpoint: str = Field(
-        default="", title="Endpoint", description="Of an emulator, which asks for no credentials; else empty."
-    )
-    google_application_credentials: str = Field(
-        default="",
-        title="Key file",
-        description="Of a service account, on the worker; empty for the worker's own identity.",
-    )
 
     def check(self) -> None:
         """List the datasets. Raises PipelineFailure."""
@@ -59,8 +45,8 @@ class BigQueryProject(Block):
 
 
 @contextmanager
-def bigquery_client(settings: Any) -> Iterator[Client]:
-    """A client of the project, closed at the end; `settings` has BigQueryProject's fields.
+def bigquery_client(settings: BigQueryFields) -> Iterator[Client]:
+    """A client of the project, closed at the end.
 
     Raises PermanentFailure if something is not set, or refused; TransientFailure if nobody answers. Neither
     message holds a credential.
@@ -95,17 +81,36 @@ def bigquery_client(settings: Any) -> Iterator[Client]:
         client.close()
 
 
-def _credentials(settings: Any) -> Credentials:
+def key_content(settings: BigQueryFields) -> dict[str, str] | None:
+    """The service account's key, if the settings hold it instead of the path of its file.
+
+    Raises PermanentFailure if it is no JSON object; the message holds nothing of it.
+    """
+    key = settings.google_application_credentials.get_secret_value().strip()
+    if not key.startswith("{"):
+        return None
+    try:
+        return json.loads(key)
+    except ValueError:
+        raise PermanentFailure(
+            "GOOGLE_APPLICATION_CREDENTIALS begins like a key and is no JSON; correct it"
+        ) from None
+
+
+def _credentials(settings: BigQueryFields) -> Credentials:
     if settings.bigquery_api_endpoint:
         return AnonymousCredentials()
-    file = settings.google_application_credentials
+    key, file = key_content(settings), settings.google_application_credentials.get_secret_value()
     try:
+        if key:
+            return service_account.Credentials.from_service_account_info(key, scopes=SCOPES)
         if file:
             return google.auth.load_credentials_from_file(file, scopes=SCOPES)[0]
         return google.auth.default(scopes=SCOPES)[0]
     except (GoogleAuthError, OSError, ValueError) as error:
-        # Not its message: of a broken key file it would show a piece.
+        where = "the key" if key else f"the file {file}" if file else "this machine"
+        # Not its message: of a broken key it would show a piece.
         raise PermanentFailure(
-            f"no Google credentials: {'the file ' + str(Path(file)) if file else 'this machine'} gives none "
-            f"({type(error).__name__}); correct GOOGLE_APPLICATION_CREDENTIALS"
+            f"no Google credentials: {where} gives none ({type(error).__name__}); correct "
+            "GOOGLE_APPLICATION_CREDENTIALS"
         ) from None

@@ -1,4 +1,4 @@
-"""How a run can fail, and what happens then (docs/decisions.md, "Failure classes").
+"""Classes of failures, and what happens after each (docs/decisions.md, "Failure classes").
 
 | class              | what happens                                                        |
 |--------------------|---------------------------------------------------------------------|
@@ -12,7 +12,7 @@ Anything else that escapes a task is a bug and is treated as permanent.
 import re
 from typing import TYPE_CHECKING, Any
 
-from blocks.settings.environment import RetrySettings
+from blocks.settings.environment import RetrySettings, UnreadableEnvFile
 
 if TYPE_CHECKING:
     # Prefect takes a second to import, and `flows.status` has none to spare.
@@ -27,7 +27,7 @@ STORE_OUTAGE = re.compile(
 
 
 class PipelineFailure(Exception):
-    """A failure that we foresaw: its message names the thing, the place and the remedy."""
+    """A foreseen failure: its message names the thing, the place and the remedy."""
 
 
 class TransientFailure(PipelineFailure):
@@ -53,8 +53,19 @@ def is_store_outage(error: object) -> bool:
     return isinstance(error, Exception) and bool(STORE_OUTAGE.search(str(error)))
 
 
+def retry_delay_seconds() -> float:
+    """The seconds before a retry.
+
+    The default's where `.env` cannot be read: an import must not fail, and whatever reads settings next will.
+    """
+    try:
+        return RetrySettings().retry_delay_seconds
+    except UnreadableEnvFile:
+        return RetrySettings.model_fields["retry_delay_seconds"].default
+
+
 RETRY_TRANSIENT: dict[str, Any] = {
     "retries": 2,
-    "retry_delay_seconds": RetrySettings().retry_delay_seconds,
+    "retry_delay_seconds": retry_delay_seconds(),
     "retry_condition_fn": is_transient,
 }

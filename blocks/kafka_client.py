@@ -1,4 +1,4 @@
-"""What every client of Kafka must be told, and what Kafka's refusals mean. Needs no Prefect."""
+"""Options for clients of Kafka, and its errors as failures of this pipeline. Imports no Prefect."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,14 +9,15 @@ from kafka import KafkaAdminClient
 from kafka.errors import AuthorizationError, KafkaError, KafkaTimeoutError, SaslAuthenticationFailedError
 
 from blocks.failures import PermanentFailure, TransientFailure
+from blocks.settings.fields import KafkaFields
 
 REQUEST_TIMEOUT_MS = 15_000
 BOOTSTRAP_TIMEOUT_MS = 10_000
 NO_ID = str(UUID(int=0))
 
 
-def client_options(settings: Any) -> dict[str, Any]:
-    """What every client of kafka-python needs to be told; `settings` has KafkaCluster's fields."""
+def client_options(settings: KafkaFields) -> dict[str, Any]:
+    """The options of every client of kafka-python."""
     options: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap_servers.split(","),
         "security_protocol": settings.kafka_security_protocol,
@@ -34,8 +35,8 @@ def client_options(settings: Any) -> dict[str, Any]:
     return options
 
 
-def consumer_options(settings: Any) -> dict[str, Any]:
-    """The same for every consumer: what a producer has taken back, or not committed yet, has not happened."""
+def consumer_options(settings: KafkaFields) -> dict[str, Any]:
+    """The options of every consumer: events that a producer has not committed are not read."""
     return client_options(settings) | {"isolation_level": "read_committed"}
 
 
@@ -57,8 +58,8 @@ def kafka_errors(servers: str) -> Iterator[None]:
         raise TransientFailure(f"Kafka at {servers} broke off: {type(error).__name__}: {error}") from error
 
 
-def topic_identity(settings: Any) -> int | None:
-    """What tells the topic from another of its name, in 63 bits; None if the broker is older than Kafka 2.8.
+def topic_identity(settings: KafkaFields) -> int | None:
+    """Kafka's id of the topic, in 63 bits: one made anew has another; None before Kafka 2.8.
 
     Raises kafka.errors.KafkaError.
     """

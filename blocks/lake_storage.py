@@ -1,35 +1,24 @@
-"""Where the data lie: the clickstream that comes in, the lake, the warehouse."""
+"""The folders of the platform: the clickstream that comes in, the lake, the warehouse."""
 
 import re
-from pathlib import Path
 
 import pyarrow.fs as pafs
-from prefect.blocks.core import Block
-from pydantic import Field
 
 from blocks.failures import PermanentFailure, PipelineFailure, TransientFailure, is_store_outage
-from blocks.settings.settings import WarehouseKind
+from blocks.settings.fields import LakeFields
+from blocks.system_block import SystemBlock
 
 
-class LakeStorage(Block):
+class LakeStorage(LakeFields, SystemBlock):
     """The folders of the platform; the lake's and the warehouse's are its own, and it alone writes there."""
 
     _block_type_name = "Lake Storage"
-
-    clickstream_uri: str = Field(
-        title="Clickstream", description="Folder or URI with a folder YYYY-MM-DD of JSON lines per day."
-    )
-    lake_uri: str = Field(title="Lake", description="Root folder or URI of the Delta tables.")
-    warehouse: WarehouseKind = Field(default="duckdb", title="Warehouse")
-    duckdb_path: str = Field(
-        title="Warehouse file", description="The DuckDB file that people read, if that is the warehouse."
-    )
 
     def check(self) -> None:
         """Write and delete a file where the platform writes. Raises PipelineFailure."""
         check_writable("LAKE_URI", self.lake_uri)
         if self.warehouse == "duckdb":
-            check_writable("DUCKDB_PATH", Path(self.duckdb_path).resolve().parent.as_uri())
+            check_writable("DUCKDB_PATH", self.duckdb_path.resolve().parent.as_uri())
 
 
 def check_writable(variable: str, uri: str) -> None:
@@ -50,10 +39,10 @@ def check_writable(variable: str, uri: str) -> None:
 
 
 def store_failure(message: str, error: Exception) -> PipelineFailure:
-    """The failure when a store could not be read or written, by whether another try may help."""
+    """The failure of a store: transient if another try may help, else permanent."""
     return (TransientFailure if is_store_outage(error) else PermanentFailure)(message)
 
 
 def one_line(error: Exception) -> str:
-    """An error's words. delta-rs draws its own over several lines, in colour."""
+    """An error's message as one line: delta-rs draws its own over several, in colour."""
     return " ".join(re.sub(r"\x1b\[\d+m\u21b3?", " ", str(error)).replace("\u21b3", " ").split())

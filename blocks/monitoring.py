@@ -1,30 +1,19 @@
-"""Where a run's figures go: a Prometheus Pushgateway, and a PostgreSQL with a copy of the run ledger."""
+"""The receivers of a run's figures: a Prometheus Pushgateway, and a PostgreSQL with a copy of the ledger."""
 
 import psycopg2
-from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
 
 from blocks.alert_channels import check_answers
 from blocks.failures import PermanentFailure, TransientFailure
+from blocks.settings.fields import MonitoringFields
+from blocks.system_block import SystemBlock
 
 CONNECT_TIMEOUT_SECONDS = 10
 
 
-class Monitoring(Block):
+class Monitoring(MonitoringFields, SystemBlock):
     """Both are optional; an empty one is off."""
 
     _block_type_name = "Monitoring"
-
-    pushgateway_url: SecretStr = Field(
-        default=SecretStr(""),
-        title="Pushgateway",
-        description="http://host:9091, or https://user:password@host.",
-    )
-    ops_dsn: SecretStr = Field(
-        default=SecretStr(""),
-        title="Copy of the run ledger",
-        description="libpq URI of a database whose user may create tables: postgresql://…",
-    )
 
     def check(self) -> None:
         """Reach what is on, without writing anything. Raises PipelineFailure without a password."""
@@ -39,6 +28,6 @@ class Monitoring(Block):
 
 
 def reason(error: Exception) -> str:
-    """Why PostgreSQL was not to be had: libpq's words name host and user, others may quote the password."""
+    """The message of a PostgreSQL error, if it is libpq's own: others may quote the password."""
     is_safe = isinstance(error, psycopg2.OperationalError)
     return str(error).strip().partition("\n")[0] if is_safe else type(error).__name__

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import psycopg2
-from prefect.blocks.core import Block
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import parse_dsn
-from pydantic import Field, SecretStr
 
 from blocks.failures import PermanentFailure, TransientFailure
+from blocks.settings.fields import ShopFields
 from blocks.settings.settings import Settings
+from blocks.system_block import SystemBlock
 
 CONNECT_TIMEOUT_SECONDS = 10
 # A statement that runs longer than the whole nightly window is stuck, not slow.
@@ -19,17 +19,10 @@ STATEMENT_TIMEOUT_SECONDS = 3600
 FINAL_REFUSALS = ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry")
 
 
-class ShopDatabase(Block):
+class ShopDatabase(ShopFields, SystemBlock):
     """The shop's PostgreSQL and the time zone its business days are counted in."""
 
     _block_type_name = "Shop Database"
-
-    shop_dsn: SecretStr = Field(
-        title="Connection string", description="libpq URI of a read-only user: postgresql://…"
-    )
-    shop_timezone: str = Field(
-        default="UTC", title="Time zone", description="Where a business day begins and ends: an IANA name."
-    )
 
     def check(self) -> None:
         """Connect once. Raises PipelineFailure that says what is wrong."""

@@ -3,12 +3,11 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
-
-from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from typing import Any
 
 from blocks.failures import PermanentFailure, TransientFailure
+from blocks.settings.fields import SnowflakeFields
+from blocks.system_block import SystemBlock
 
 with warnings.catch_warnings():
     # Of a copy of requests inside the connector, which warns of the packages it finds beside it.
@@ -27,25 +26,10 @@ QUERY_TAG = "ecommerce-pipeline"
 UNREACHABLE = (refusals.OperationalError, refusals.HttpError, refusals.InterfaceError)
 
 
-class SnowflakeAccount(Block):
+class SnowflakeAccount(SnowflakeFields, SystemBlock):
     """Account, user, and what the user works with; docs/warehouses.md says what to grant."""
 
     _block_type_name = "Snowflake Account"
-
-    snowflake_account: str = Field(title="Account", description="The account identifier: ORG-ACCOUNT.")
-    snowflake_user: str = Field(title="User", description="Of type SERVICE, for this pipeline alone.")
-    snowflake_password: SecretStr = Field(default=SecretStr(""), title="Password, unless a key is given")
-    snowflake_private_key: SecretStr = Field(
-        default=SecretStr(""),
-        title="Private key",
-        description="PKCS#8 without a password, DER in base64.",
-    )
-    snowflake_role: str = Field(default="", title="Role; empty for the user's default")
-    snowflake_warehouse: str = Field(default="", title="Virtual warehouse; empty for the user's default")
-    snowflake_database: str = Field(default="ecommerce", title="Database")
-    snowflake_host: str = Field(default="", title="Host; empty for the account's own")
-    snowflake_port: int = Field(default=443, title="Port")
-    snowflake_protocol: Literal["https", "http"] = Field(default="https", title="Protocol")
 
     def check(self) -> None:
         """Log in and make the schema `ops`, if it is not there. Raises PipelineFailure."""
@@ -54,8 +38,8 @@ class SnowflakeAccount(Block):
 
 
 @contextmanager
-def snowflake_connection(settings: Any) -> Iterator[SnowflakeConnection]:
-    """A connection to the database, closed at the end; `settings` has SnowflakeAccount's fields.
+def snowflake_connection(settings: SnowflakeFields) -> Iterator[SnowflakeConnection]:
+    """A connection to the database, closed at the end.
 
     Raises PermanentFailure if something is not set, or refused; TransientFailure if nobody answers. Neither
     message holds the password or the key.
@@ -70,23 +54,23 @@ def snowflake_connection(settings: Any) -> Iterator[SnowflakeConnection]:
         ) from None
     except refusals.Error as error:
         raise PermanentFailure(
-            f"Snowflake at {where} refuses user {settings.snowflake_user} ({_words(error)}); correct "
+            f"Snowflake at {where} refuses user {settings.snowflake_user} ({_message(error)}); correct "
             "SNOWFLAKE_USER, SNOWFLAKE_PASSWORD or SNOWFLAKE_PRIVATE_KEY"
         ) from None
     try:
         yield connection
     except UNREACHABLE as error:
-        raise TransientFailure(f"Snowflake at {where} broke off: {_words(error)}") from None
+        raise TransientFailure(f"Snowflake at {where} broke off: {_message(error)}") from None
     except refusals.ProgrammingError as error:
         raise PermanentFailure(
-            f"Snowflake at {where} refuses a statement: {_words(error)}; correct SNOWFLAKE_ROLE, "
+            f"Snowflake at {where} refuses a statement: {_message(error)}; correct SNOWFLAKE_ROLE, "
             "SNOWFLAKE_WAREHOUSE, SNOWFLAKE_DATABASE or what this role may do (docs/warehouses.md)"
         ) from error
     finally:
         connection.close()
 
 
-def _check_given(settings: Any) -> str:
+def _check_given(settings: SnowflakeFields) -> str:
     """The address, for messages. Raises PermanentFailure if something needed is not set."""
     missing = [
         name.upper()
@@ -101,7 +85,7 @@ def _check_given(settings: Any) -> str:
     return settings.snowflake_host or settings.snowflake_account
 
 
-def _options(settings: Any) -> dict[str, Any]:
+def _options(settings: SnowflakeFields) -> dict[str, Any]:
     options = {
         "account": settings.snowflake_account,
         "user": settings.snowflake_user,
@@ -127,5 +111,5 @@ def _options(settings: Any) -> dict[str, Any]:
     }
 
 
-def _words(error: refusals.Error) -> str:
+def _message(error: refusals.Error) -> str:
     return str(error.raw_msg or error.msg or type(error).__name__).strip().splitlines()[0]

@@ -3,31 +3,18 @@
 import socket
 from urllib.parse import urlsplit
 
-from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
-
 from blocks.failures import PermanentFailure, TransientFailure
+from blocks.settings.fields import SparkFields
+from blocks.system_block import SystemBlock
 
 CONNECT_TIMEOUT_SECONDS = 10
 DEFAULT_PORT = 15002
 
 
-class SparkEndpoint(Block):
+class SparkEndpoint(SparkFields, SystemBlock):
     """A Spark Connect server, or an Apache Spark that the worker starts for itself."""
 
     _block_type_name = "Spark Endpoint"
-
-    # An address may hold a token: sc://host:port/;token=…
-    spark_remote: SecretStr = Field(
-        default=SecretStr(""),
-        title="Remote",
-        description="sc://host:port, or local[2] for an Apache Spark of the worker's own; empty is Sail.",
-    )
-    spark_submit: str = Field(
-        default="",
-        title="Submit command",
-        description="For clusters that take nothing else: spark-submit and its options; docs/spark.md.",
-    )
 
     def check(self) -> None:
         """Open a connection to a server, if one is named. Raises PipelineFailure."""

@@ -17,18 +17,16 @@ from rich.console import Console
 from rich.table import Table
 
 from blocks.failures import PermanentFailure, PipelineFailure
-from blocks.settings.environment import PlatformName
-from deployments.resources import automations, work_pool
-from deployments.resources import blocks as saved_blocks
-from deployments.resources import concurrency_limits as limits
-from deployments.resources import deployments as flow_deployments
+from blocks.settings.environment import PlatformName, UnreadableEnvFile
+from blocks.settings.saved_blocks import read_blocks
+from deployments.resources import automations, blocks, concurrency_limits, deployments, work_pool
 from deployments.resources.deployments import DeployFailed
 from deployments.resources.diff import Change
 from deployments.settings import DeploymentSettings, effective_settings
 
 
 def main() -> None:
-    """Say what differs and, unless it is a dry run, settle it; exit 1 if something then still differs."""
+    """Print what differs and, unless it is a dry run, apply it; exit 1 if something then still differs."""
     parser = argparse.ArgumentParser(prog="python -m deployments.bootstrap", description=__doc__)
     parser.add_argument("--dry-run", action="store_true", help="print the differences and change nothing")
     parser.add_argument("--check", action="store_true", help="try to reach what the blocks name, and stop")
@@ -40,27 +38,27 @@ def main() -> None:
             check(Console())
         else:
             bootstrap(Console(), is_dry=options.dry_run)
-    except (PipelineFailure, DeployFailed) as failure:
+    except (PipelineFailure, DeployFailed, UnreadableEnvFile) as failure:
         sys.exit(f"error: {failure}")
 
 
 def bootstrap(console: Console, is_dry: bool) -> None:
-    """Settle every difference, room by room, since the later ones name the earlier ones."""
-    settled = 0
+    """Apply every difference, one kind of resource after another: the later ones name the earlier ones."""
+    applied = 0
     with get_client(sync_client=True) as client:
-        for room, differences in _rooms(client).items():
+        for resource, differences in _resources(client).items():
             changes = differences()
             if changes:
-                console.print(_table(room, changes))
-            settled += len(changes)
+                console.print(_table(resource, changes))
+            applied += len(changes)
             if is_dry:
                 continue
             for change in changes:
                 change.apply()
             if left := differences():
-                console.print(_table(f"{room}: still different", left))
-                sys.exit(f"error: the server did not keep {len(left)} of the {room} as they were applied")
-    if not settled:
+                console.print(_table(f"{resource}: still different", left))
+                sys.exit(f"error: the server did not keep {len(left)} of the {resource} as they were applied")
+    if not applied:
         console.print("no changes")
 
 
@@ -68,9 +66,9 @@ def check(console: Console) -> None:
     """Try every block of the platform from here; exit 1 if one does not work."""
     platform = PlatformName().platform
     with get_client(sync_client=True) as client:
-        blocks = saved_blocks.platform_blocks(effective_settings(client, platform))
+        settings = effective_settings(read_blocks(client, platform).values)
     failures = []
-    for name, block in blocks.items():
+    for name, block in blocks.platform_blocks(settings, settings).items():
         try:
             block.check()
             console.print(f"{name}/{platform}: works")
@@ -80,19 +78,20 @@ def check(console: Console) -> None:
         raise PermanentFailure("\n".join(failures))
 
 
-def _rooms(client: SyncPrefectClient) -> dict[str, Callable[[], list[Change]]]:
-    """What differs, room by room, each time it is asked."""
-    platform, patience = PlatformName().platform, DeploymentSettings()
-    settings = effective_settings(client, platform)
-    patience.require_places(settings)
+def _resources(client: SyncPrefectClient) -> dict[str, Callable[[], list[Change]]]:
+    """For each kind of resource a function that finds what differs on the server by now."""
+    platform, deployment = PlatformName().platform, DeploymentSettings()
+    saved = read_blocks(client, platform)
+    settings, own = effective_settings(saved.values), effective_settings(saved.own)
+    deployment.require_places(settings)
     # prefect.yaml and the pool templates can name variables of the process only.
-    os.environ.update(patience.variables(settings))
+    os.environ.update(deployment.variables(settings))
     return {
-        "work pools": partial(work_pool.plan, client, patience.work_pool),
-        "concurrency limits": partial(limits.plan, client),
-        "blocks": partial(saved_blocks.plan, client, platform, settings),
-        "deployments": partial(flow_deployments.plan, client),
-        "automations": partial(automations.plan, client, platform, settings, patience),
+        "work pools": partial(work_pool.plan, client, deployment.work_pool),
+        "concurrency limits": partial(concurrency_limits.plan, client),
+        "blocks": partial(blocks.plan, client, platform, settings, own),
+        "deployments": partial(deployments.plan, client),
+        "automations": partial(automations.plan, client, platform, settings, deployment),
     }
 
 

@@ -1,13 +1,11 @@
-"""What the deployment itself is told by the environment; the platform's own settings are in blocks/."""
+"""Settings of the deployment itself; those of the platform are in blocks/settings/."""
 
 import datetime as dt
-from typing import Literal
-
-from prefect.client.orchestration import SyncPrefectClient
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from blocks.failures import PermanentFailure
-from blocks.settings.environment import REPOSITORY, Patience
-from blocks.settings.saved_blocks import read_blocks
+from blocks.settings.environment import REPOSITORY, AlertThresholds
 from blocks.settings.settings import EnvironmentSettings
 
 DAILY = "daily-ecommerce-pipeline"
@@ -18,8 +16,8 @@ HEARTBEAT_SECONDS = 30
 VOLUMES = {"docker": "file:///opt/ecommerce-pipeline/data/"}
 
 
-class DeploymentSettings(Patience):
-    """Where runs go, and how patient the automations are."""
+class DeploymentSettings(AlertThresholds):
+    """The pool that runs go to, and how long the automations wait."""
 
     work_pool: Literal["process", "docker", "kubernetes", "ecs"] = "process"
     inventory_mode: Literal["hourly", "continuous"] = "hourly"
@@ -62,11 +60,10 @@ class DeploymentSettings(Patience):
         }
 
 
-def effective_settings(client: SyncPrefectClient, platform: str) -> EnvironmentSettings:
-    """What the blocks should say: this environment where it says something, else what they say already.
+def effective_settings(saved: Mapping[str, Any]) -> EnvironmentSettings:
+    """The settings of this environment where it says something, else those of the saved blocks.
 
     So a bootstrap from a shell that lacks a variable does not empty the field it once filled.
     """
     given = EnvironmentSettings().model_fields_set
-    saved = read_blocks(client, platform)
     return EnvironmentSettings(**{name: value for name, value in saved.items() if name not in given})

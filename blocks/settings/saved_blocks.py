@@ -1,10 +1,11 @@
-"""What people have saved in Prefect's blocks: the one place that reads them.
+"""Settings that people have saved in Prefect's blocks: the one place that reads them.
 
 A block's fields bear the names of the settings they fill. All blocks of one platform bear its name
-(`shop-database/production`), so a second platform on the same server is a second set of blocks.
+(`shop-database/production`), so a second platform on the same server is a second set of blocks. Blocks of
+Prefect's integrations under that name count too, where ours say nothing.
 """
 
-from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -14,25 +15,22 @@ from prefect.exceptions import ObjectNotFound
 
 from blocks.failures import PermanentFailure, TransientFailure
 from blocks.settings.environment import PRODUCTION
+from blocks.settings.fields import PLACES, SYSTEMS
+from blocks.settings.integration_blocks import INTEGRATIONS, LOGINS
 
-BLOCK_TYPES = (
-    "shop-database",
-    "lake-storage",
-    "spark-endpoint",
-    "kafka-cluster",
-    "snowflake-account",
-    "bigquery-project",
-    "alert-channels",
-    "monitoring",
-)
-# The fields that say where a warehouse is.
-PLACES = {
-    "duckdb": ["duckdb_path"],
-    "snowflake": ["snowflake_account", "snowflake_database"],
-    "bigquery": ["bigquery_project"],
-}
-# prefect-aws' own, which people may have saved for other things too: its names are not ours.
-AWS_CREDENTIALS = "aws-credentials"
+
+@dataclass(frozen=True)
+class SavedBlocks:
+    """The non-empty fields of one platform's blocks, as {setting: value}."""
+
+    own: dict[str, Any]
+    borrowed: dict[str, Any]
+    """Those that only blocks of Prefect's integrations have."""
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Both together."""
+        return self.own | self.borrowed
 
 
 @cache
@@ -49,8 +47,8 @@ def saved_values(platform: str, api_url: str | None) -> dict[str, Any]:
         where = httpx.URL(api_url).copy_with(userinfo=b"")
         try:
             with get_client(sync_client=True) as client:
-                values = read_blocks(client, platform)
-                productions = values if platform == PRODUCTION else read_blocks(client, PRODUCTION)
+                values = read_blocks(client, platform).values
+                productions = values if platform == PRODUCTION else read_blocks(client, PRODUCTION).values
         except httpx.HTTPStatusError as error:
             failure = TransientFailure if error.response.is_server_error else PermanentFailure
             raise failure(
@@ -81,25 +79,25 @@ def _require_own_places(platform: str, values: dict[str, Any], productions: dict
             )
 
 
-def read_blocks(client: SyncPrefectClient, platform: str) -> dict[str, Any]:
-    """The non-empty fields of the blocks named `platform`, as they are on the server now."""
-    values: dict[str, Any] = {}
-    for slug in BLOCK_TYPES:
-        with suppress(ObjectNotFound):
-            document = client.read_block_document_by_name(platform, slug, include_secrets=True)
-            values |= document.data
-    with suppress(ObjectNotFound):
-        document = client.read_block_document_by_name(platform, AWS_CREDENTIALS, include_secrets=True)
-        values |= _from_aws(document.data)
+def read_blocks(client: SyncPrefectClient, platform: str) -> SavedBlocks:
+    """The blocks named `platform`, as they are on the server now."""
+    own: dict[str, Any] = {}
+    borrowed: dict[str, Any] = {}
+    for system in SYSTEMS:
+        own |= _said(_read(client, platform, system.block_type))
+    for slug, settings_from in INTEGRATIONS.items():
+        borrowed |= _said(settings_from(_read(client, platform, slug)))
+    decided = set(own).union(*(login for login in LOGINS if login & own.keys()))
+    return SavedBlocks(own, {name: value for name, value in borrowed.items() if name not in decided})
+
+
+def _read(client: SyncPrefectClient, name: str, slug: str) -> dict[str, Any]:
+    try:
+        return client.read_block_document_by_name(name, slug, include_secrets=True).data
+    except ObjectNotFound:
+        return {}
+
+
+def _said(values: dict[str, Any]) -> dict[str, Any]:
+    """The values that are not empty."""
     return {name: value for name, value in values.items() if value not in (None, "")}
-
-
-def _from_aws(data: dict[str, Any]) -> dict[str, Any]:
-    """The settings that an AwsCredentials block fills; a role to assume, or a profile, is not among them."""
-    return {
-        "aws_access_key_id": data.get("aws_access_key_id"),
-        "aws_secret_access_key": data.get("aws_secret_access_key"),
-        "aws_session_token": data.get("aws_session_token"),
-        "aws_region": data.get("region_name"),
-        "aws_endpoint_url": (data.get("aws_client_parameters") or {}).get("endpoint_url"),
-    }

@@ -1,4 +1,4 @@
-"""Where the outside systems are: a saved Prefect block, else the environment, else the laptop default.
+"""The pipeline's settings: a saved Prefect block's, else the environment's, else the laptop's default.
 
 Every variable is listed in `.env.example`. Precedence: blocks (`saved_blocks.py`), process environment, then
 `.env`, then `data/demo.env` (written by the demo shop, so that `python -m flows.daily` finds its database).
@@ -11,13 +11,11 @@ JVM and every child process look for the standard AWS variables there, so nothin
 import datetime as dt
 import os
 from pathlib import Path
-from typing import Literal, Self
-from zoneinfo import ZoneInfo
+from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
-from blocks.settings.alert_routes import PAGERDUTY_URL, ROUTES, Channel, Severity
 from blocks.settings.environment import (
     DATA,
     PRODUCTION,
@@ -26,76 +24,47 @@ from blocks.settings.environment import (
     PlatformName,
     PrefectAddress,
 )
-
-Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
-WarehouseKind = Literal["duckdb", "snowflake", "bigquery"]
-Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+from blocks.settings.fields import AllFields
 
 
-class EnvironmentSettings(Environment):
-    """What the environment alone says of the platform; `shop_dsn` is the variable `SHOP_DSN`, and so on."""
+class EnvironmentSettings(AllFields, Environment):
+    """The environment's settings alone; `shop_dsn` is the variable `SHOP_DSN`, and so on."""
 
-    shop_dsn: SecretStr = SecretStr("")
-    shop_timezone: ZoneInfo = ZoneInfo("UTC")
+    # The laptop's defaults of fields that have none in a block, which many machines read.
     clickstream_uri: str = (DATA / "clickstream").as_uri()
     lake_uri: str = (DATA / "lake").as_uri()
+    duckdb_path: Path = DATA / "warehouse.duckdb"
+    runbook_url: str = (REPOSITORY / "docs" / "runbook.md").as_uri()
+
+    # The object store's key, whose block is prefect-aws' own (`integration_blocks.py`).
     aws_endpoint_url: str = ""
     aws_region: str = ""
     aws_access_key_id: str = ""
     aws_secret_access_key: SecretStr = SecretStr("")
     aws_session_token: SecretStr = SecretStr("")
-    spark_remote: SecretStr = SecretStr("")
-    spark_submit: str = ""
-    kafka_bootstrap_servers: str = ""
-    inventory_topic: str = "inventory"
-    kafka_security_protocol: Protocol = "PLAINTEXT"
-    kafka_sasl_mechanism: Mechanism = "SCRAM-SHA-512"
-    kafka_username: str = ""
-    kafka_password: SecretStr = SecretStr("")
-    kafka_ca_file: str = ""
+
+    # What no outside system has to do with.
     lead_time_days: float = Field(default=7, ge=0)
     safety_stock_days: float = Field(default=3, ge=0)
-    warehouse: WarehouseKind = "duckdb"
-    duckdb_path: Path = DATA / "warehouse.duckdb"
     dbt_target_path: Path = DATA / "dbt_target"
-    snowflake_account: str = ""
-    snowflake_user: str = ""
-    snowflake_password: SecretStr = SecretStr("")
-    snowflake_private_key: SecretStr = SecretStr("")
-    snowflake_role: str = ""
-    snowflake_warehouse: str = ""
-    snowflake_database: str = "ecommerce"
-    snowflake_host: str = ""
-    snowflake_port: int = 443
-    snowflake_protocol: Literal["https", "http"] = "https"
-    bigquery_project: str = ""
-    bigquery_location: str = "EU"
-    bigquery_maximum_bytes_billed: int = Field(default=100 * 10**9, gt=0)
-    bigquery_api_endpoint: str = ""
-    google_application_credentials: str = ""
     lake_file_mb: int = Field(default=256, ge=128, le=512)
     lake_retention: dt.timedelta = Field(default=dt.timedelta(days=7), ge=dt.timedelta(days=7))
     extract_overlap: dt.timedelta = dt.timedelta(hours=1)
     quarantine_threshold: float = Field(default=0.05, ge=0, le=1)
     quality_minimum: float = Field(default=0.95, ge=0, le=1)
-    slack_webhook_url: SecretStr = SecretStr("")
-    pagerduty_routing_key: SecretStr = SecretStr("")
-    pagerduty_url: str = PAGERDUTY_URL
-    smtp_url: SecretStr = SecretStr("")
-    alert_email_from: str = "ecommerce-pipeline@localhost"
-    alert_email_to: str = ""
-    alert_routes: dict[Severity, list[list[Channel]]] = ROUTES
     report_dir: Path = DATA / "reports"
     report_retention: dt.timedelta = Field(default=dt.timedelta(days=365), ge=dt.timedelta(days=1))
     report_url: str = ""
-    pushgateway_url: SecretStr = SecretStr("")
-    ops_dsn: SecretStr = SecretStr("")
-    runbook_url: str = (REPOSITORY / "docs" / "runbook.md").as_uri()
 
     @field_validator("clickstream_uri", "lake_uri", "runbook_url")
     @classmethod
     def _path_as_uri(cls, value: str) -> str:
         return value if "://" in value else Path(value).resolve().as_uri()
+
+    @field_validator("duckdb_path")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.absolute()
 
     @model_validator(mode="after")
     def _hand_on_credentials(self) -> Self:
@@ -116,7 +85,7 @@ class EnvironmentSettings(Environment):
 
 
 class Settings(EnvironmentSettings):
-    """The platform's configuration: saved blocks first, then the environment."""
+    """The settings of the platform: saved blocks first, then the environment."""
 
     @classmethod
     def settings_customise_sources(
@@ -128,7 +97,7 @@ class Settings(EnvironmentSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the values of saved blocks before those of the environment."""
-        # Imported only now: what the environment alone says can be read without Prefect (flows/status.py).
+        # Imported only now: the environment's own settings can be read without Prefect (flows/status.py).
         from prefect.settings import get_current_settings
 
         from blocks.settings.saved_blocks import saved_values

@@ -130,7 +130,7 @@ def pipeline_health() -> list[Builder]:
 
 
 def daily_data_quality() -> list[Builder]:
-    """How good are the rows, what was rejected, which expectations fail? Prometheus, and the run ledger."""
+    """The board of data quality, from Prometheus and the run ledger."""
     share = f"ecommerce_table_rows_quarantined{{{HERE}}} / (ecommerce_table_rows_in{{{HERE}}} > 0)"
     score = _number(
         "Quality score of the last day", _promql(f"ecommerce_quality_score{{{HERE}}}"), "percentunit"
@@ -165,14 +165,14 @@ def _board(title: str, days: int, panels: list[Builder]) -> dashboard.Dashboard:
 def _number(
     title: str, target: prometheus.Dataquery, unit: str = "none", red: float | None = None
 ) -> stat.Panel:
-    """What is now; from `red` on it is red."""
+    """A panel of the present value; from `red` on it is red."""
     panel = stat.Panel().title(title).datasource(PROMETHEUS).unit(unit).span(8).height(5)
     thresholds = _steps(("green", None), *([("red", red)] if red is not None else []))
     return panel.graph_mode(BigValueGraphMode.NONE).thresholds(thresholds).with_target(target.instant())
 
 
 def _lines(title: str, target: Builder[Dataquery], unit: str = "short") -> timeseries.Panel:
-    """What was when."""
+    """A panel of values over time."""
     legend = common.VizLegendOptions().display_mode(LegendDisplayMode.LIST).show_legend(True)
     legend.placement(LegendPlacement.BOTTOM)
     panel = timeseries.Panel().title(title).unit(unit).min(0).span(12).height(8).legend(legend)
@@ -180,7 +180,7 @@ def _lines(title: str, target: Builder[Dataquery], unit: str = "short") -> times
 
 
 def _rows(title: str, query: str) -> table.Panel:
-    """What the run ledger says, in full."""
+    """A panel of rows of the run ledger."""
     panel = table.Panel().title(title).datasource(OPS).span(24).height(8)
     return panel.cell_height(TableCellHeight.SM).with_target(Sql(query, "table"))
 

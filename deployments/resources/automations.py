@@ -1,19 +1,23 @@
 """Alerts that Prefect's server raises by itself: they work when worker, flow and laptop are dead.
 
-What a run can tell, it tells (tasks/alerts/delivery.py); these cover what nobody is left to tell. Each is
-applied by name; its message links the heading of docs/runbook.md that bears its name.
+A run notifies people of what it can (tasks/alerts/delivery.py); these rules cover what no run is left to
+notify of. Each is applied by name; its message links the heading of docs/runbook.md that bears its name.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
+from humanize import precisedelta
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState, SendNotification
 from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger, Posture
 
+from blocks.settings.fields import Severity
 from blocks.settings.settings import EnvironmentSettings
 from deployments.resources.blocks import read_document, server_blocks, server_document
 from deployments.resources.deployments import deployment_ids
@@ -24,28 +28,162 @@ from tasks.alerts.events import DELIVERED_EVENT, LOW_QUALITY_EVENT, quality_reso
 Labels = dict[str, str | list[str]]
 
 WEBHOOK = "custom-webhook"
-# How long a run may take to say that it has told of its own failure.
-TOLD_WITHIN = dt.timedelta(minutes=1)
+# How long a run may take to confirm that an alert of its own failure was delivered.
+CONFIRMED_WITHIN = dt.timedelta(minutes=1)
 HEARTBEATS_MISSED = 3
+# Spans are said in hours at most, as they are set: 26 hours, not 1 day and 2 hours.
+DATES = ("years", "months", "days")
 # Stands for a block or a deployment in a dry run, before there is one.
 NOT_SAVED_YET = UUID(int=0)
 ENDED = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Crashed", "Cancelled")}
-FOR_EACH_RUN: dict[str, Any] = {
-    "match": {"prefect.resource.id": "prefect.flow-run.*"},
-    "for_each": {"prefect.resource.id"},
-    "posture": Posture.Proactive,
-}
+WAITING = {f"prefect.flow-run.{state}" for state in ("Pending", "AwaitingConcurrencySlot")}
+STARTED = "prefect.flow-run.Running"
+HEARTBEAT = "prefect.flow-run.heartbeat"
+LATE = "prefect.flow-run.Late"
+NO_LONGER_LATE = (
+    ENDED
+    | WAITING
+    | {STARTED}
+    | {f"prefect.flow-run.{state}" for state in ("Scheduled", "Cancelling", "Paused")}
+)
 RUN = "{{ flow.name }}, run {{ flow_run.name }}"
-LINK = "{{ flow_run|ui_url }}"
+LINK = "The run: {{ flow_run|ui_url }}"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The platform, the deployments and the thresholds that a rule is applied to."""
+
+    platform: str
+    ours: Labels
+    """The platform's deployments. By id: other people's deployments on this server may be called `production`
+    too, and what they run may be silent for longer. Besides, heartbeats bear no name."""
+    thresholds: DeploymentSettings
+
+
+Span = Callable[[DeploymentSettings], dt.timedelta]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One automation: `kind` is its name and its heading in the runbook; without a severity it only acts."""
+
+    kind: str
+    severity: Severity | None
+    trigger: Callable[[Scope], EventTrigger]
+    subject: Callable[[DeploymentSettings], str] | str = ""
+    body: str = ""
+    action: ChangeFlowRunState | None = None
+
+
+def each_run(after: set[str], expect: set[str], within: Span) -> Callable[[Scope], EventTrigger]:
+    """A run of ours for which, for so long after one of some events, none of the expected ones has come."""
+    return lambda scope: EventTrigger(
+        match={"prefect.resource.id": "prefect.flow-run.*"},
+        match_related=scope.ours,
+        for_each={"prefect.resource.id"},
+        posture=Posture.Proactive,
+        after=after,
+        expect=expect,
+        within=within(scope.thresholds),
+    )
+
+
+def no_daily_run(expect: set[str], within: Span) -> Callable[[Scope], EventTrigger]:
+    """No run of the daily flow has brought one of the expected events for so long."""
+    daily: Labels = {"prefect.resource.role": "flow", "prefect.resource.name": DAILY}
+    return lambda scope: EventTrigger(
+        match={"prefect.resource.id": "prefect.flow-run.*"},
+        match_related=[scope.ours, daily],
+        posture=Posture.Proactive,
+        expect=expect,
+        within=within(scope.thresholds),
+    )
+
+
+def low_quality(scope: Scope) -> EventTrigger:
+    """A run has found the platform's data below its quality limit."""
+    return EventTrigger(
+        match={"prefect.resource.id": quality_resource(scope.platform)}, expect={LOW_QUALITY_EVENT}
+    )
+
+
+RULES = (
+    Rule(
+        "run-died",
+        "error",
+        each_run(
+            {"prefect.flow-run.Failed", "prefect.flow-run.Crashed"},
+            {DELIVERED_EVENT},
+            lambda _: CONFIRMED_WITHIN,
+        ),
+        f"{RUN}: {{{{ flow_run.state.name }}}}, and no alert of its own was delivered",
+        f"{{{{ flow_run.state.message }}}}\n{LINK}",
+    ),
+    Rule(
+        "run-late",
+        "warning",
+        each_run({LATE}, NO_LONGER_LATE, attrgetter("late_after")),
+        f"{RUN} is late: no worker has taken it",
+        LINK,
+    ),
+    Rule(
+        "run-stuck",
+        "error",
+        each_run({STARTED}, ENDED, attrgetter("running_after")),
+        f"{RUN} runs longer than it ever should",
+        LINK,
+    ),
+    Rule(
+        "run-waiting",
+        "warning",
+        each_run(WAITING, {STARTED} | ENDED, attrgetter("waiting_after")),
+        f"{RUN} has been waiting for its turn",
+        LINK,
+    ),
+    # Its process is gone without a word. As Crashed it frees its slots, and `run-died` notifies people.
+    Rule(
+        "run-silent",
+        None,
+        each_run(
+            {HEARTBEAT},
+            {HEARTBEAT} | ENDED,
+            lambda _: dt.timedelta(seconds=HEARTBEATS_MISSED * HEARTBEAT_SECONDS),
+        ),
+        action=ChangeFlowRunState(
+            state=StateType.CRASHED,
+            name="Crashed",
+            message="No heartbeat: its process is gone",
+            force=True,
+        ),
+    ),
+    Rule(
+        "no-successful-run",
+        "critical",
+        no_daily_run({"prefect.flow-run.Completed"}, attrgetter("success_within")),
+        lambda thresholds: (
+            f"{DAILY}: no good run within {precisedelta(thresholds.success_within, suppress=DATES)}"
+        ),
+        "The marts are older than they may be.",
+    ),
+    Rule(
+        "low-quality",
+        "error",
+        low_quality,
+        f"{DAILY}: rows below the quality limit three days in a row",
+        "Share of rows that passed, newest first: {{ event.payload.scores }}; "
+        "at least {{ event.payload.minimum }} is wanted.",
+    ),
+)
 
 
 def plan(
-    client: SyncPrefectClient, platform: str, settings: EnvironmentSettings, patience: DeploymentSettings
+    client: SyncPrefectClient, platform: str, settings: EnvironmentSettings, thresholds: DeploymentSettings
 ) -> list[Change]:
     """Automations to create or update, and ours that are no longer wanted; none without a channel."""
     tag = f"ecommerce-pipeline/{platform}"
     deployments = deployment_ids(client, platform) or [NOT_SAVED_YET]
-    made = automations(client, platform, settings, patience, tag, deployments)
+    made = automations(client, platform, settings, thresholds, tag, deployments)
     wanted = {each.name: each for each in made}
     present = {each.name: each for each in client.read_automations() if tag in each.tags}
     changes = [_plan(client, each, present.get(name)) for name, each in wanted.items()]
@@ -58,150 +196,51 @@ def automations(
     client: SyncPrefectClient,
     platform: str,
     settings: EnvironmentSettings,
-    patience: DeploymentSettings,
+    thresholds: DeploymentSettings,
     tag: str,
     deployments: Sequence[UUID],
 ) -> list[AutomationCore]:
     """Every automation of the platform, about runs of its `deployments`, addressed to the server's blocks."""
-    # By id: other people's deployments on this server may be called `production` too, and what they run may
-    # be silent for longer. Besides, heartbeats bear no name.
     ours: Labels = {
         "prefect.resource.role": "deployment",
         "prefect.resource.id": [f"prefect.deployment.{each}" for each in deployments],
     }
-    daily: Labels = {"prefect.resource.role": "flow", "prefect.resource.name": DAILY}
-
-    def tell(kind: str, severity: str, subject: str, body: str) -> list[SendNotification]:
-        return [
-            SendNotification(
-                block_document_id=block,
-                subject=subject,
-                body=f"{body}\nWhat to do: {settings.runbook_url}#{kind}",
-            )
-            for block in _blocks(client, platform, settings, severity)
-        ]
-
-    def each_run(**trigger: Any) -> EventTrigger:
-        return EventTrigger(**FOR_EACH_RUN, match_related=ours, **trigger)
-
-    unsent = each_run(
-        after={"prefect.flow-run.Failed", "prefect.flow-run.Crashed"},
-        expect={DELIVERED_EVENT},
-        within=TOLD_WITHIN,
-    )
-    late = each_run(after={"prefect.flow-run.Late"}, expect=_anything_but("Late"), within=patience.late_after)
-    running = each_run(after={"prefect.flow-run.Running"}, expect=ENDED, within=patience.running_after)
-    waiting = each_run(
-        after={"prefect.flow-run.Pending", "prefect.flow-run.AwaitingConcurrencySlot"},
-        expect={"prefect.flow-run.Running"} | ENDED,
-        within=patience.waiting_after,
-    )
-    silent = each_run(
-        after={"prefect.flow-run.heartbeat"},
-        expect={"prefect.flow-run.heartbeat"} | ENDED,
-        within=dt.timedelta(seconds=HEARTBEATS_MISSED * HEARTBEAT_SECONDS),
-    )
-    no_success = EventTrigger(
-        expect={"prefect.flow-run.Completed"},
-        match={"prefect.resource.id": "prefect.flow-run.*"},
-        match_related=[ours, daily],
-        posture=Posture.Proactive,
-        within=patience.success_within,
-    )
-    low_quality = EventTrigger(
-        expect={LOW_QUALITY_EVENT},
-        match={"prefect.resource.id": quality_resource(platform)},
-    )
-    rules: dict[str, tuple[EventTrigger, Sequence[SendNotification | ChangeFlowRunState]]] = {
-        "run-died": (
-            unsent,
-            tell(
-                "run-died",
-                "error",
-                f"{RUN}: {{{{ flow_run.state.name }}}}, and it could tell nobody why",
-                f"{{{{ flow_run.state.message }}}}\nThe run: {LINK}",
-            ),
-        ),
-        "run-late": (
-            late,
-            tell("run-late", "warning", f"{RUN} is late: no worker has taken it", f"The run: {LINK}"),
-        ),
-        "run-stuck": (
-            running,
-            tell("run-stuck", "error", f"{RUN} runs longer than it ever should", f"The run: {LINK}"),
-        ),
-        "run-waiting": (
-            waiting,
-            tell("run-waiting", "warning", f"{RUN} has been waiting for its turn", f"The run: {LINK}"),
-        ),
-        # Its process is gone without a word. As Crashed it frees its slots, and `run-died` tells people.
-        "run-silent": (
-            silent,
-            [
-                ChangeFlowRunState(
-                    state=StateType.CRASHED,
-                    name="Crashed",
-                    message="No heartbeat: its process is gone",
-                    force=True,
+    scope = Scope(platform, ours, thresholds)
+    made = []
+    for rule in RULES:
+        notifications = _notifications(client, scope, settings, rule)
+        actions: list[Any] = [rule.action] if rule.action else notifications
+        if actions:
+            made.append(
+                AutomationCore(
+                    name=f"{platform}: {rule.kind}",
+                    description=f"See docs/runbook.md, {rule.kind}.",
+                    trigger=rule.trigger(scope),
+                    actions=actions,
+                    tags=[tag],
                 )
-            ],
-        ),
-        "no-successful-run": (
-            no_success,
-            tell(
-                "no-successful-run",
-                "critical",
-                f"{DAILY}: no good run within {_words(patience.success_within)}",
-                "The marts are older than they may be.",
-            ),
-        ),
-        "low-quality": (
-            low_quality,
-            tell(
-                "low-quality",
-                "error",
-                f"{DAILY}: rows below the quality limit three days in a row",
-                "Share of rows that passed, newest first: {{ event.payload.scores }}; "
-                "at least {{ event.payload.minimum }} is wanted.",
-            ),
-        ),
-    }
+            )
+    return made
+
+
+def _notifications(
+    client: SyncPrefectClient, scope: Scope, settings: EnvironmentSettings, rule: Rule
+) -> list[SendNotification]:
+    """One message for each of the server's blocks of the rule's severity."""
+    subject = rule.subject if isinstance(rule.subject, str) else rule.subject(scope.thresholds)
+    body = f"{rule.body}\nWhat to do: {settings.runbook_url}#{rule.kind}"
     return [
-        AutomationCore(
-            name=f"{platform}: {kind}",
-            description=f"See docs/runbook.md, {kind}.",
-            trigger=trigger,
-            actions=list(actions),
-            tags=[tag],
-        )
-        for kind, (trigger, actions) in rules.items()
-        if actions
+        SendNotification(block_document_id=block, subject=subject, body=body)
+        for block in _blocks(client, scope.platform, settings, rule.severity)
     ]
 
 
 def _blocks(
-    client: SyncPrefectClient, platform: str, settings: EnvironmentSettings, severity: str
+    client: SyncPrefectClient, platform: str, settings: EnvironmentSettings, severity: Severity | None
 ) -> list[UUID]:
     names = [name for name in server_blocks(settings, platform) if name.endswith(f"-{severity}")]
     documents = [read_document(client, server_document(platform, name), WEBHOOK) for name in names]
     return [document.id if document else NOT_SAVED_YET for document in documents]
-
-
-def _anything_but(state: str) -> set[str]:
-    states = (
-        "Pending",
-        "Running",
-        "AwaitingConcurrencySlot",
-        "Scheduled",
-        "Cancelling",
-        "Paused",
-    )
-    return ENDED | {f"prefect.flow-run.{name}" for name in states if name != state}
-
-
-def _words(span: dt.timedelta) -> str:
-    hours = span / dt.timedelta(hours=1)
-    return f"{hours:g} hours" if hours >= 1 else f"{span.total_seconds():g} seconds"
 
 
 def _plan(client: SyncPrefectClient, wanted: AutomationCore, present: Automation | None) -> Change | None:

@@ -12,75 +12,38 @@ from prefect_aws import AwsClientParameters, AwsCredentials
 from pydantic import SecretStr
 from pydantic_core import to_jsonable_python
 
-from blocks.alert_channels import AlertChannels
-from blocks.bigquery_project import BigQueryProject
-from blocks.kafka_cluster import KafkaCluster
-from blocks.lake_storage import LakeStorage
-from blocks.monitoring import Monitoring
-from blocks.settings.saved_blocks import AWS_CREDENTIALS
+from blocks.settings.integration_blocks import AWS_CREDENTIALS
 from blocks.settings.settings import EnvironmentSettings
-from blocks.shop_database import ShopDatabase
-from blocks.snowflake_account import SnowflakeAccount
-from blocks.spark_endpoint import SparkEndpoint
+from blocks.system_block import SystemBlock, system_blocks
 from deployments.resources.diff import Change, differing
 from deployments.settings import DAILY
 from tasks.alerts.alert import COLORS
 
-PlatformBlock = (
-    ShopDatabase
-    | LakeStorage
-    | SparkEndpoint
-    | KafkaCluster
-    | SnowflakeAccount
-    | BigQueryProject
-    | AlertChannels
-    | Monitoring
-)
 # The server's own alerts: one block per colour, since a block's payload is fixed but for subject and body.
 SERVER_SEVERITIES = ("warning", "error", "critical")
 
 
-def plan(client: SyncPrefectClient, platform: str, settings: EnvironmentSettings) -> list[Change]:
-    """Blocks to create, or to update in the fields named."""
-    blocks = platform_blocks(settings) | store_credentials(settings) | server_blocks(settings, platform)
+def plan(
+    client: SyncPrefectClient, platform: str, settings: EnvironmentSettings, own: EnvironmentSettings
+) -> list[Change]:
+    """Blocks to create, or to update in the fields named.
+
+    `own` is `settings` without what blocks of Prefect's integrations say: copied into ours, that would hide
+    what is changed there later.
+    """
+    blocks = platform_blocks(settings, own) | store_credentials(settings) | server_blocks(settings, platform)
     return [change for name, block in blocks.items() for change in _plan(client, name, block, platform)]
 
 
-def platform_blocks(settings: EnvironmentSettings) -> dict[str, PlatformBlock]:
-    """The platform's own blocks, by type; one whose system is not configured is left out."""
-    blocks: dict[str, PlatformBlock] = {
-        "lake-storage": LakeStorage(
-            clickstream_uri=settings.clickstream_uri,
-            lake_uri=settings.lake_uri,
-            warehouse=settings.warehouse,
-            duckdb_path=str(settings.duckdb_path.resolve()),
-        ),
-        "spark-endpoint": SparkEndpoint(
-            spark_remote=settings.spark_remote, spark_submit=settings.spark_submit
-        ),
-        "alert-channels": AlertChannels(
-            **{name: getattr(settings, name) for name in AlertChannels.model_fields}
-        ),
+def platform_blocks(
+    settings: EnvironmentSettings, filled_from: EnvironmentSettings
+) -> dict[str, SystemBlock]:
+    """The platform's own blocks, by type; one whose system `settings` do not use is left out."""
+    return {
+        block.block_type: block.filled_from(filled_from)
+        for block in system_blocks()
+        if block.is_configured(settings)
     }
-    if settings.shop_dsn.get_secret_value():
-        blocks["shop-database"] = ShopDatabase(
-            shop_dsn=settings.shop_dsn, shop_timezone=settings.shop_timezone.key
-        )
-    if settings.kafka_bootstrap_servers:
-        blocks["kafka-cluster"] = KafkaCluster(
-            **{name: getattr(settings, name) for name in KafkaCluster.model_fields}
-        )
-    if settings.pushgateway_url.get_secret_value() or settings.ops_dsn.get_secret_value():
-        blocks["monitoring"] = Monitoring(pushgateway_url=settings.pushgateway_url, ops_dsn=settings.ops_dsn)
-    if settings.warehouse == "snowflake":
-        blocks["snowflake-account"] = SnowflakeAccount(
-            **{name: getattr(settings, name) for name in SnowflakeAccount.model_fields}
-        )
-    if settings.warehouse == "bigquery":
-        blocks["bigquery-project"] = BigQueryProject(
-            **{name: getattr(settings, name) for name in BigQueryProject.model_fields}
-        )
-    return blocks
 
 
 def store_credentials(settings: EnvironmentSettings) -> dict[str, Block]:
@@ -175,6 +138,7 @@ def _plain(block: Block) -> dict[str, Any]:
     return {
         name: value.get_secret_value()
         if isinstance(value, SecretStr | SecretDict)
-        else to_jsonable_python(value)
+        # A time zone is its name.
+        else to_jsonable_python(value, fallback=str)
         for name, value in fields.items()
     }

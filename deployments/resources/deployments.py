@@ -61,7 +61,7 @@ def full_name(entry: dict[str, Any]) -> str:
 
 
 def wanted(entry: dict[str, Any]) -> dict[str, Any]:
-    """What an entry says, in the terms of `actual`."""
+    """An entry of prefect.yaml, in the terms of `actual`."""
     return {
         "entrypoint": entry["entrypoint"],
         "parameters": entry.get("parameters", {}),
@@ -79,7 +79,7 @@ def wanted(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def actual(deployment: DeploymentResponse) -> dict[str, Any]:
-    """What the server has."""
+    """A deployment of the server, in the terms of `wanted`."""
     limit, options = deployment.global_concurrency_limit, deployment.concurrency_options
     return {
         "entrypoint": deployment.entrypoint,
@@ -125,4 +125,4 @@ def _flow(entrypoint: str) -> Flow:
 
 
 def _nothing() -> None:
-    """What is left to do for a deployment that `deploy_all` has done with the first."""
+    """Applies the change of a deployment that `deploy_all` has deployed with the first."""

@@ -1,4 +1,4 @@
-"""One difference between what the repository says and what the Prefect server has, and how to settle it."""
+"""A difference between the repository and the Prefect server, and what applies it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What an alert says, before any channel gives it a form."""
+"""An alert, before any channel gives it a form."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from prefect.logging import get_logger
 from prefect.utilities.urls import url_for
 from pydantic import BaseModel
 
-from blocks.settings.alert_routes import Severity
+from blocks.settings.fields import Severity
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 from tasks.ledger.queries import previous_status
@@ -21,14 +21,14 @@ Kind = Literal[
     "stock-out",
     "stock-refilled",
 ]
-"""What happened. Each has a heading in the runbook."""
+"""The event that an alert is about. Each has a heading in the runbook."""
 
 
 COLORS = {"info": "#2eb67d", "warning": "#f2952f", "error": "#d72b3f", "critical": "#8b0020"}
 
 
 class Alert(BaseModel):
-    """One message. `alert_id` is the same whenever the same thing is told again."""
+    """One message. `alert_id` is the same whenever people are notified of the same thing again."""
 
     alert_id: str
     kind: Kind
@@ -37,20 +37,20 @@ class Alert(BaseModel):
     run_id: str
     flow: str
     facts: dict[str, str]
-    """What is known, in the order in which a person wants it."""
+    """Details by name, in the order in which a person wants them."""
     run_url: str | None = None
     runbook_url: str
     dedup_key: str
-    """What PagerDuty groups by: a failing flow is one incident until a run of it is good again."""
+    """PagerDuty groups by it: a failing flow is one incident until a run of it is good again."""
     is_resolution: bool = False
-    """Whether the trouble that earlier alerts told of is over."""
+    """True if the trouble of earlier alerts is over."""
     undoes: Severity | None = None
     """Good news goes where the bad news went: the severity of that one."""
 
 
 def alert_about(run: Run) -> Alert:
     """The alert that a run's end gives rise to; a second failure in a row is critical."""
-    kind, severity, words = _judge(run)
+    kind, severity, end = _classify(run)
     known = {
         "flow": run.flow,
         "ds": run.ds.isoformat(),
@@ -66,7 +66,7 @@ def alert_about(run: Run) -> Alert:
         alert_id=f"{kind}/{run.run_id}",
         kind=kind,
         severity=severity,
-        title=f"{run.flow} {run.ds} {words}",
+        title=f"{run.flow} {run.ds} {end}",
         run_id=run.run_id,
         flow=run.flow,
         facts={name: value for name, value in known.items() if value},
@@ -87,12 +87,12 @@ def runbook_link(kind: str) -> str:
     return f"{Settings().runbook_url}#{kind}"
 
 
-def _judge(run: Run) -> tuple[Kind, Severity, str]:
+def _classify(run: Run) -> tuple[Kind, Severity, str]:
     if run.status == "failed":
-        words = f"failed in {run.step}" if run.step else "failed before its first step"
+        end = f"failed in {run.step}" if run.step else "failed before its first step"
         if _has_failed_before(run):
-            return "run-failed-twice", "critical", f"{words}, as the run before it did"
-        return "run-failed", "error", words
+            return "run-failed-twice", "critical", f"{end}, as the run before it did"
+        return "run-failed", "error", end
     if run.notes:
         return "run-with-warnings", "warning", "completed, with something to look at"
     return "run-completed", "info", "completed"
@@ -103,5 +103,5 @@ def _has_failed_before(run: Run) -> bool:
         return previous_status(Lake(Settings().lake_uri), run.flow, run.run_id) == "failed"
     except Exception as error:
         # The lake may be what the alert is about.
-        get_logger("alerts").warning("the ledger does not tell how the run before ended: %s", error)
+        get_logger("alerts").warning("the ledger does not say how the run before ended: %s", error)
         return False

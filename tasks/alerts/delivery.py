@@ -1,11 +1,12 @@
-"""Delivering an alert: which channels, in which order, once, and on record.
+"""Delivery of an alert: through which channels, in which order, once, and on record.
 
-Nothing here raises because a channel failed: the run's end is what it is, told or not. Nor because the ledger
-did: the lake may be what the alert is about. What could not be told is in `ops.alert_deliveries`, in the log,
-and, since nothing confirms it to Prefect's server, told by the server's own automation
-(deployments/resources/automations.py).
+Nothing here raises because a channel failed: a run ends as it ends, whether people were notified or not. Nor
+because the ledger failed: the lake may be what the alert is about. What was not delivered is in
+`ops.alert_deliveries` and in the log, and, since nothing confirms it to Prefect's server, the server's own
+automation notifies people (deployments/resources/automations.py).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from prefect import Flow, get_client, task
@@ -14,8 +15,8 @@ from prefect.events import Event, emit_event
 from prefect.logging import get_logger
 
 from blocks.failures import RETRY_TRANSIENT
-from blocks.settings.alert_routes import ROUTES
 from blocks.settings.environment import PRODUCTION, PlatformName
+from blocks.settings.fields import AlertFields, Channel
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 from tasks.alerts.alert import Alert
@@ -26,13 +27,17 @@ from tasks.alerts.smtp import send_email
 from tasks.ledger.queries import delivered_alerts
 from tasks.ledger.records import append_records
 
-SENDERS = {"slack": send_slack, "email": send_email, "pagerduty": send_pagerduty}
+SENDERS: dict[Channel, Callable[[Alert], str]] = {
+    "slack": send_slack,
+    "email": send_email,
+    "pagerduty": send_pagerduty,
+}
 # People wait for an alert: a channel that is down for longer than this has the next one take its place.
 RETRY_SECONDS = 2
 
 
 @task(task_run_name="send-{channel}", **{**RETRY_TRANSIENT, "retry_delay_seconds": RETRY_SECONDS})
-def send(channel: str, alert: Alert) -> str:
+def send(channel: Channel, alert: Alert) -> str:
     """Send the alert through one channel; returns the receipt. Raises PipelineFailure."""
     return SENDERS[channel](alert)
 
@@ -40,45 +45,44 @@ def send(channel: str, alert: Alert) -> str:
 def deliver(alert: Alert) -> bool:
     """Send the alert through each chain of its severity; returns whether anything was tried.
 
-    A channel that has had this alert is not sent it again. A good run also resolves PagerDuty's incident,
-    whoever opened it.
+    In a chain the next channel is tried when one cannot deliver. A channel that has had this alert is not
+    sent it again. A good run also resolves PagerDuty's incident, whoever opened it.
     """
     settings = Settings()
-    if (platform := PlatformName().platform) != PRODUCTION:
-        # Neither to be taken for production's, nor to end its incidents.
-        own = {"title": f"{platform}: {alert.title}", "dedup_key": f"{platform}/{alert.dedup_key}"}
-        alert = alert.model_copy(update=own)
-    active = {
-        "slack": bool(settings.slack_webhook_url.get_secret_value()),
-        "email": bool(settings.smtp_url.get_secret_value() and settings.alert_email_to),
-        "pagerduty": bool(settings.pagerduty_routing_key.get_secret_value()),
-    }
-    severity = alert.undoes or alert.severity
-    chains = settings.alert_routes.get(severity, ROUTES[severity])
+    alert = _as_this_platforms(alert)
+    active = settings.active_channels()
+    chains = [[channel for channel in chain if channel in active] for chain in _chains(alert, settings)]
+    delivered = _delivered_before(alert)
+    for chain in chains:
+        channel = next((each for each in chain if each in delivered or _try(each, alert)), None)
+        if channel:
+            delivered.add(channel)
+        elif chain:
+            get_logger("alerts").error("not delivered by %s: %s", " or ".join(chain), alert.title)
+    return any(chains)
+
+
+def _as_this_platforms(alert: Alert) -> Alert:
+    """The alert under the platform's name: not taken for production's, and ends none of its incidents."""
+    if (platform := PlatformName().platform) == PRODUCTION:
+        return alert
+    own = {"title": f"{platform}: {alert.title}", "dedup_key": f"{platform}/{alert.dedup_key}"}
+    return alert.model_copy(update=own)
+
+
+def _chains(alert: Alert, settings: AlertFields) -> list[list[Channel]]:
+    """The chains of channels that the alert's severity is routed to."""
+    chains = settings.alert_routes[alert.undoes or alert.severity]
     if alert.undoes:
         # PagerDuty knows incidents and their end, and no good news beside.
         chains = [[channel for channel in chain if channel != "pagerduty"] for chain in chains]
-    if alert.is_resolution:
-        chains = [*chains, ["pagerduty"]]
-    has_had = _recall(alert)
-    tried = False
-    for chain in chains:
-        channels = [channel for channel in chain if active[channel]]
-        for channel in channels:
-            if (alert.alert_id, channel) in has_had or _try(channel, alert):
-                has_had.add((alert.alert_id, channel))
-                break
-        else:
-            if channels:
-                get_logger("alerts").error("nobody was told by %s: %s", " or ".join(channels), alert.title)
-        tried = tried or bool(channels)
-    return tried
+    return [*chains, ["pagerduty"]] if alert.is_resolution else chains
 
 
 def confirm_delivery(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
-    """Flow hook: let Prefect's server know that people have been told of this run's end."""
-    told = {alert_id for alert_id, _ in delivered_alerts(Lake(Settings().lake_uri), str(flow_run.id))}
-    if flow_run.deployment_id is None or not any(alert_id.startswith("run-") for alert_id in told):
+    """Flow hook: confirm to Prefect's server that an alert about this run's end was delivered."""
+    delivered = {alert_id for alert_id, _ in delivered_alerts(Lake(Settings().lake_uri), str(flow_run.id))}
+    if flow_run.deployment_id is None or not any(alert_id.startswith("run-") for alert_id in delivered):
         return
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment(flow_run.deployment_id)
@@ -106,7 +110,8 @@ def confirm_delivery(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> N
     )
 
 
-def _try(channel: str, alert: Alert) -> bool:
+def _try(channel: Channel, alert: Alert) -> bool:
+    """Send the alert through one channel and record how that ended; returns whether it was delivered."""
     state = send(channel, alert, return_state=True)
     record = {
         "alert_id": alert.alert_id,
@@ -124,10 +129,12 @@ def _try(channel: str, alert: Alert) -> bool:
     return state.is_completed()
 
 
-def _recall(alert: Alert) -> set[tuple[str, str]]:
+def _delivered_before(alert: Alert) -> set[Channel]:
+    """The channels that have had this alert."""
     try:
-        return delivered_alerts(Lake(Settings().lake_uri), alert.run_id)
+        records = delivered_alerts(Lake(Settings().lake_uri), alert.run_id)
     except Exception as error:
         # Rather twice than never.
-        get_logger("alerts").warning("the ledger does not tell what was delivered: %s", error)
+        get_logger("alerts").warning("the ledger does not say what was delivered: %s", error)
         return set()
+    return {channel for channel in SENDERS if (alert.alert_id, channel) in records}

@@ -20,7 +20,7 @@ def send_pagerduty(alert: Alert) -> str:
 
 
 def payload(alert: Alert) -> dict[str, Any]:
-    """The event without its routing key; incidents are told apart by `dedup_key`."""
+    """The event without its routing key; `dedup_key` says which incident it belongs to."""
     if alert.is_resolution:
         return {"event_action": "resolve", "dedup_key": alert.dedup_key}
     error = [alert.facts["error"]] if "error" in alert.facts else []

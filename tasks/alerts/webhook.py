@@ -1,4 +1,4 @@
-"""Posting JSON to a webhook: the answer is checked, and no error tells the address, which is a secret."""
+"""Posting JSON to a webhook: the answer is checked, and no error holds the address, which is a secret."""
 
 from typing import Any
 
@@ -25,9 +25,9 @@ def post(receiver: str, url: str, body: dict[str, Any]) -> str:
     # Some servers repeat in a refusal what could not be posted where.
     secret = answer.request.url.path.strip("/")
     text = answer.text.replace(secret, "…") if secret else answer.text
-    words = f"{receiver} answered {answer.status_code} {text[:LONGEST_ANSWER]}".strip()
+    receipt = f"{receiver} answered {answer.status_code} {text[:LONGEST_ANSWER]}".strip()
     if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
-        raise TransientFailure(words)
+        raise TransientFailure(receipt)
     if not answer.is_success:
-        raise PermanentFailure(f"{words}; correct its address or key")
-    return words
+        raise PermanentFailure(f"{receipt}; correct its address or key")
+    return receipt

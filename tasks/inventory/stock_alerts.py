@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from prefect.events import emit_event
 
-from blocks.settings.alert_routes import Severity
 from blocks.settings.environment import PlatformName
+from blocks.settings.fields import Severity
 from tasks.alerts.alert import Alert, run_link, runbook_link
 from tasks.inventory.stock_changes import BADNESS, StockChange, StockKind
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, computed_field
 
-from blocks.settings.environment import Patience
+from blocks.settings.environment import AlertThresholds
 from blocks.settings.settings import EnvironmentSettings
 from lake.delta import Lake
 from lake.local_sql import connect
@@ -93,7 +93,7 @@ class Status(BaseModel):
         return "broken" if self.broken else "unknown" if self.unknown else "healthy"
 
 
-def collect_status(settings: EnvironmentSettings, patience: Patience, now: dt.datetime) -> Status:
+def collect_status(settings: EnvironmentSettings, thresholds: AlertThresholds, now: dt.datetime) -> Status:
     """Gather the platform's state and judge it."""
     lake = Lake(settings.lake_uri)
     status = Status(at=now, lake=settings.lake_uri, warehouse=str(settings.duckdb_path))
@@ -120,11 +120,11 @@ def collect_status(settings: EnvironmentSettings, patience: Patience, now: dt.da
         status.consumer_lag = try_read("consumer lag", lag.result, {})
     if not status.runs and not status.unknown:
         status.unknown.append(f"runs: none is on record in {status.lake}; is LAKE_URI right?")
-    status.broken = what_is_broken(status, patience)
+    status.broken = what_is_broken(status, thresholds)
     return status
 
 
-def what_is_broken(status: Status, patience: Patience) -> list[str]:
+def what_is_broken(status: Status, thresholds: AlertThresholds) -> list[str]:
     """Sentences about everything that a person has to put right."""
     broken = []
     for run in status.runs:
@@ -132,10 +132,10 @@ def what_is_broken(status: Status, patience: Patience) -> list[str]:
         if run.status == "failed":
             why = (run.error or "").partition("\n")[0]
             broken.append(f"{run.flow} {run.ds} failed in {run.failed_step or 'its beginning'}: {why}")
-        elif run.status == "running" and age > patience.running_after:
+        elif run.status == "running" and age > thresholds.running_after:
             broken.append(f"{run.flow} {run.ds} has been running for {age}: it is stuck, or dead")
         if run.flow == DAILY and (
-            run.completed_at is None or status.at - run.completed_at > patience.success_within
+            run.completed_at is None or status.at - run.completed_at > thresholds.success_within
         ):
             last = f"since {run.completed_at:%Y-%m-%d %H:%M} UTC" if run.completed_at else "ever"
             broken.append(f"no {DAILY} has completed {last}")

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from blocks.failures import PipelineFailure
 from blocks.lake_storage import check_writable
+from blocks.settings.environment import UnreadableEnvFile
 from blocks.settings.settings import Settings
 from lake.contract import ContractError
 from tasks.ingest.postgres import check_contracts
@@ -46,7 +47,7 @@ def _run(check: Callable[[], object], run: Callable[[], object]) -> None:
     try:
         check()
         run()
-    except (PipelineFailure, ContractError) as failure:
+    except (PipelineFailure, ContractError, UnreadableEnvFile) as failure:
         sys.exit(f"error: {failure}")
     except ValidationError as error:
         wrong = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())

@@ -16,7 +16,7 @@ from google.cloud.bigquery import (
     WriteDisposition,
 )
 
-from blocks.bigquery_project import REQUEST_TIMEOUT_SECONDS, RETRY, bigquery_client
+from blocks.bigquery_project import REQUEST_TIMEOUT_SECONDS, RETRY, bigquery_client, key_content
 from blocks.settings.settings import Settings
 from tasks.warehouse.cloud import CloudSession, CloudWarehouse, Columns
 
@@ -56,9 +56,16 @@ class BigQueryWarehouse(CloudWarehouse):
             "BIGQUERY_MAXIMUM_BYTES_BILLED": str(settings.bigquery_maximum_bytes_billed),
             "BIGQUERY_API_ENDPOINT": settings.bigquery_api_endpoint,
         }
+        if key := key_content(settings):
+            # In no file: dbt takes the key itself. What has this prefix it shows in no log.
+            return variables | {
+                "GOOGLE_CLIENT_EMAIL": key["client_email"],
+                "GOOGLE_TOKEN_URI": key["token_uri"],
+                "DBT_ENV_SECRET_GOOGLE_PRIVATE_KEY": key["private_key"],
+            }
         # Set but empty, Google's libraries would look for a file without a name.
-        if settings.google_application_credentials:
-            variables["GOOGLE_APPLICATION_CREDENTIALS"] = settings.google_application_credentials
+        if file := settings.google_application_credentials.get_secret_value():
+            variables["GOOGLE_APPLICATION_CREDENTIALS"] = file
         return variables
 
 

@@ -318,7 +318,7 @@ def test_channels_that_are_off_are_not_asked() -> None:
     AlertChannels().check()
 
 
-def test_channels_that_are_on_are_reached_and_told_nothing(webhook: Webhook, mailbox: Mailbox) -> None:
+def test_channels_that_are_on_are_reached_and_sent_nothing(webhook: Webhook, mailbox: Mailbox) -> None:
     AlertChannels(
         slack_webhook_url=SecretStr(f"{webhook.url}/services/{SECRET}"),
         pagerduty_routing_key=SecretStr(SECRET),
@@ -329,7 +329,7 @@ def test_channels_that_are_on_are_reached_and_told_nothing(webhook: Webhook, mai
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         pytest.param({"slack_webhook_url": "http://127.0.0.1:{port}/x"}, "SLACK_WEBHOOK_URL: ", id="Slack"),
         pytest.param(
@@ -340,8 +340,8 @@ def test_channels_that_are_on_are_reached_and_told_nothing(webhook: Webhook, mai
         pytest.param({"smtp_url": "smtp://127.0.0.1:{port}"}, "SMTP_URL: ", id="e-mail"),
     ],
 )
-def test_each_channel_that_is_on_is_asked(fields: dict[str, Any], told: str, unused_port: int) -> None:
+def test_each_channel_that_is_on_is_asked(fields: dict[str, Any], message: str, unused_port: int) -> None:
     given = {name: value.replace("{port}", str(unused_port)) for name, value in fields.items()}
     failed = failure(AlertChannels(**given).check)
     assert isinstance(failed, TransientFailure)
-    assert str(failed).startswith(told)
+    assert str(failed).startswith(message)

@@ -59,7 +59,7 @@ def test_a_warehouse_that_does_not_answer(
 
 
 @pytest.mark.parametrize(
-    ("made", "told"),
+    ("made", "message"),
     [
         pytest.param(
             lambda: SnowflakeAccount(snowflake_account="", snowflake_user="u"),
@@ -85,10 +85,10 @@ def test_a_warehouse_that_does_not_answer(
         ),
     ],
 )
-def test_what_is_missing_is_named(made: Callable[[], Any], told: str) -> None:
+def test_what_is_missing_is_named(made: Callable[[], Any], message: str) -> None:
     failed = failure(made().check)
     assert isinstance(failed, PermanentFailure)
-    assert told in str(failed)
+    assert message in str(failed)
 
 
 @pytest.mark.parametrize("cloud", ["snowflake"], indirect=True)

@@ -1,4 +1,4 @@
-"""What the shop's database refuses, what that means, and that no message tells the password."""
+"""What the shop's database refuses, what that means, and that no message holds the password."""
 
 import logging
 import socket
@@ -106,10 +106,10 @@ def test_no_message_and_no_log_holds_the_password(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     real = parse_dsn(database)["password"]
-    told = (
+    message = (
         "".join(traceback.format_exception(failure(monkeypatch, replaced(database, **change)))) + caplog.text
     )
-    assert change.get("password", real) not in told
+    assert change.get("password", real) not in message
 
 
 def test_a_lost_connection_is_transient(platform: Platform) -> None:

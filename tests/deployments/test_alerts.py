@@ -109,10 +109,10 @@ def test_database_down_is_one_red_message_and_the_second_failure_wakes_somebody(
     assert working.wait_for_end(good) == "Completed"
     assert working.pagerduty.requests[-1].body["event_action"] == "resolve"
     assert working.pagerduty.requests[-1].body["dedup_key"] == incident.body["dedup_key"]
-    # Until the server would have told it: a minute, and its rounds.
+    # Until the server would have raised its own: a minute, and its rounds.
     time.sleep(max(0, failed_at + 75 - time.monotonic()))
-    told = [request.body["attachments"][0].get("title", "") for request in working.slack.requests[2:]]
-    assert told == [], "the server's own automation has told it again"
+    again = [request.body["attachments"][0].get("title", "") for request in working.slack.requests[2:]]
+    assert again == [], "the server's own automation has repeated it"
     assert deliveries(working, second) == [
         ("run-failed-twice", "slack", True),
         ("run-failed-twice", "pagerduty", True),
@@ -152,7 +152,7 @@ def test_slack_down_is_retried_then_mailed_and_on_record(working: Site) -> None:
 def test_a_run_that_nobody_takes_is_one_orange_message(deployed: Site) -> None:
     deployed.slack.requests.clear()
     run_id = deployed.start_run("data-quality/production", ds=DS)
-    wait_for(lambda: bool(deployed.slack.requests), 60, "nobody was told that the run is late")
+    wait_for(lambda: bool(deployed.slack.requests), 60, "no alert that the run is late")
     message = attachment(deployed)
     assert message["color"] == ORANGE
     assert "late" in text(message)
@@ -165,7 +165,7 @@ def test_a_run_that_nobody_takes_is_one_orange_message(deployed: Site) -> None:
     assert len(deployed.slack.requests) == 1
 
 
-def test_a_machine_lost_in_mid_run_is_told_and_the_run_started_again_ends_right(working: Site) -> None:
+def test_a_machine_lost_in_mid_run_is_alerted_and_the_run_started_again_ends_right(working: Site) -> None:
     working.platform.execute(
         "update orders set amount = amount + 1, updated_at = updated_at + interval '1 minute'"
     )
@@ -174,8 +174,8 @@ def test_a_machine_lost_in_mid_run_is_told_and_the_run_started_again_ends_right(
     working.stop_worker(signal.SIGKILL)
     assert working.state(run_id) == "Running"
 
-    # Three missed heartbeats, then the time that a run has to tell about itself.
-    wait_for(lambda: bool(working.slack.requests), 240, "nobody was told that the run has died")
+    # Three missed heartbeats, then the time in which a run confirms its own alert.
+    wait_for(lambda: bool(working.slack.requests), 240, "no alert that the run has died")
     assert working.state(run_id) == "Crashed"
     message = attachment(working)
     assert message["color"] == RED

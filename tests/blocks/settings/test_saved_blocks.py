@@ -2,9 +2,10 @@
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,55 +18,21 @@ from pydantic import SecretStr
 from blocks.alert_channels import AlertChannels
 from blocks.bigquery_project import BigQueryProject
 from blocks.failures import PermanentFailure, TransientFailure
-from blocks.kafka_cluster import KafkaCluster
 from blocks.lake_storage import LakeStorage
-from blocks.monitoring import Monitoring
 from blocks.settings.environment import PlatformName
-from blocks.settings.saved_blocks import BLOCK_TYPES, saved_values
+from blocks.settings.fields import PLACES, SYSTEMS, WarehouseKind
+from blocks.settings.saved_blocks import saved_values
 from blocks.settings.settings import EnvironmentSettings, Settings
 from blocks.shop_database import ShopDatabase
-from blocks.snowflake_account import SnowflakeAccount
 from blocks.spark_endpoint import SparkEndpoint
+from blocks.system_block import system_blocks
 from tests.support.platforms import Platform
 from tests.support.receivers import Webhook
 
-TYPES: tuple[type[Block], ...] = (
-    ShopDatabase,
-    LakeStorage,
-    SparkEndpoint,
-    KafkaCluster,
-    SnowflakeAccount,
-    BigQueryProject,
-    AlertChannels,
-    Monitoring,
-)
 STORAGE = LakeStorage(
     clickstream_uri="s3://theirs/clicks", lake_uri="s3://theirs/lake", duckdb_path="/their/file"
 )
 Save = Callable[..., None]
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    """Nothing is remembered of what other tests have read."""
-    saved_values.cache_clear()
-    yield
-    saved_values.cache_clear()
-
-
-@pytest.fixture
-def save(prefect_server: None) -> Iterator[Save]:
-    """A function (platform, *blocks) that saves blocks on the server, for this test only."""
-    ids = []
-
-    def saved(platform: str, *blocks: Block) -> None:
-        ids.extend(block.save(platform, overwrite=True) for block in blocks)
-        saved_values.cache_clear()
-
-    yield saved
-    with get_client(sync_client=True) as client:
-        for block_id in set(ids):
-            client.delete_block_document(block_id)
 
 
 def unused_url(held: socket.socket) -> str:
@@ -73,9 +40,25 @@ def unused_url(held: socket.socket) -> str:
     return f"http://someone:hunter2secret@127.0.0.1:{held.getsockname()[1]}/api"
 
 
-def test_every_field_of_a_block_fills_a_setting() -> None:
-    assert tuple(each.get_block_type_slug() for each in TYPES) == BLOCK_TYPES
-    assert {name for each in TYPES for name in each.model_fields} <= set(Settings.model_fields)
+def test_every_system_has_a_block_of_its_type_whose_fields_are_settings() -> None:
+    for block in system_blocks():
+        assert block.get_block_type_slug() == block.block_type
+        assert set(block.model_fields) <= set(Settings.model_fields)
+
+
+def test_every_field_is_declared_once() -> None:
+    """But for the places on this machine, which have a default in the environment alone."""
+    declared = [
+        name for model in (*SYSTEMS, EnvironmentSettings) for name in model.__annotations__ if name.islower()
+    ]
+    twice = {name for name in declared if declared.count(name) > 1} - {"block_type", "places"}
+    assert twice == {"clickstream_uri", "lake_uri", "duckdb_path", "runbook_url"}
+    assert {name for block in system_blocks() for name in block.__annotations__ if name.islower()} == set()
+
+
+def test_every_kind_of_warehouse_has_its_places() -> None:
+    assert set(PLACES) == set(get_args(WarehouseKind))
+    assert {name for fields in PLACES.values() for name in fields} <= set(Settings.model_fields)
 
 
 def test_without_an_api_there_is_nothing_saved(platform: Platform) -> None:

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
-from blocks.settings.alert_routes import PAGERDUTY_URL, ROUTES
 from blocks.settings.environment import DATA, REPOSITORY, PlatformName, RetrySettings
+from blocks.settings.fields import ROUTES
 from blocks.settings.settings import Settings
 
 READ_HERE = (Settings, RetrySettings, PlatformName)
@@ -75,11 +75,11 @@ def test_the_laptop_default(files: tuple[Path, Path]) -> None:
     assert PlatformName().platform == "production"
 
 
-def test_nobody_is_told_by_default(files: tuple[Path, Path]) -> None:
+def test_every_channel_is_off_by_default(files: tuple[Path, Path]) -> None:
     settings = Settings()
     secrets = (settings.slack_webhook_url, settings.pagerduty_routing_key, settings.smtp_url)
     assert [each.get_secret_value() for each in secrets] == ["", "", ""]
-    assert settings.pagerduty_url == PAGERDUTY_URL
+    assert settings.pagerduty_url == "https://events.pagerduty.com/v2/enqueue"
     assert (settings.alert_email_from, settings.alert_email_to) == ("ecommerce-pipeline@localhost", "")
     assert settings.alert_routes == ROUTES
     assert settings.quality_minimum == 0.95

@@ -158,7 +158,7 @@ def test_pagerduty_triggers_an_incident() -> None:
     }
 
 
-def test_pagerduty_is_told_nothing_that_is_not_known() -> None:
+def test_pagerduty_gets_nothing_that_is_not_known() -> None:
     event = pagerduty(alert(facts={"step": None}))
     assert "component" not in event["payload"]
     assert [link["text"] for link in event["links"]] == ["what to do"]

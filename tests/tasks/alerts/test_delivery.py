@@ -1,4 +1,4 @@
-"""Delivering alerts, from inside a real flow to real receivers: who is told, in which order, once, on record."""
+"""Delivering alerts, from inside a real flow to real receivers: which channels, in which order, once, on record."""
 
 import json
 from types import SimpleNamespace
@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from prefect import flow
 
-from blocks.settings.alert_routes import ROUTES, Channel, Severity
+from blocks.settings.fields import ROUTES, Channel, Severity
 from tasks.alerts import delivery as deliver_module
 from tasks.alerts.alert import Alert
 from tasks.alerts.delivery import SENDERS, deliver
@@ -123,7 +123,9 @@ def test_two_chains_that_end_in_one_mailbox_send_one_mail(platform: Platform, ma
 
 
 @pytest.mark.usefixtures("slack", "email", "pagerduty")
-def test_a_completed_run_tells_nobody_and_resolves_the_incident(webhook: Webhook, mailbox: Mailbox) -> None:
+def test_a_completed_run_notifies_nobody_and_resolves_the_incident(
+    webhook: Webhook, mailbox: Mailbox
+) -> None:
     assert delivering(COMPLETED)
     assert [request.body for request in webhook.requests] == [
         {"routing_key": "key", "event_action": "resolve", "dedup_key": "daily"}
@@ -156,7 +158,7 @@ def test_good_news_goes_where_the_bad_news_went_but_wakes_nobody(webhook: Webhoo
 
 
 @pytest.mark.usefixtures("slack", "pagerduty")
-def test_a_completed_run_with_warnings_tells_and_resolves(webhook: Webhook) -> None:
+def test_a_completed_run_with_warnings_notifies_and_resolves(webhook: Webhook) -> None:
     assert delivering(WARNED)
     assert posted(webhook) == ["slack", "pagerduty"]
     assert webhook.requests[1].body["event_action"] == "resolve"
@@ -178,7 +180,7 @@ def test_the_same_alert_is_sent_once(platform: Platform, webhook: Webhook, mailb
 
 
 @pytest.mark.usefixtures("slack")
-def test_what_was_not_delivered_is_tried_when_told_again(platform: Platform, webhook: Webhook) -> None:
+def test_what_was_not_delivered_is_tried_when_delivered_again(platform: Platform, webhook: Webhook) -> None:
     webhook.answers.append(404)
     assert delivering(alert())
     assert delivered_alerts(lake_here(), "run-1") == set()
@@ -205,13 +207,13 @@ def test_a_mail_server_without_recipients_is_off(
 
 
 @pytest.mark.usefixtures("slack", "email")
-def test_when_nobody_can_be_told_the_log_says_so(
+def test_when_no_channel_delivers_the_log_says_so(
     platform: Platform, webhook: Webhook, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     webhook.answers.append(403)
     mailbox.refused.add("you@example.com")
     assert delivering(alert())
-    assert said(caplog) == [("ERROR", f"nobody was told by slack or email: {alert().title}")]
+    assert said(caplog) == [("ERROR", f"not delivered by slack or email: {alert().title}")]
     assert [row[1:3] for row in recorded(platform)] == [("slack", False), ("email", False)]
     assert "hunter2secret" not in f"{recorded(platform)} {caplog.text}"
 
@@ -223,7 +225,7 @@ def test_one_chain_that_fails_keeps_no_other_from_being_tried(
     webhook.answers.append(403)
     assert delivering(CRITICAL)
     assert posted(webhook) == ["slack", "pagerduty"]
-    assert said(caplog) == [("ERROR", f"nobody was told by slack: {CRITICAL.title}")]
+    assert said(caplog) == [("ERROR", f"not delivered by slack: {CRITICAL.title}")]
 
 
 @pytest.mark.usefixtures("slack", "email", "pagerduty")
@@ -261,7 +263,7 @@ def test_a_ledger_that_is_broken_keeps_no_alert_back(
     assert posted(webhook) == ["slack"]
     (read, written) = said(caplog)
     assert read[0] == written[0] == "WARNING"
-    assert read[1].startswith("the ledger does not tell what was delivered: ")
+    assert read[1].startswith("the ledger does not say what was delivered: ")
     assert written[1].startswith("not recorded: {'alert_id': 'run-failed/run-1', ")
 
 
@@ -275,8 +277,8 @@ def test_the_warehouse_has_every_delivery(platform: Platform, webhook: Webhook) 
         rows = connection.execute(
             f"select {columns} from ops.alert_deliveries order by recorded_at"
         ).fetchall()
-    told = ("run-failed/run-1", "run-1", "run-failed", "error")
-    assert rows == [(*told, "slack", False), (*told, "email", True)]
+    failed = ("run-failed/run-1", "run-1", "run-failed", "error")
+    assert rows == [(*failed, "slack", False), (*failed, "email", True)]
 
 
 def test_every_channel_of_the_routes_has_a_sender() -> None:

@@ -1,4 +1,4 @@
-"""Posting to a webhook: what each answer means, and that no failure tells the secret address."""
+"""Posting to a webhook: what each answer means, and that no failure holds the secret address."""
 
 import socket
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ def test_what_a_refusal_means(webhook: Webhook, status: int, expected: type[Pipe
     assert len(webhook.requests) == 1
 
 
-def test_a_refusal_without_a_path_is_told_as_it_is(webhook: Webhook) -> None:
+def test_a_refusal_without_a_path_is_repeated_as_it_is(webhook: Webhook) -> None:
     webhook.answers.append(500)
     assert str(failure(webhook.url)) == "Slack answered 500 Cannot POST /"
 

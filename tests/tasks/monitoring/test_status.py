@@ -12,7 +12,7 @@ import yaml
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from rich.console import Console
 
-from blocks.settings.environment import REPOSITORY, Patience
+from blocks.settings.environment import REPOSITORY, AlertThresholds
 from blocks.settings.saved_blocks import saved_values
 from blocks.settings.settings import EnvironmentSettings, Settings
 from flows import daily
@@ -62,7 +62,7 @@ def shop(silver: Silver) -> Silver:
 
 
 def looked() -> Status:
-    return collect_status(EnvironmentSettings(), Patience(), NOW)
+    return collect_status(EnvironmentSettings(), AlertThresholds(), NOW)
 
 
 def test_a_healthy_shop(shop: Silver) -> None:
@@ -127,7 +127,7 @@ def test_an_alert_that_reached_nobody(shop: Silver) -> None:
         lake_here(), "alert_deliveries", [delivery("a", channel, False) for channel in ("slack", "email")]
     )
     assert looked().broken == ["nobody was told: run-failed/a"]
-    assert collect_status(EnvironmentSettings(), Patience(), NOW + dt.timedelta(days=8)).undelivered == []
+    assert collect_status(EnvironmentSettings(), AlertThresholds(), NOW + dt.timedelta(days=8)).undelivered == []
 
 
 def test_kafka_and_the_lake(shop: Silver, kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:

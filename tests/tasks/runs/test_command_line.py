@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from blocks.settings.alert_routes import ROUTES
 from blocks.settings.environment import REPOSITORY
+from blocks.settings.fields import ROUTES
 from tasks.runs.console import _matters
 from tests.support.platforms import Platform
 from tests.support.rows import order, put
