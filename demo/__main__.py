@@ -16,8 +16,7 @@ from rich.table import Table
 
 from blocks.settings.environment import DATA
 from blocks.settings.settings import Settings
-from demo.services import kafka, postgres
-from demo.services import s3 as seaweed
+from demo.services import kafka, postgres, s3
 from demo.shop.shop import Shop
 from lake.local_sql import connect
 
@@ -46,11 +45,11 @@ def main() -> None:
             open_store()
             console.print("The shop runs.")
         case "stop":
-            seaweed.stop(STORE)
+            s3.stop(STORE)
             kafka.stop(KAFKA)
             postgres.stop(POSTGRES)
         case "remove":
-            seaweed.remove(STORE)
+            s3.remove(STORE)
             kafka.remove(KAFKA)
             postgres.remove(POSTGRES)
         case "play":
@@ -85,7 +84,7 @@ def open_store() -> None:
     """Start the S3 store where `Settings` finds it and put the lake there, if the demo has one (`--s3`)."""
     if not STORE.exists():
         return
-    found = seaweed.start(STORE) | {"LAKE_URI": f"s3://{seaweed.BUCKET}/lake"}
+    found = s3.start(STORE) | {"LAKE_URI": f"s3://{s3.BUCKET}/lake"}
     with ENVIRONMENT.open("a") as environment:
         environment.writelines(f"{name}={value}\n" for name, value in found.items())
 

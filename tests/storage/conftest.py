@@ -13,8 +13,8 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from demo.services import s3 as seaweed
-from demo.services.s3 import SeaweedUnavailable
+from demo.services import s3
+from demo.services.s3 import S3Unavailable
 from lake.delta import Lake
 
 START_SECONDS = 60
@@ -84,13 +84,13 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A SeaweedFS that lives as long as the test session. Where it cannot start, its tests skip, except on CI."""
     directory = tmp_path_factory.mktemp("seaweed")
     try:
-        environment = seaweed.start(directory)
-    except SeaweedUnavailable as failure:
+        environment = s3.start(directory)
+    except S3Unavailable as failure:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(failure))
     yield Store(environment)
-    seaweed.remove(directory)
+    s3.remove(directory)
 
 
 @pytest.fixture
