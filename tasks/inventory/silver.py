@@ -15,6 +15,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 from prefect import task
 from pydantic import BaseModel
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt
 
 from blocks.failures import TransientFailure
 from blocks.settings.settings import Settings
@@ -127,10 +128,11 @@ def settle(lake: Lake, timezone: ZoneInfo, full: bool = False) -> Settled:
     """
     if lake.table(BRONZE) is None:
         return Settled()
-    for _ in range(ATTEMPTS):
-        with suppress(CommitFailedError):
-            return _settle(lake, timezone, full)
-    raise TransientFailure(f"{SILVER} is being written by others all the time; try again")
+    attempts = Retrying(retry=retry_if_exception_type(CommitFailedError), stop=stop_after_attempt(ATTEMPTS))
+    try:
+        return attempts(_settle, lake, timezone, full)
+    except RetryError:
+        raise TransientFailure(f"{SILVER} is being written by others all the time; try again") from None
 
 
 def _settle(lake: Lake, timezone: ZoneInfo, full: bool) -> Settled:
