@@ -30,7 +30,7 @@ class Layout:
     orders: str
     clicks: str
     sales: str
-    # The seed sums only orders dated the day itself; late-dated ones never reach its daily sales.
+    # The lesson sums only orders dated the day itself; late-dated ones never reach its daily sales.
     sales_of_the_day_only: bool = False
 
 
