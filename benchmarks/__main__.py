@@ -15,8 +15,8 @@ from rich.console import Console
 
 from benchmarks import report
 from benchmarks.data import DAILY_SHARE, SCALES, generate
-from benchmarks.measure import CommandFailed
 from benchmarks.lesson_jobs import jdbc_driver
+from benchmarks.measure import CommandFailed
 from benchmarks.suite import CONTENDERS, History, Workshop, first_loads, history
 from demo.services import postgres
 

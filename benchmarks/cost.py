@@ -1,4 +1,4 @@
-"""What small files and Spark's default shuffle cost: `python -m benchmarks.cost`.
+"""The cost of small files and of Spark's default shuffle: `python -m benchmarks.cost`.
 
 A lake with many days of small commits is read and upserted into, before and after a compaction, on disk and
 on an S3 store of its own; then one Apache Spark does the same gold step with 200 shuffle partitions and with

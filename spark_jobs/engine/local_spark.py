@@ -86,7 +86,7 @@ class LocalSpark:
 
     @property
     def url(self) -> str:
-        """Where sessions connect. PySpark sends a token without TLS to `localhost` only."""
+        """The address for sessions. PySpark sends a token without TLS to `localhost` only."""
         return f"sc://localhost:{self._port}/;token={self._token}"
 
     def stop(self) -> None:
