@@ -41,7 +41,7 @@ lint: $(READY) ## ruff, mypy, sqlfluff
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint dbt --disable-progress-bar
 
-bench: $(READY) ## time the seed lesson's chain, this pipeline and DuckDB by hand on one data set (SCALE=S|M|L)
+bench: $(READY) ## time the lesson's chain, this pipeline and DuckDB by hand on one data set (SCALE=S|M|L)
 	$(BIN)/python -m benchmarks --scale $(or $(SCALE),S)
 
 clean: ## stop the demo's database and delete everything that make made

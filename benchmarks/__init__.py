@@ -1,1 +1,1 @@
-"""Benchmarks: the seed's Spark job chain, our pipeline and DuckDB by hand, on one data set in one run."""
+"""Benchmarks: the lesson's Spark job chain, our pipeline and DuckDB by hand, on one data set in one run."""

@@ -1,6 +1,6 @@
 """Benchmark the pipeline: `python -m benchmarks --scale M`.
 
-One run, one data set: the seed's job chain, ours, and DuckDB by hand load it in turn; ours then runs
+One run, one data set: the lesson's job chain, ours, and DuckDB by hand load it in turn; ours then runs
 again unchanged; then come 30 days of equal volume. A full run is written to `benchmarks/results/`.
 """
 
@@ -15,13 +15,13 @@ from rich.console import Console
 
 from benchmarks import report
 from benchmarks.data import DAILY_SHARE, SCALES, generate
+from benchmarks.lesson_jobs import jdbc_driver
 from benchmarks.measure import CommandFailed
-from benchmarks.seed_jobs import jdbc_driver
 from benchmarks.suite import CONTENDERS, History, Workshop, first_loads, history
 from demo.services import postgres
 
-# On two cores the extracts take longer together than in turn, so the seed's better time is the one in turn.
-USUAL = [key for key in CONTENDERS if key != "seed-concurrent"]
+# On two cores the extracts take longer together than in turn, so the lesson's better time is the one in turn.
+USUAL = [key for key in CONTENDERS if key != "lesson-concurrent"]
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace, console: Console) -> bool:
     chosen = [contender for key, contender in CONTENDERS.items() if key in options.only]
     histories: list[History] = []
     sound = True
-    if any(contender.key.startswith("seed") for contender in chosen):
+    if any(contender.key.startswith("lesson") for contender in chosen):
         jdbc_driver()  # fetched here, so that no contender pays for it
     with scratch(options.work) as folder, database(options.dsn, folder / "postgres") as dsn:
         with console.status("generating the data set"):

@@ -25,18 +25,18 @@ where amount > 0 and amount <= 1000000 and quantity between 1 and 100 and order_
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a contender writes, below its lake folder, and what its daily sales cover."""
+    """A contender's files below its lake folder, and the days that its daily sales cover."""
 
     orders: str
     clicks: str
     sales: str
-    # The seed sums only orders dated the day itself; late-dated ones never reach its daily sales.
+    # The lesson sums only orders dated the day itself; late-dated ones never reach its daily sales.
     sales_of_the_day_only: bool = False
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What silver and the daily sales must add up to."""
+    """The sums of silver and of the daily sales."""
 
     orders: int
     revenue: Decimal
@@ -45,7 +45,7 @@ class Answer:
 
 
 def differences(data: DataSet, lake: Path, layout: Layout, days: int = 1) -> list[str]:
-    """What the lake got wrong after `days` days of equal volume, one line a figure; empty if it is right."""
+    """The lake's errors after `days` days of equal volume, one line a figure; empty if it is right."""
     expected, found = (
         asdict(answer) for answer in (_expected(data, layout, days), _found(data, lake, layout))
     )

@@ -71,7 +71,7 @@ select if(fault = 0, line[:90], line) as line from written
 
 @dataclass(frozen=True)
 class ClickCounts:
-    """What a day of `lines` click lines holds."""
+    """The content of a day of `lines` click lines."""
 
     lines: int
 
@@ -79,12 +79,6 @@ class ClickCounts:
     def broken(self) -> int:
         """Lines that break a rule."""
         return len(range(BROKEN_AT, self.lines, BROKEN_STEP))
-
-    @property
-    def unreadable_time(self) -> int:
-        """Broken lines whose only fault is the timestamp."""
-        last_kind = (BROKEN_KINDS - 1) * BROKEN_STEP + BROKEN_AT
-        return len(range(last_kind, self.lines, BROKEN_KINDS * BROKEN_STEP))
 
     @property
     def duplicates(self) -> int:

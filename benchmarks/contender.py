@@ -1,4 +1,4 @@
-"""What every contender is given (the pipeline's own environment variables) and how it reports its steps."""
+"""The inputs of every contender (the pipeline's own environment variables), and its report of steps."""
 
 import os
 import time

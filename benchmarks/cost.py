@@ -1,4 +1,4 @@
-"""What small files and Spark's default shuffle cost: `python -m benchmarks.cost`.
+"""The cost of small files and of Spark's default shuffle: `python -m benchmarks.cost`.
 
 A lake with many days of small commits is read and upserted into, before and after a compaction, on disk and
 on an S3 store of its own; then one Apache Spark does the same gold step with 200 shuffle partitions and with
@@ -20,7 +20,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 from pyspark.sql import SparkSession
 
-from demo.services import s3 as seaweed
+from demo.services import s3
 from lake.delta import Lake
 from spark_jobs.engine.session import spark_session
 from spark_jobs.engine.sizing import Size, size_for
@@ -146,16 +146,16 @@ def main() -> None:
         folder = Path(name)
         store = folder / "store"
         try:
-            os.environ.update(seaweed.start(store) | {"AWS_ALLOW_HTTP": "true"})
+            os.environ.update(s3.start(store) | {"AWS_ALLOW_HTTP": "true"})
             sizes = (options.days, options.rows, options.repeat)
-            on_disk, on_s3 = Lake((folder / "lake").as_uri()), Lake(f"s3://{seaweed.BUCKET}/lake")
+            on_disk, on_s3 = Lake((folder / "lake").as_uri()), Lake(f"s3://{s3.BUCKET}/lake")
             sail = spark_session("")
             show("On disk", header, small_files(sail, on_disk, *sizes))
             show("On S3 (SeaweedFS, this machine)", header, small_files(sail, on_s3, *sizes))
             rows = shuffles(spark_session("local[2]"), on_disk, options.repeat)
             show("gold.daily_sales on Apache Spark, local[2]", ("shuffle partitions", "seconds"), rows)
         finally:
-            seaweed.remove(store)
+            s3.remove(store)
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -108,7 +108,7 @@ _NEXT_SEGMENT = (
 
 @dataclass(frozen=True)
 class Scale:
-    """How much of everything."""
+    """The size of a data set."""
 
     name: str
     orders: int
@@ -141,7 +141,7 @@ class DataSet:
 
     @property
     def clicks(self) -> ClickCounts:
-        """What the first day's clickstream holds."""
+        """The content of the first day's clickstream."""
         return ClickCounts(self.scale.events)
 
 

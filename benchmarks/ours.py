@@ -1,7 +1,7 @@
 """Our pipeline as a contender: the lake work alone, and the whole daily flow.
 
 `python -m benchmarks.ours YYYY-MM-DD` does the lake work, as plain function calls without Prefect:
-the part that the seed chain and DuckDB by hand do too. `python -m flows.daily` adds what only ours
+the part that the lesson's chain and DuckDB by hand do too. `python -m flows.daily` adds what only ours
 does: gates, warehouse load, dbt marts, ledger, orchestration.
 """
 

@@ -25,7 +25,7 @@ Grid = tuple[str, list[str], list[list[str]]]
 
 
 def machine() -> dict[str, Any]:
-    """What the figures depend on. `load_average` above 0.5 at the start means that others were at work."""
+    """The machine that the figures depend on. `load_average` above 0.5 at the start means that others were at work."""
     return {
         "cpus": os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),

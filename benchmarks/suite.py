@@ -35,7 +35,7 @@ class Contender:
         return self.settings is not None
 
 
-_SEED = Layout(
+_LESSON = Layout(
     orders="silver/orders/{day}",
     clicks="bronze/clickstream/{day}",
     sales="silver/daily_aggregates/{day}/daily_sales",
@@ -51,12 +51,12 @@ _HAND = Layout(
 CONTENDERS = {
     contender.key: contender
     for contender in (
-        Contender("seed", "seed chain", ("benchmarks.seed_chain",), _SEED),
+        Contender("lesson", "lesson chain", ("benchmarks.lesson_chain",), _LESSON),
         Contender(
-            "seed-concurrent",
-            "seed chain, extracts together",
-            ("benchmarks.seed_chain", "--concurrent"),
-            _SEED,
+            "lesson-concurrent",
+            "lesson chain, extracts together",
+            ("benchmarks.lesson_chain", "--concurrent"),
+            _LESSON,
         ),
         Contender("lake", "ours, lake work", ("benchmarks.ours",), _OURS, ours.settings),
         Contender("flow", "ours, whole daily flow", ("flows.daily",), _OURS, ours.settings, ours.prepare),

@@ -9,6 +9,7 @@ python -m demo stop         stop them
 import argparse
 import datetime as dt
 import os
+from decimal import Decimal
 
 import duckdb
 from rich.console import Console
@@ -16,8 +17,7 @@ from rich.table import Table
 
 from blocks.settings.environment import DATA
 from blocks.settings.settings import Settings
-from demo.services import kafka, postgres
-from demo.services import s3 as seaweed
+from demo.services import kafka, postgres, s3
 from demo.shop.shop import Shop
 from lake.local_sql import connect
 
@@ -46,11 +46,11 @@ def main() -> None:
             open_store()
             console.print("The shop runs.")
         case "stop":
-            seaweed.stop(STORE)
+            s3.stop(STORE)
             kafka.stop(KAFKA)
             postgres.stop(POSTGRES)
         case "remove":
-            seaweed.remove(STORE)
+            s3.remove(STORE)
             kafka.remove(KAFKA)
             postgres.remove(POSTGRES)
         case "play":
@@ -61,6 +61,7 @@ def open_database() -> str:
     """Start the shop's PostgreSQL, or take SHOP_DSN's, where `Settings` finds it; returns the DSN."""
     if given := os.environ.get("SHOP_DSN"):
         return given
+    console.print("Starting the shop's PostgreSQL.")
     dsn = postgres.start(POSTGRES)
     ENVIRONMENT.touch(mode=0o600)
     ENVIRONMENT.write_text(f"# Written by the demo: the shop's services on this machine.\nSHOP_DSN={dsn}\n")
@@ -71,6 +72,7 @@ def open_broker() -> bool:
     """Start the shop's Kafka where `Settings` finds it, or take KAFKA_BOOTSTRAP_SERVERS; returns whether."""
     if os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         return True
+    console.print("Starting the shop's Kafka; the first time it is downloaded (43 MB).")
     try:
         servers = kafka.start(KAFKA)
     except kafka.KafkaUnavailable as failure:
@@ -85,7 +87,7 @@ def open_store() -> None:
     """Start the S3 store where `Settings` finds it and put the lake there, if the demo has one (`--s3`)."""
     if not STORE.exists():
         return
-    found = seaweed.start(STORE) | {"LAKE_URI": f"s3://{seaweed.BUCKET}/lake"}
+    found = s3.start(STORE) | {"LAKE_URI": f"s3://{s3.BUCKET}/lake"}
     with ENVIRONMENT.open("a") as environment:
         environment.writelines(f"{name}={value}\n" for name, value in found.items())
 
@@ -175,7 +177,8 @@ def show_totals(rows: int = 5) -> None:
         [(dates, apart)] = memory.execute(
             "select count(*), count(*) filter (where source_amount <> gold_amount) from order_totals"
         ).fetchall()
-    console.print(f"{dates} order dates compared, {apart} differ (orders in open quarantine are left out).\n")
+    console.print(f"{dates} order dates compared, {apart} differ. Left out on both sides:")
+    console.print("orders whose newest version broke a rule and waits in quarantine.\n")
 
 
 def show_where() -> None:
@@ -190,9 +193,11 @@ def show_where() -> None:
 
 def _table(title: str, found: duckdb.DuckDBPyConnection) -> Table:
     table = Table(title=title, title_justify="left")
-    for column in found.description:
-        table.add_column(column[0], justify="right" if "NUM" in str(column[1]).upper() else "left")
-    for row in found.fetchall():
+    rows = found.fetchall()
+    for number, column in enumerate(found.description):
+        is_figure = all(isinstance(row[number], int | float | Decimal) for row in rows)
+        table.add_column(column[0], justify="right" if is_figure else "left")
+    for row in rows:
         table.add_row(*map(str, row))
     return table
 

@@ -4,25 +4,23 @@ One directory = one broker:
 
     directory/server.properties  the port, and where the log lies
     directory/log                topics and metadata
-    directory/server.log         everything that the broker says
+    directory/server.log         the broker's output
     directory/lock               held by the caller who starts or stops
 
 The jars (43 MB) are fetched once, into `data/kafka-jars`.
 """
 
-import contextlib
 import re
 import shutil
-import socket
 import subprocess
-import time
 from pathlib import Path
 
 import psutil
 from filelock import FileLock
 
 from blocks.settings.environment import DATA
-from demo.services.postgres_cluster import end_process, locked
+from demo.services.process import ServiceUnavailable, end_process, last_lines, locked
+from spark_jobs.engine.local_server import accepts, answers_in_time, free_ports
 
 POM = Path(__file__).with_name("kafka.pom.xml")
 JARS = DATA / "kafka-jars"
@@ -51,7 +49,7 @@ auto.create.topics.enable=false
 """
 
 
-class KafkaUnavailable(RuntimeError):
+class KafkaUnavailable(ServiceUnavailable):
     """No broker could be started here; the message names the remedy."""
 
 
@@ -102,7 +100,7 @@ def fetch_jars() -> None:
 
 
 def _create(directory: Path) -> None:
-    port, controller = _free_ports(2)
+    port, controller = free_ports(2)
     text = PROPERTIES.format(port=port, controller=controller, directory=directory)
     (directory / "server.properties").write_text(text, encoding="utf-8")
     shutil.rmtree(directory / "log", ignore_errors=True)
@@ -145,16 +143,9 @@ def _java() -> list[str]:
 
 
 def _wait(directory: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", _port(directory)), 1).close()
-            return
-        if _broker(directory) is None:
-            break
-        time.sleep(0.1)
-    end = "\n".join((directory / "server.log").read_text(errors="replace").splitlines()[-8:])
-    raise KafkaUnavailable(f"the broker has not started; {directory / 'server.log'} ends in:\n{end}")
+    port, log_file = _port(directory), directory / "server.log"
+    if not answers_in_time(lambda: accepts(port), lambda: _broker(directory) is not None, START_SECONDS):
+        raise KafkaUnavailable(f"the broker has not started; {log_file} ends in:\n{last_lines(log_file)}")
 
 
 def _broker(directory: Path) -> psutil.Process | None:
@@ -171,11 +162,3 @@ def _broker(directory: Path) -> psutil.Process | None:
 def _port(directory: Path) -> int:
     text = (directory / "server.properties").read_text(encoding="utf-8")
     return int(re.search(r"BROKER://127\.0\.0\.1:(\d+)", text)[1])  # type: ignore[index]
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]

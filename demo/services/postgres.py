@@ -5,7 +5,7 @@ One directory = one cluster:
     directory/password       of the role `shop`, mode 0600
     directory/cluster.json   the port, and where the cluster lies when not here (postgres_cluster.py)
     directory/cluster/data   the database files
-    directory/server.log     everything that initdb, pg_ctl and the server say
+    directory/server.log     the output of initdb, pg_ctl and the server
     directory/lock           held by the caller who starts or stops
 
 fsync stays on: it costs the shop little, and without it a power cut could end the demo.
@@ -15,25 +15,25 @@ import contextlib
 import os
 import secrets
 import shutil
-import socket
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 import psycopg2
 from psycopg2 import sql
-
-from demo.services.postgres_cluster import (
-    Cluster,
-    PostgresError,
-    locate,
-    locked,
-    make_home,
-    programs,
-    write_private,
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_fixed,
+    wait_incrementing,
 )
+
+from demo.services.postgres_cluster import Cluster, PostgresUnavailable, locate, make_home, programs
+from demo.services.process import last_lines, locked, write_private
+from spark_jobs.engine.local_server import free_port
 
 ROLE = "shop"
 DATABASE = "shop"
@@ -49,7 +49,7 @@ def start(directory: Path) -> str:
     """Start the cluster in `directory`, creating it at first use, and return the DSN of its database `shop`.
 
     Starting a running cluster only returns the DSN. The port is kept from one start to the next while it is
-    free. The server outlives this process: `stop` ends it. Raises PostgresError.
+    free. The server outlives this process: `stop` ends it. Raises PostgresUnavailable.
     """
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
@@ -137,17 +137,20 @@ def _launch(cluster: Cluster) -> None:
     of a killed server hold its shared memory for a moment.
     """
     _drop_stale_pid_file(cluster)
-    for attempt in range(1, START_ATTEMPTS + 1):
-        port = _free_port(cluster.port)
-        cluster.remember_port(port)
-        options = " ".join(f"-c {name}={value}" for name, value in (SETTINGS | {"port": port}).items())
-        try:
-            _run(cluster, "pg_ctl", "start", "-D", str(cluster.data), "-w", "-t", "60", "-o", options)
-            return
-        except PostgresError:
-            if attempt == START_ATTEMPTS:
-                raise
-            time.sleep(0.3 * attempt)
+    attempts = Retrying(
+        retry=retry_if_exception_type(PostgresUnavailable),
+        stop=stop_after_attempt(START_ATTEMPTS),
+        wait=wait_incrementing(start=0.3, increment=0.3),
+        reraise=True,
+    )
+    attempts(_start_server, cluster)
+
+
+def _start_server(cluster: Cluster) -> None:
+    port = free_port(cluster.port)
+    cluster.remember_port(port)
+    options = " ".join(f"-c {name}={value}" for name, value in (SETTINGS | {"port": port}).items())
+    _run(cluster, "pg_ctl", "start", "-D", str(cluster.data), "-w", "-t", "60", "-o", options)
 
 
 def _drop_stale_pid_file(cluster: Cluster) -> None:
@@ -162,19 +165,8 @@ def _drop_stale_pid_file(cluster: Cluster) -> None:
             path.unlink()
 
 
-def _free_port(preferred: int) -> int:
-    """`preferred` when free on loopback, else one that the system picks."""
-    for port in (preferred, 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            # PostgreSQL sets it too; without it a port with closed connections in TIME_WAIT looks taken.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return probe.getsockname()[1]
-    raise PostgresError("No free port on 127.0.0.1.")
-
-
 def _run(cluster: Cluster, program: str, *arguments: str) -> None:
-    """Run one PostgreSQL program as the cluster's user; PostgresError with the end of the log on failure.
+    """Run one PostgreSQL program as the cluster's user; raises PostgresUnavailable with the end of the log.
 
     Output goes to a file: the server inherits it, and would hold a pipe open for ever.
     """
@@ -196,8 +188,8 @@ def _run(cluster: Cluster, program: str, *arguments: str) -> None:
             **identity,
         )
     if result.returncode != 0:
-        end = "\n".join(cluster.log_file.read_text(errors="replace").splitlines()[-8:])
-        raise PostgresError(f"{program} failed. {cluster.log_file} ends in:\n{end}")
+        end = last_lines(cluster.log_file)
+        raise PostgresUnavailable(f"{program} failed. {cluster.log_file} ends in:\n{end}")
 
 
 def _dsn(cluster: Cluster, database: str) -> str:
@@ -205,21 +197,22 @@ def _dsn(cluster: Cluster, database: str) -> str:
         password = cluster.password_file.read_text()
     except FileNotFoundError:
         remedy = f"Stop the server, remove {cluster.directory} and start anew."
-        raise PostgresError(f"{cluster.password_file} is lost. {remedy}") from None
+        raise PostgresUnavailable(f"{cluster.password_file} is lost. {remedy}") from None
     return f"postgresql://{ROLE}:{password}@127.0.0.1:{cluster.port}/{database}"
 
 
 def _ensure_database(cluster: Cluster) -> None:
     """Create the database at first use; waits for a server that is still starting up."""
-    deadline = time.monotonic() + CONNECT_SECONDS
-    while True:
-        try:
-            connection = psycopg2.connect(_dsn(cluster, "postgres"), connect_timeout=5)
-            break
-        except psycopg2.OperationalError as error:
-            if time.monotonic() > deadline:
-                raise PostgresError(f"The server of {cluster.directory} lets nobody in: {error}") from error
-            time.sleep(0.1)
+    attempts = Retrying(
+        retry=retry_if_exception_type(psycopg2.OperationalError),
+        stop=stop_after_delay(CONNECT_SECONDS),
+        wait=wait_fixed(0.1),
+        reraise=True,
+    )
+    try:
+        connection = attempts(psycopg2.connect, _dsn(cluster, "postgres"), connect_timeout=5)
+    except psycopg2.OperationalError as error:
+        raise PostgresUnavailable(f"The server of {cluster.directory} lets nobody in: {error}") from error
     with contextlib.closing(connection):
         connection.autocommit = True  # CREATE DATABASE refuses a transaction
         with connection.cursor() as cursor:

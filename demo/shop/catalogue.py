@@ -1,4 +1,4 @@
-"""What the shop sells and to whom: new customers and products, and how they change."""
+"""The shop's customers and products: new ones, and changes to those there are."""
 
 import datetime as dt
 import random
@@ -133,18 +133,18 @@ def reprice(rng: random.Random, product: Product, at: dt.datetime) -> Product:
 
 
 def price(product: Product) -> Decimal:
-    """What a customer pays for one piece, before any discount."""
+    """The price of one piece, before any discount."""
     return (product.unit_cost * CATEGORIES[product.category].markup).quantize(CENT)
 
 
 def customer_weights(customers: Sequence[Customer]) -> list[int]:
-    """How likely each customer is to order: segments differ, and every seventh is a regular."""
+    """Each customer's weight in orders: segments differ, and every seventh is a regular."""
     by_segment = {"Consumer": 2, "Corporate": 4, "Small Business": 3, "VIP": 8}
     return [by_segment[c.customer_segment] * (5 if c.customer_id % 7 == 0 else 1) for c in customers]
 
 
 def product_weights(products: Sequence[Product], day: dt.date) -> list[int]:
-    """How likely each product is to sell: shelves have a weekday and a weekend, and there are bestsellers."""
+    """Each product's weight in sales: shelves have a weekday and a weekend, and there are bestsellers."""
     weekend = is_weekend(day)
     shelves = [CATEGORIES[p.category] for p in products]
     return [

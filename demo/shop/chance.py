@@ -35,7 +35,7 @@ def is_weekend(day: dt.date) -> bool:
 
 
 def bustle(day: dt.date) -> float:
-    """How busy the shop is on `day`, compared with a weekday."""
+    """The business of `day` as a share of a weekday's."""
     return 1.4 if is_weekend(day) else 1.0
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong with orders on purpose, for the gates to catch, and how the shop mends it.
+"""Faults put into orders on purpose, for the gates to catch, and their mending by the shop.
 
 The kinds are the row rules of the design turned round. Each befalls `scale` orders a day, new or moving
 ones: of a moving order an earlier, valid version is in the lake already.
@@ -77,7 +77,7 @@ def _mended(order: Order, day: dt.date, caller: Customer, products: Mapping[int,
         else pieces_for(amount, product)
         if product
         else 1,
-        # Whoever asks after an unreadable order is told that it arrived: forward from any status.
+        # An unreadable order is mended as delivered: forward from any status.
         status=order.status if order.status in STATUSES else "delivered",
         customer_id=order.customer_id or caller.customer_id,
         order_date=order.order_date - WRONG_YEAR if order.order_date > day else order.order_date,

@@ -1,4 +1,4 @@
-"""How orders come into being and walk: pending → processing → shipped → delivered, or cancelled."""
+"""The life of orders: placed, then pending → processing → shipped → delivered, or cancelled."""
 
 import datetime as dt
 import random

@@ -29,7 +29,7 @@ SESSION = "-c timezone=UTC -c statement_timeout=300s"
 
 
 class Played(NamedTuple):
-    """What one day wrote: rows per table, and lines of the clickstream, broken ones too."""
+    """The counts of one day: rows per table, and lines of the clickstream, broken ones too."""
 
     orders: int
     customers: int

@@ -1,4 +1,4 @@
-"""The shop's two warehouses: what orders take from the shelves, what suppliers bring, and who is told.
+"""The shop's two warehouses: pieces sold and delivered, and the events that say so.
 
 Each event lies in `demo.stock_events`, written in the transaction of the orders it follows from, until
 `publish` has brought it to Kafka. A publish that is cut off sends some events again, as real ones do.
@@ -57,7 +57,7 @@ class Shelves:
         return {product_id for product_id, _ in self._on_hand}
 
     def pieces(self, product_id: int) -> int:
-        """What is there of a product, in all warehouses."""
+        """Pieces of a product that are there, in all warehouses."""
         return sum(self._on_hand.get((product_id, warehouse), 0) for warehouse in WAREHOUSES)
 
     def move(self, product_id: int, warehouse: str, change: int, at: dt.datetime) -> None:
@@ -173,7 +173,7 @@ def _first_stock(seed: int, product_id: int, rate: float) -> int:
 
 
 def _dirt(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What goes wrong every day: an event twice, one of a product that nobody knows, one that is none."""
+    """The faults of every day: an event twice, one of a product that nobody knows, one that is none."""
     if not events:
         return []
     return [

@@ -38,7 +38,7 @@ LATE_ORDERS, LATE_STEPS, LATE_MOVES, LATE_PRICES = 5, 8, 2, 1
 
 
 class Dealings(NamedTuple):
-    """What one day brought: rows written per table, and the clicks' side of the story."""
+    """The outcome of one day: rows written per table, and the clicks' side of the story."""
 
     orders: int
     customers: int

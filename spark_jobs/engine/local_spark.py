@@ -6,14 +6,14 @@ and then `pyspark.sql.functions` may answer for the wrong one.
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 import uuid
 from pathlib import Path
 
 import pyspark
+
+from spark_jobs.engine.local_server import accepts, answers_in_time, free_port
 
 # The Python package delta-spark 4.4.1 names the same artifact, in a version that came later to Maven Central.
 DELTA = "io.delta:delta-spark_4.2_2.13:4.4.0"
@@ -23,7 +23,7 @@ COMES_WITH_SPARK = (
     "org.roaringbitmap:*,org.scala-lang:*,org.slf4j:*,org.wildfly.*:*,org.xerial.*:*,"
     "com.*:*,javax.*:*,jakarta.*:*,commons-*:*,io.airlift:*"
 )
-# What reads and writes s3:// addresses: of the Hadoop that Spark brings, and the SDK that it was built with.
+# The reader and writer of s3:// addresses: of the Hadoop that Spark brings, and the SDK it was built with.
 S3 = "org.apache.hadoop:hadoop-aws:3.5.0,software.amazon.awssdk:bundle:2.35.4"
 S3_CONF = {
     # The lake's addresses begin with s3://, as all other engines spell them; keys come from the environment.
@@ -69,11 +69,11 @@ class LocalSpark:
     def __init__(self, master: str, on_s3: bool = False) -> None:
         """Start a server on `master` (`local[2]`) and wait until it listens; raises SparkUnavailable.
 
-        `on_s3` adds what reads and writes S3: some 700 MB of jars, fetched once.
+        `on_s3` adds the jars that read and write S3: some 700 MB, fetched once.
         """
         _require_java()
         self._folder = tempfile.TemporaryDirectory(prefix="spark-", ignore_cleanup_errors=True)
-        self._port = _free_port()
+        self._port = free_port()
         # Whoever reaches the port may run code as us: only who knows the token may reach the server.
         self._token = str(uuid.uuid4())
         self._log = Path(self._folder.name) / "server.log"
@@ -86,7 +86,7 @@ class LocalSpark:
 
     @property
     def url(self) -> str:
-        """Where sessions connect. PySpark sends a token without TLS to `localhost` only."""
+        """The address for sessions. PySpark sends a token without TLS to `localhost` only."""
         return f"sc://localhost:{self._port}/;token={self._token}"
 
     def stop(self) -> None:
@@ -125,15 +125,11 @@ class LocalSpark:
             )
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
-                    return
-            if self._process.poll() is not None:
-                break
-            time.sleep(0.2)
-        raise SparkUnavailable(_why(self._log.read_text(errors="replace")))
+        def lives() -> bool:
+            return self._process.poll() is None
+
+        if not answers_in_time(lambda: accepts(self._port), lives, START_SECONDS):
+            raise SparkUnavailable(_why(self._log.read_text(errors="replace")))
 
 
 def s3_conf() -> dict[str, str]:
@@ -162,9 +158,3 @@ def _why(log: str) -> str:
             f"`mvn dependency:get -Dartifact={DELTA}`, {OR_ELSE}"
         )
     return f"Apache Spark did not start within {START_SECONDS} s: {log[-2000:]}"
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])

@@ -1,4 +1,4 @@
-"""How much of an Apache Spark a step gets, from the bytes of Parquet that it reads (docs/cost.md).
+"""The share of an Apache Spark that a step gets, from the bytes of Parquet that it reads (docs/cost.md).
 
 The formula: one shuffle partition for each PARTITION_BYTES, and as many executors as work these off in WAVES
 turns. Spark's own default, 200 partitions whatever comes in, is 200 tasks for a few rows and too few for a
@@ -19,7 +19,7 @@ MOST_EXECUTORS = 50
 
 @dataclass(frozen=True)
 class Size:
-    """What a step is given."""
+    """Shuffle partitions and executors of one step."""
 
     shuffle_partitions: int
     executors: int

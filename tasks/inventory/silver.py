@@ -13,6 +13,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 from prefect import task
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt
 
 from blocks.failures import TransientFailure
 from blocks.settings.settings import Settings
@@ -84,10 +85,11 @@ def write_silver(lake: Lake, timezone: ZoneInfo, full: bool = False) -> RowCount
     """
     if lake.table(BRONZE) is None:
         return RowCounts(TABLE)
-    for _ in range(ATTEMPTS):
-        with suppress(CommitFailedError):
-            return _write_silver(lake, timezone, full)
-    raise TransientFailure(f"{SILVER} is being written by others all the time; try again")
+    attempts = Retrying(retry=retry_if_exception_type(CommitFailedError), stop=stop_after_attempt(ATTEMPTS))
+    try:
+        return attempts(_write_silver, lake, timezone, full)
+    except RetryError:
+        raise TransientFailure(f"{SILVER} is being written by others all the time; try again") from None
 
 
 def _write_silver(lake: Lake, timezone: ZoneInfo, full: bool) -> RowCounts:

@@ -15,6 +15,7 @@ from typing import Literal
 from deltalake import Transaction
 from deltalake.exceptions import CommitFailedError
 from pydantic import BaseModel
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from lake.delta import Lake
 from tasks.inventory.reorder_points import Product, State
@@ -76,24 +77,28 @@ def record_changes(
     lake: Lake, on_hand: dict[int, int], products: dict[int, Product], run_id: str
 ) -> list[StockChange]:
     """Write down what has changed since the last record, and return it; [] if another process did."""
-    for _ in range(ATTEMPTS):
-        table = lake.ensure("ops.stock_alerts", STOCK_ALERTS)
-        changes = _changes(lake, on_hand, products, run_id)
-        if not changes:
-            return []
-        number = (table.transaction_version(MARK) or 0) + 1
-        for change in changes:
-            if change.kind:
-                topic = "refilled" if change.kind == "stock-refilled" else "short"
-                change.alert_id = f"stock-{topic}/{number}"
-        try:
-            append_records(
-                lake, "stock_alerts", [c.model_dump() for c in changes], table, Transaction(MARK, number)
-            )
-        except CommitFailedError:
-            continue
-        return changes
-    return []
+    attempts = Retrying(
+        retry=retry_if_exception_type(CommitFailedError),
+        stop=stop_after_attempt(ATTEMPTS),
+        retry_error_callback=lambda _: [],
+    )
+    return attempts(_record_changes, lake, on_hand, products, run_id)
+
+
+def _record_changes(
+    lake: Lake, on_hand: dict[int, int], products: dict[int, Product], run_id: str
+) -> list[StockChange]:
+    table = lake.ensure("ops.stock_alerts", STOCK_ALERTS)
+    changes = _changes(lake, on_hand, products, run_id)
+    if not changes:
+        return []
+    number = (table.transaction_version(MARK) or 0) + 1
+    for change in changes:
+        if change.kind:
+            topic = "refilled" if change.kind == "stock-refilled" else "short"
+            change.alert_id = f"stock-{topic}/{number}"
+    append_records(lake, "stock_alerts", [c.model_dump() for c in changes], table, Transaction(MARK, number))
+    return changes
 
 
 def unsent(lake: Lake, now: dt.datetime) -> list[StockChange]:

@@ -1,10 +1,8 @@
 """Real S3 over HTTP: moto's server, which forgets, and SeaweedFS, which keeps what it is given."""
 
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +11,10 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from demo.services import s3 as seaweed
-from demo.services.s3 import SeaweedUnavailable
+from demo.services import s3
+from demo.services.s3 import S3Unavailable
 from lake.delta import Lake
+from spark_jobs.engine.local_server import accepts, answers_in_time, free_port
 
 START_SECONDS = 60
 
@@ -50,9 +49,7 @@ class Store:
 @pytest.fixture(scope="session")
 def moto() -> Iterator[Store]:
     """An S3 that starts in a second, in a process of its own (see proxy.py)."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)],
         stdout=subprocess.DEVNULL,
@@ -66,14 +63,8 @@ def moto() -> Iterator[Store]:
             "AWS_SECRET_ACCESS_KEY": "hunter2secret",
         }
     )
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
-            assert server.poll() is None and time.monotonic() < deadline, "moto's server has not started"
-            time.sleep(0.1)
+    has_started = answers_in_time(lambda: accepts(port), lambda: server.poll() is None, START_SECONDS)
+    assert has_started, "moto's server has not started"
     yield store
     server.terminate()
     server.wait(30)
@@ -84,13 +75,13 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A SeaweedFS that lives as long as the test session. Where it cannot start, its tests skip, except on CI."""
     directory = tmp_path_factory.mktemp("seaweed")
     try:
-        environment = seaweed.start(directory)
-    except SeaweedUnavailable as failure:
+        environment = s3.start(directory)
+    except S3Unavailable as failure:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(failure))
     yield Store(environment)
-    seaweed.remove(directory)
+    s3.remove(directory)
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 An emulator is started at most once per test session; each test gets a database or project of its own.
 """
 
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from uuid import uuid4
+
+from spark_jobs.engine.local_server import accepts, answers_in_time, free_port
 
 # The one login that the fake of Snowflake accepts.
 USER, PASSWORD = "loader", "open-sesame"
@@ -57,7 +57,7 @@ class Emulators:
             process.wait()
 
     def _start(self, kind: str) -> int:
-        port = unused_port()
+        port = free_port()
         log = self.folder / f"{kind}.log"
         with log.open("w") as output:
             process = subprocess.Popen(
@@ -66,19 +66,6 @@ class Emulators:
                 stderr=subprocess.STDOUT,
             )
         self.processes.append(process)
-        deadline = time.monotonic() + START_TIMEOUT_SECONDS
-        while time.monotonic() < deadline and process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-            except OSError:
-                time.sleep(0.1)
-            else:
-                return port
+        if answers_in_time(lambda: accepts(port), lambda: process.poll() is None, START_TIMEOUT_SECONDS):
+            return port
         raise EmulatorUnavailable(f"the emulator of {kind} did not start: {log.read_text()[-500:]}")
-
-
-def unused_port() -> int:
-    """A port that nobody listens at now."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return held.getsockname()[1]

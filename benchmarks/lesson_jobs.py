@@ -1,4 +1,4 @@
-"""The seed's Spark jobs, one process each: `python -m benchmarks.seed_jobs JOB YYYY-MM-DD`.
+"""The lesson's Spark jobs, one process each: `python -m benchmarks.lesson_jobs JOB YYYY-MM-DD`.
 
 What the lesson prescribes is kept, slow or not: JDBC read without partitions, `DATE(updated_at)` as the
 filter, `dropDuplicates` on the whole event, Parquet overwrite, a second `count()` for the log line.
