@@ -11,12 +11,17 @@ DOCS = REPOSITORY / "docs"
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 MOST_BYTES = 300_000
+MADE = {"data"}
+
+
+def prose(page: Path) -> str:
+    """A page without its blocks of code."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
 
 
 def links(page: Path) -> list[str]:
-    """Where a page leads within the repository; code is not prose."""
-    prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
-    return [link for link in LINK.findall(prose) if "://" not in link]
+    """Where a page leads within the repository."""
+    return [link for link in LINK.findall(prose(page)) if "://" not in link]
 
 
 def anchors(page: Path) -> set[str]:
@@ -36,6 +41,14 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         found, name = target(page, link), link.partition("#")[2]
         assert found.exists(), f"{page.name} links {link}"
         assert not name or name in anchors(found), f"{page.name} links {link}: no such heading"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_file_that_is_named_is_there(page: Path) -> None:
+    """A path between backticks that begins with a folder of the repository; `data/` is made by runs."""
+    named = [Path(path) for path in re.findall(r"`([\w.-]+/[\w./-]+)`", prose(page))]
+    ours = [path for path in named if (REPOSITORY / path.parts[0]).is_dir() and path.parts[0] not in MADE]
+    assert [str(path) for path in ours if not (REPOSITORY / path).exists()] == []
 
 
 def test_links_are_found() -> None:
