@@ -10,7 +10,7 @@ export PREFECT_PROFILE ?= ephemeral
 # The tests of a file share what they have started. In the order of tests/conftest.py.
 ON_TWO_CORES := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo ui test slow lint bench clean lock
+.PHONY: help demo ui pictures test slow lint bench clean lock
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -28,6 +28,12 @@ demo: $(READY) ## play the synthetic shop (three days at first, then one at a ti
 
 ui: $(READY) ## open the Prefect UI on the runs made here (stop with Ctrl-C)
 	$(BIN)/prefect server start
+
+pictures: $(READY) | data/reports/latest.html ## make docs/images from what the demo shows (needs Chromium)
+	$(BIN)/python -m demo.pictures
+
+data/reports/latest.html: | $(READY)
+	$(BIN)/python -m demo
 
 test: $(READY) ## run the tests, on real services (under 20 minutes)
 	$(BIN)/python -m pytest $(ON_TWO_CORES) -m "not slow"

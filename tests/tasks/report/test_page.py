@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from demo.services.browser import CHROMIUM, Page, open_browser
 from tasks.report.daily_report import publish_report
 from tasks.report.queries import Query
-from tests.support.browser import CHROMIUM, Page, open_browser
 from tests.support.platforms import here
 from tests.support.report_marts import HOSTILE, days_ago, finished, judge_days, marts, shop
 from tests.support.rows import DAY
