@@ -22,21 +22,26 @@ def lake_work(ds: dt.date) -> None:
     """
     with step("import"):
         # Counted, and so not at the top: every process of the pipeline pays for it.
-        from expectations.contracts import SOURCE_TABLES
+        from blocks.settings.settings import Settings
+        from lake.catalog import shop_tables, spark_tables
+        from lake.delta import Lake
+        from spark_jobs.gold.jobs import GOLD_JOBS
         from tasks.ingest import clickstream
         from tasks.ingest import postgres as extract
         from tasks.transform import spark
+
+        platform = Settings(), Lake(Settings().lake_uri)
     with step("extract"):
-        for table in SOURCE_TABLES:
-            extract.extract_table.fn(table, ds)
+        for table in shop_tables():
+            extract.extract_table.fn(table, ds, *platform)
     with step("clickstream"):
-        clickstream.ingest_clickstream.fn(ds)
+        clickstream.extract_clickstream.fn(ds, *platform)
     with step("silver"):
-        for table in spark.SILVER_JOBS:
-            spark.write_silver.fn(spark.flag_rows.fn(table))
+        for table in spark_tables():
+            spark.write_silver.fn(spark.flag_rows.fn(table, *platform), *platform)
     with step("gold"):
-        for table in spark.GOLD_JOBS:
-            spark.build_gold.fn(table)
+        for table in GOLD_JOBS:
+            spark.build_gold.fn(table, *platform)
 
 
 def settings(home: Path) -> dict[str, str | None]:

@@ -30,6 +30,8 @@ class Suite:
     name: str
     key: list[str]
     expectations: Callable[[Thresholds], list[gxe.Expectation]]
+    topic: str = "sales"
+    """What the mart is about. The daily gate judges `sales`; stock changes between daily runs, too."""
 
 
 def accepted(thresholds: Thresholds) -> gxe.Expectation:

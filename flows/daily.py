@@ -7,12 +7,14 @@ import datetime as dt
 
 from prefect import flow
 
+from blocks.settings.settings import Settings
 from flows.subflows.dbt_build import dbt_build
 from flows.subflows.extract import extract
 from flows.subflows.notify import notify
 from flows.subflows.quality_bronze import quality_bronze
 from flows.subflows.quality_gold import quality_gold
 from flows.subflows.transform import transform
+from lake.delta import Lake
 from tasks.alerts.delivery import confirm_delivery
 from tasks.report.daily_report import write_report
 from tasks.runs.business_day import business_day, run_name
@@ -29,16 +31,21 @@ def daily_ecommerce_pipeline(ds: dt.date | None = None) -> None:
 
     Running a day again, after whatever happened, gives the same result. Raises PipelineFailure.
     """
-    day = business_day(ds)
-    with recorded_run(NAME, day, notify=notify) as run, one_writer(), staged_warehouse() as warehouse:
-        run.extracted = run.timed(extract, day)
-        run.flagged, run.warnings = run.timed(quality_bronze, day, run.run_id)
-        run.tables = run.timed(transform, day, run.flagged)
-        run.loaded, built = run.timed(dbt_build, day, run.run_id, warehouse)
+    settings = Settings()
+    lake, day = Lake(settings.lake_uri), business_day(ds, settings.shop_timezone)
+    with (
+        recorded_run(NAME, day, settings, lake, notify) as run,
+        one_writer(),
+        staged_warehouse(settings) as warehouse,
+    ):
+        run.extracted = extract(day, settings, lake)
+        run.flagged, run.warnings = quality_bronze(day, run.run_id, settings, lake)
+        run.tables = transform(day, run.flagged, settings, lake)
+        run.loaded, built = dbt_build(day, run.run_id, warehouse, settings, lake)
         run.warnings += built.warnings
-        run.warnings += run.timed(quality_gold, day, run.run_id, warehouse)
+        run.warnings += quality_gold(day, run.run_id, warehouse, settings, lake)
         publish_warehouse(warehouse, built.models)
-        run.report_url = run.timed(write_report, run)
+        run.report_url = write_report(run, settings, lake)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,10 @@ import datetime as dt
 
 from prefect import flow
 
+from blocks.settings.settings import Settings
 from flows.subflows.notify import notify
 from flows.subflows.quality_layers import quality_layers
+from lake.delta import Lake
 from tasks.alerts.delivery import confirm_delivery
 from tasks.runs.business_day import business_day, run_name
 from tasks.runs.command_line import run_from_command_line
@@ -24,9 +26,14 @@ def data_quality(ds: dt.date | None = None) -> None:
 
     Changes neither lake nor warehouse. Raises PipelineFailure.
     """
-    day = business_day(ds)
-    with recorded_run(NAME, day, notify=notify) as run, one_writer(), live_warehouse() as warehouse:
-        run.warnings = run.timed(quality_layers, day, run.run_id, warehouse)
+    settings = Settings()
+    lake, day = Lake(settings.lake_uri), business_day(ds, settings.shop_timezone)
+    with (
+        recorded_run(NAME, day, settings, lake, notify) as run,
+        one_writer(),
+        live_warehouse(settings) as warehouse,
+    ):
+        run.warnings = quality_layers(day, run.run_id, warehouse, settings, lake)
 
 
 if __name__ == "__main__":

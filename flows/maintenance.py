@@ -7,7 +7,9 @@ import datetime as dt
 
 from prefect import flow
 
+from blocks.settings.settings import Settings
 from flows.subflows.notify import notify
+from lake.delta import Lake
 from tasks.alerts.delivery import confirm_delivery
 from tasks.report.daily_report import remove_old_reports
 from tasks.runs.business_day import business_day, run_name
@@ -25,10 +27,12 @@ def maintenance(ds: dt.date | None = None) -> None:
 
     `ds` (default: yesterday) only dates the run. Raises PipelineFailure.
     """
-    with recorded_run(NAME, business_day(ds), notify=notify) as run, one_writer():
-        for name in lake_tables():
-            run.timed(compact_table, name)
-        run.timed(remove_old_reports)
+    settings = Settings()
+    lake, day = Lake(settings.lake_uri), business_day(ds, settings.shop_timezone)
+    with recorded_run(NAME, day, settings, lake, notify), one_writer():
+        for name in lake_tables(lake):
+            compact_table(name, settings, lake)
+        remove_old_reports(settings)
 
 
 if __name__ == "__main__":

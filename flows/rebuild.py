@@ -7,14 +7,16 @@ import datetime as dt
 
 from prefect import flow
 
+from blocks.settings.settings import Settings
 from flows.subflows.dbt_build import dbt_build
 from flows.subflows.notify import notify
 from flows.subflows.quality_bronze import quality_bronze
 from flows.subflows.quality_gold import quality_gold
 from flows.subflows.transform import transform
+from lake.delta import Lake
 from tasks.alerts.delivery import confirm_delivery
-from tasks.inventory.silver import settle_again
-from tasks.runs.business_day import business_day
+from tasks.inventory.silver import rewrite_silver
+from tasks.runs.business_day import business_day, run_name
 from tasks.runs.command_line import run_from_command_line
 from tasks.runs.recorded_run import recorded_run
 from tasks.warehouse.access import one_writer, publish_warehouse, staged_warehouse
@@ -22,21 +24,26 @@ from tasks.warehouse.access import one_writer, publish_warehouse, staged_warehou
 NAME = "rebuild"
 
 
-@flow(name=NAME, on_failure=[confirm_delivery], on_crashed=[confirm_delivery])
+@flow(name=NAME, flow_run_name=run_name, on_failure=[confirm_delivery], on_crashed=[confirm_delivery])
 def rebuild(ds: dt.date | None = None) -> None:
-    """Replay bronze through the present rules; rows that pass now leave quarantine. Raises PipelineFailure.
+    """Put bronze through the present row rules; rows that pass now leave quarantine. Raises PipelineFailure.
 
     Extracts nothing. Too many rejected rows stop it before silver, quarantine or marts change. `ds` (default:
     yesterday) only names the run and dates its freshness tests.
     """
-    day = business_day(ds)
-    with recorded_run(NAME, day, notify=notify) as run, one_writer(), staged_warehouse() as warehouse:
-        run.flagged, run.warnings = run.timed(quality_bronze, day, run.run_id, full=True)
-        run.tables = run.timed(transform, day, run.flagged, full=True)
-        run.tables.append(run.timed(settle_again))
-        run.loaded, built = run.timed(dbt_build, day, run.run_id, warehouse, full=True)
+    settings = Settings()
+    lake, day = Lake(settings.lake_uri), business_day(ds, settings.shop_timezone)
+    with (
+        recorded_run(NAME, day, settings, lake, notify) as run,
+        one_writer(),
+        staged_warehouse(settings) as warehouse,
+    ):
+        run.flagged, run.warnings = quality_bronze(day, run.run_id, settings, lake, full=True)
+        run.tables = transform(day, run.flagged, settings, lake, full=True)
+        run.tables.append(rewrite_silver(settings, lake))
+        run.loaded, built = dbt_build(day, run.run_id, warehouse, settings, lake, full=True)
         run.warnings += built.warnings
-        run.warnings += run.timed(quality_gold, day, run.run_id, warehouse)
+        run.warnings += quality_gold(day, run.run_id, warehouse, settings, lake)
         publish_warehouse(warehouse, built.models)
 
 

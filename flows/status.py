@@ -14,7 +14,7 @@ from rich.console import Console
 from blocks.failures import PipelineFailure
 from blocks.settings.environment import Patience
 from blocks.settings.settings import quick_settings
-from tasks.monitoring.status import look
+from tasks.monitoring.status import collect_status
 from tasks.monitoring.status_screen import show
 
 EXIT_CODES = {"healthy": 0, "broken": 1, "unknown": 2}
@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="for programs")
     is_json = parser.parse_args().json
     try:
-        status = look(quick_settings(), Patience(), dt.datetime.now(dt.UTC))
+        status = collect_status(quick_settings(), Patience(), dt.datetime.now(dt.UTC))
     except ValidationError as error:
         wrong = "; ".join(f"{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors())
         sys.stderr.write(f"error: wrong configuration: {wrong}; correct the environment or .env\n")

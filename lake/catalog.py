@@ -1,13 +1,28 @@
-"""Every table of the lake that reaches the warehouse, with the facts that more than one room needs."""
+"""Every source table, by name: the one place that reads the contracts (expectations/contracts/*.yaml)."""
 
-KEYS = {
-    "orders": "order_id",
-    "customers": "customer_id",
-    "products": "product_id",
-    "clickstream": "event_id",
-    "inventory": "event_id",
-}
-# Lineage of the lake that analysts have no use for.
-LAKE_ONLY = {"clickstream": ["source_file", "line_number"], "inventory": ["topic", "partition", "offset"]}
-# Events are never replaced by newer versions of themselves.
-EVENTS = ("clickstream", "inventory")
+from functools import cache
+from pathlib import Path
+
+from lake.contract import ContractError, read_contract
+from lake.source_table import SourceTable
+
+CONTRACTS = Path(__file__).resolve().parents[1] / "expectations" / "contracts"
+
+
+@cache
+def catalog() -> dict[str, SourceTable]:
+    """All source tables, those of PostgreSQL first. Raises ContractError if one contract is wrong."""
+    tables = [read_contract(file) for file in sorted(CONTRACTS.glob("*.yaml"))]
+    if not tables:
+        raise ContractError(f"{CONTRACTS.parent.name}/{CONTRACTS.name} holds no contract; restore the files")
+    return {table.name: table for table in sorted(tables, key=lambda table: (table.is_event, table.name))}
+
+
+def spark_tables() -> list[str]:
+    """The source tables whose silver Spark writes, day by day; a topic's comes as its messages come."""
+    return [name for name, table in catalog().items() if table.source != "topic"]
+
+
+def shop_tables() -> dict[str, SourceTable]:
+    """The source tables that lie in the shop's PostgreSQL."""
+    return {name: table for name, table in catalog().items() if table.source == "table"}

@@ -16,17 +16,6 @@ from tests.support.variables import VARIABLES
 PACKAGES = ("blocks", "demo", "deployments", "expectations", "flows", "lake", "spark_jobs", "tasks")
 MODULES = sorted(chain.from_iterable((REPOSITORY / package).rglob("*.py") for package in PACKAGES))
 NAMED = [path for path in MODULES if path.name not in ("__init__.py", "__main__.py")]
-MAX_LINES = 300
-# design.md, "Rooms": what each may import of ours.
-MAY_IMPORT = {
-    "lake": {"lake"},
-    "blocks": {"blocks"},
-    "expectations": {"expectations", "lake", "spark_jobs"},
-    "spark_jobs": {"spark_jobs", "lake"},
-    "tasks": {"tasks", "blocks", "lake", "spark_jobs", "expectations"},
-    "flows": {"flows", "tasks", "blocks", "lake", "spark_jobs", "expectations"},
-    "deployments": {"deployments", "flows", "tasks", "blocks"},
-}
 
 
 def name_of(path: Path) -> str:
@@ -74,11 +63,6 @@ def test_every_module_has_a_docstring(path: Path) -> None:
     assert ast.get_docstring(tree(path))
 
 
-@parametrized(MODULES)
-def test_no_module_is_long(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
-
-
 def public_functions(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple[str, ast.AST]]:
     """Public functions, classes and methods; properties named by their class speak for themselves."""
     for node in body:
@@ -94,13 +78,6 @@ def public_functions(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple[s
 def test_every_public_function_has_a_docstring(path: Path) -> None:
     silent = [name for name, node in public_functions(tree(path).body) if not ast.get_docstring(node)]
     assert silent == []
-
-
-@parametrized([path for path in MODULES if path.relative_to(REPOSITORY).parts[0] in MAY_IMPORT])
-def test_rooms_import_only_what_they_may(path: Path) -> None:
-    room = path.relative_to(REPOSITORY).parts[0]
-    ours = imports(path) & {*PACKAGES, "tests"}
-    assert ours <= MAY_IMPORT[room]
 
 
 @parametrized(sorted((REPOSITORY / "spark_jobs").rglob("*.py")))

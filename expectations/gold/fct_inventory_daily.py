@@ -23,4 +23,4 @@ def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
     ]
 
 
-SUITE = Suite(name="fct_inventory_daily", key=KEY, expectations=expectations)
+SUITE = Suite(name="fct_inventory_daily", key=KEY, expectations=expectations, topic="inventory")

@@ -5,8 +5,9 @@ Uniqueness over the whole table, relationships and money identities are dbt test
 
 import great_expectations.expectations as gxe
 
-from expectations.silver.orders import sound_orders
+from expectations.silver import sound_rows
 from expectations.suite import CRITICAL, WARNING, Suite, Thresholds, one_per_key
+from lake.catalog import catalog
 
 # A tenth of the orders without a customer or product: a dimension was not loaded, not merely late.
 KNOWN_SHARE = 0.9
@@ -15,11 +16,11 @@ LEAST_ROWS = 100
 
 
 def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
-    """The seed's rules again, now against mistakes of our own; and references that should resolve."""
+    """The contract's row rules again, now against mistakes of our own; and references that should resolve."""
     wrong = "every aggregate with these rows is wrong"
     return [
         *one_per_key("order_id", wrong),
-        *sound_orders("order_amount", wrong),
+        *sound_rows(catalog()["orders"], wrong, {"amount": "order_amount"}),
         *_references(thresholds, "is_unknown_customer", "customer"),
         *_references(thresholds, "is_unknown_product", "product"),
     ]

@@ -18,4 +18,4 @@ def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
     ]
 
 
-SUITE = Suite(name="inventory_status", key=["product_id"], expectations=expectations)
+SUITE = Suite(name="inventory_status", key=["product_id"], expectations=expectations, topic="inventory")

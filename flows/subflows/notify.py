@@ -1,7 +1,9 @@
-"""Notify: tell how a run ended, on every channel."""
+"""Notify: people hear how a run ended, on every channel."""
 
 from prefect import flow
 
+from blocks.settings.settings import Settings
+from lake.delta import Lake
 from tasks.alerts.alert import alert_about
 from tasks.alerts.delivery import deliver
 from tasks.ledger.run import Run
@@ -11,10 +13,10 @@ from tasks.report.run_summary import create_artifact, print_summary
 
 
 @flow(name="notify", flow_run_name="notify-{run.ds}", validate_parameters=False)
-def notify(run: Run) -> None:
-    """Alert people, print the run's message, publish it as an artifact, and report a run of bad days."""
+def notify(run: Run, settings: Settings, lake: Lake) -> None:
+    """Alert people, print the run's summary, keep it as an artifact, and report a run of bad days."""
     if deliver(alert_about(run)):
-        copy_to_warehouse()
-    print_summary(run)
-    create_artifact(run)
-    report_low_quality(run)
+        copy_to_warehouse(settings, lake)
+    print_summary(run, settings)
+    create_artifact(run, settings)
+    report_low_quality(run, settings, lake)

@@ -1,29 +1,30 @@
-"""Quality, bronze: type and flag what is new, and stop the run if too much of it is wrong."""
+"""Quality, bronze: flag what is new, and stop the run if too much of it is wrong."""
 
 import datetime as dt
+from itertools import chain
 
 from prefect import flow
 
-from blocks.failures import DataFailure
+from blocks.settings.settings import Settings
+from lake.catalog import spark_tables
+from lake.delta import Lake
 from lake.row_counts import Flagged
 from tasks.ledger.quality_result import QualityResult
 from tasks.quality.validation import stop_on_critical, validate_bronze, validate_rebuild
-from tasks.transform.spark import SILVER_JOBS, flag_rows
+from tasks.timing import timed
+from tasks.transform.spark import flag_rows
 
 
 @flow(name="quality-bronze", flow_run_name="quality-bronze-{ds}")
-def quality_bronze(ds: dt.date, run_id: str, full: bool = False) -> tuple[list[Flagged], list[QualityResult]]:
-    """Check every table's new bronze rows, or with `full` all of bronze; returns them and the warnings.
+@timed
+def quality_bronze(
+    ds: dt.date, run_id: str, settings: Settings, lake: Lake, full: bool = False
+) -> tuple[list[Flagged], list[QualityResult]]:
+    """Flag every table's new bronze rows, or with `full` all of bronze; returns them and the warnings.
 
     Raises DataFailure at the gate, with the rejected rows by reason.
     """
-    checked = [flag_rows(table, full) for table in SILVER_JOBS]
-    judge = validate_rebuild if full else validate_bronze
-    judged = [judge(table.table, ds, run_id) for table in checked if table.rows_in]
-    try:
-        return checked, stop_on_critical([result for results in judged for result in results])
-    except DataFailure as failure:
-        reasons = (
-            f"{table.table} {reason}: {n}" for table in checked for reason, n in table.rejected.items()
-        )
-        raise DataFailure(f"{failure}. Rejected by reason: {', '.join(reasons) or 'none'}") from failure
+    flagged = [flag_rows(table, settings, lake, full) for table in spark_tables()]
+    validate = validate_rebuild if full else validate_bronze
+    results = [validate(each.table, ds, run_id, settings, lake) for each in flagged if each.rows_in]
+    return flagged, stop_on_critical(list(chain.from_iterable(results)), flagged)

@@ -1,17 +1,25 @@
 """Quality, gold: judge the marts of the staged warehouse before anyone sees them."""
 
 import datetime as dt
+from itertools import chain
 
 from prefect import flow
 
+from blocks.settings.settings import Settings
+from lake.delta import Lake
 from tasks.ledger.quality_result import QualityResult
-from tasks.quality.suites import SALES_SUITES
+from tasks.quality.suites import gold_suites
 from tasks.quality.validation import stop_on_critical, validate_gold
+from tasks.timing import timed
 from tasks.warehouse.interface import Warehouse
 
 
 @flow(name="quality-gold", flow_run_name="quality-gold-{ds}")
-def quality_gold(ds: dt.date, run_id: str, warehouse: Warehouse) -> list[QualityResult]:
+@timed
+def quality_gold(
+    ds: dt.date, run_id: str, warehouse: Warehouse, settings: Settings, lake: Lake
+) -> list[QualityResult]:
     """Run every suite of the sales marts; returns the warnings. Raises DataFailure at the gate."""
-    judged = [validate_gold(table, warehouse, ds, run_id) for table in SALES_SUITES]
-    return stop_on_critical([result for results in judged for result in results])
+    suites = gold_suites(topic="sales")
+    results = [validate_gold(table, warehouse, ds, run_id, settings, lake) for table in suites]
+    return stop_on_critical(list(chain.from_iterable(results)))

@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, DecimalType, LongType, StringType, StructField, StructType
 
-from spark_jobs.gold.job import UNKNOWN, run_as_script
+from spark_jobs.gold.job import UNKNOWN, GoldJob
 from spark_jobs.rows import require_schema
 
 SCHEMA = StructType(
@@ -42,5 +42,4 @@ def transform(orders: DataFrame, customers: DataFrame, products: DataFrame) -> D
     return require_schema(daily, SCHEMA)
 
 
-if __name__ == "__main__":
-    run_as_script("daily_sales", transform)
+JOB = GoldJob("daily_sales", SCHEMA, transform)

@@ -4,7 +4,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, DecimalType, LongType, StringType, StructField, StructType
 
-from spark_jobs.gold.job import UNKNOWN, run_as_script
+from spark_jobs.gold.job import UNKNOWN, GoldJob
 from spark_jobs.rows import require_schema
 
 SCHEMA = StructType(
@@ -30,5 +30,4 @@ def transform(orders: DataFrame, customers: DataFrame, products: DataFrame) -> D
     return require_schema(segments, SCHEMA)
 
 
-if __name__ == "__main__":
-    run_as_script("daily_segment_sales", transform)
+JOB = GoldJob("daily_segment_sales", SCHEMA, transform)

@@ -9,19 +9,20 @@ import datetime as dt
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import (
     ArrayType,
     DateType,
-    IntegerType,
     LongType,
     StringType,
     StructField,
     StructType,
-    TimestampType,
 )
 
+from lake.iso_8601 import ISO_8601
+from lake.source_table import SourceTable
 from spark_jobs.rows import REJECT_REASON, flag, if_rejected
-from spark_jobs.silver.job import SilverJob, run_as_script
+from spark_jobs.silver.job import SilverJob
 
 BRONZE = StructType(
     [
@@ -43,32 +44,11 @@ EVENT = StructType(
         StructField("properties", StructType([StructField("product_id", StringType())])),
     ]
 )
-SCHEMA = StructType(
-    [
-        StructField("event_id", StringType()),
-        StructField("user_id", StringType()),
-        StructField("session_id", StringType()),
-        StructField("event_type", StringType()),
-        StructField("page_url", StringType()),
-        StructField("product_id", StringType()),
-        StructField("event_at", TimestampType()),
-        StructField("event_date", DateType()),
-        StructField("event_hour", IntegerType()),
-        StructField("source_file", StringType()),
-        StructField("line_number", LongType()),
-    ]
-)
 # A line with none of these is no event, whatever else it holds.
 IDENTIFYING = ["event_id", "user_id", "session_id", "event_type", "timestamp"]
 POSITION = ["event_at", "source_file", "line_number"]
 # Times that every warehouse and client can hold, quarantine's included.
 YEARS = (dt.datetime(1970, 1, 1, tzinfo=dt.UTC), dt.datetime(9999, 1, 1, tzinfo=dt.UTC))
-# A date, a time of day, and at most an offset from UTC. Spark would also take "10:00", as of the day on
-# which it is read, and the names of zones, from a list that each engine brings along.
-ISO_8601 = (
-    r"\A *[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?"
-    r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)? *\z"
-)
 # What Apache Spark reads beyond JSON, if not told otherwise.
 STRICT_JSON = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
 # A half of a surrogate pair is no character: Apache Spark makes it "?", so that distinct ids become one.
@@ -76,7 +56,7 @@ ESCAPED_BACKSLASH_OR_PAIR = r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][
 HALF_PAIR = r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 
 
-def check(bronze: DataFrame, timezone: str) -> DataFrame:
+def flag_lines(bronze: DataFrame, timezone: str) -> DataFrame:
     """Parse each line and flag those that are no usable event. Grain: one row per bronze line."""
     time = F.when(F.col("timestamp").rlike(ISO_8601), F.try_to_timestamp("timestamp"))
     events = (
@@ -130,17 +110,18 @@ def parse(bronze: DataFrame) -> DataFrame:
     )
 
 
-JOB = SilverJob(
-    table="clickstream",
-    key="event_id",
-    bronze=BRONZE,
-    silver=SCHEMA,
-    check=check,
-    order=lambda: [F.col(name) for name in [*POSITION, *sorted(set(SCHEMA.fieldNames()) - set(POSITION))]],
-    wins_by=POSITION,
-    wins="struct(new.event_at, new.source_file, new.line_number)"
-    " < struct(old.event_at, old.source_file, old.line_number)",
-)
-
-if __name__ == "__main__":
-    run_as_script(JOB)
+def job(table: SourceTable) -> SilverJob:
+    """Clicks as lines of JSON; of an event that came twice the earliest counts."""
+    schema = from_arrow_schema(table.schema)
+    others = sorted(set(schema.fieldNames()) - set(POSITION))
+    return SilverJob(
+        table=table.name,
+        key=table.key,
+        bronze=BRONZE,
+        silver=schema,
+        flag=flag_lines,
+        order=lambda: [F.col(name) for name in [*POSITION, *others]],
+        wins_by=POSITION,
+        wins="struct(new.event_at, new.source_file, new.line_number)"
+        " < struct(old.event_at, old.source_file, old.line_number)",
+    )

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from blocks.settings.alert_routes import Severity
 from blocks.settings.settings import Settings
+from lake.delta import Lake
 from tasks.ledger.queries import previous_status
 from tasks.ledger.run import Run
 
@@ -99,7 +100,7 @@ def _judge(run: Run) -> tuple[Kind, Severity, str]:
 
 def _has_failed_before(run: Run) -> bool:
     try:
-        return previous_status(run.flow, run.run_id) == "failed"
+        return previous_status(Lake(Settings().lake_uri), run.flow, run.run_id) == "failed"
     except Exception as error:
         # The lake may be what the alert is about.
         get_logger("alerts").warning("the ledger does not tell how the run before ended: %s", error)

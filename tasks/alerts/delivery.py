@@ -17,6 +17,7 @@ from blocks.failures import RETRY_TRANSIENT
 from blocks.settings.alert_routes import ROUTES
 from blocks.settings.environment import PRODUCTION, PlatformName
 from blocks.settings.settings import Settings
+from lake.delta import Lake
 from tasks.alerts.alert import Alert
 from tasks.alerts.events import DELIVERED_EVENT
 from tasks.alerts.pagerduty import send_pagerduty
@@ -76,7 +77,7 @@ def deliver(alert: Alert) -> bool:
 
 def confirm_delivery(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
     """Flow hook: let Prefect's server know that people have been told of this run's end."""
-    told = {alert_id for alert_id, _ in delivered_alerts(str(flow_run.id))}
+    told = {alert_id for alert_id, _ in delivered_alerts(Lake(Settings().lake_uri), str(flow_run.id))}
     if flow_run.deployment_id is None or not any(alert_id.startswith("run-") for alert_id in told):
         return
     with get_client(sync_client=True) as client:
@@ -117,7 +118,7 @@ def _try(channel: str, alert: Alert) -> bool:
         "detail": str(state.result(raise_on_failure=False)),
     }
     try:
-        append_records("alert_deliveries", [record])
+        append_records(Lake(Settings().lake_uri), "alert_deliveries", [record])
     except Exception as error:
         get_logger("alerts").warning("not recorded: %s: %s", record, error)
     return state.is_completed()
@@ -125,7 +126,7 @@ def _try(channel: str, alert: Alert) -> bool:
 
 def _recall(alert: Alert) -> set[tuple[str, str]]:
     try:
-        return delivered_alerts(alert.run_id)
+        return delivered_alerts(Lake(Settings().lake_uri), alert.run_id)
     except Exception as error:
         # Rather twice than never.
         get_logger("alerts").warning("the ledger does not tell what was delivered: %s", error)

@@ -43,13 +43,12 @@ BLOCK_BYTES = 8 << 20
 
 
 @task(task_run_name="extract-clickstream", **RETRY_TRANSIENT)
-def ingest_clickstream(ds: dt.date) -> Extracted:
+def extract_clickstream(ds: dt.date, settings: Settings, lake: Lake) -> Extracted:
     """Append the lines of the day folders that a run for `ds` covers to `bronze.clickstream`.
 
     A day without files is reported, not refused. Raises PermanentFailure if CLICKSTREAM_URI does not exist.
     """
-    settings = Settings()
-    lake, source = Lake(settings.lake_uri), _Source(settings.clickstream_uri)
+    source = _Source(settings.clickstream_uri)
     mark = covered_until(lake, BRONZE)
     covered_day = dt.date.fromordinal(mark) if mark is not None else None
     days = clickstream_days(ds, covered_day, source.days())

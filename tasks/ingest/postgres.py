@@ -15,12 +15,14 @@ from psycopg2.extensions import connection as Connection
 from blocks.failures import RETRY_TRANSIENT, DataFailure, PermanentFailure
 from blocks.settings.settings import Settings
 from blocks.shop_database import shop_connection
-from expectations.contracts import SOURCE_TABLES, SourceTable, breaches
+from lake.catalog import shop_tables
 from lake.delta import Lake
 from lake.row_counts import Extracted
+from lake.source_table import SourceTable
 from tasks.ingest.bronze import append, covered_until, held_rows, unseen
+from tasks.ingest.contract_check import actual_columns, breaches
 from tasks.ingest.extract_window import Window, covered_to, extraction_window
-from tasks.ingest.postgres_copy import arrow_schema, copy_batches, copy_query
+from tasks.ingest.postgres_copy import copy_batches, copy_query
 from tasks.ingest.read_concurrently import WORKERS, interleave
 from tasks.ingest.source_totals import record_source_totals
 
@@ -29,15 +31,15 @@ CHUNK_ROWS = 500_000
 
 
 @task(**RETRY_TRANSIENT)
-def check_contracts() -> list[str]:
-    """Hold every source table to its contract before anything is written; returns the warnings.
+def check_contracts(settings: Settings) -> dict[str, list[str]]:
+    """Hold every source table to its contract before anything is written; returns the warnings per table.
 
     Raises PermanentFailure for a missing table, DataFailure for a dropped or retyped column.
     """
-    broken, warnings = [], []
+    broken, warnings = [], {}
     with shop_connection() as connection:
-        for table in SOURCE_TABLES.values():
-            actual = _columns(connection, table.name)
+        for table in shop_tables().values():
+            actual = actual_columns(connection, table.name)
             if not actual:
                 raise PermanentFailure(
                     f"table {table.name} is missing in the shop's database (or its user may not see it): "
@@ -45,23 +47,25 @@ def check_contracts() -> list[str]:
                 )
             table_broken, added = breaches(table, actual)
             broken += table_broken
-            warnings += added
+            warnings[table.name] = added
     if broken:
         raise DataFailure(
             "the source breaks its contract: " + "; ".join(broken) + ". Nothing was extracted. "
-            "Restore the column, or change expectations/contracts.py and what is built on it"
+            "Restore the column, or change its contract in expectations/contracts and what is built on it"
         )
     return warnings
 
 
 @task(task_run_name="extract-{name}", **RETRY_TRANSIENT)
-def extract_table(name: str, ds: dt.date) -> Extracted:
+def extract_table(
+    name: str, ds: dt.date, settings: Settings, lake: Lake, drift: list[str] | None = None
+) -> Extracted:
     """Append the rows of one source table that a run for `ds` covers to `bronze.<name>`.
 
-    Grain of bronze: one row per (key, updated_at) that was ever seen. Extracting again adds nothing.
+    Grain of bronze: one row per (key, cursor) that was ever seen. Extracting again adds nothing. `drift` are
+    the warnings of the table's contract, which people read beside its rows.
     """
-    settings = Settings()
-    lake, table = Lake(settings.lake_uri), SOURCE_TABLES[name]
+    table = shop_tables()[name]
     mark = covered_until(lake, f"bronze.{name}")
     window = extraction_window(
         ds,
@@ -75,16 +79,15 @@ def extract_table(name: str, ds: dt.date) -> Extracted:
         if name == "orders":
             record_source_totals(connection, lake, window)
         batches = window_batches(connection, lake, table, window)
-        schema = arrow_schema(table.columns)
-        rows = append(lake, f"bronze.{name}", schema, batches, int(covered.timestamp()))
-    return Extracted(table=name, rows=rows)
+        rows = append(lake, f"bronze.{name}", table.schema, batches, int(covered.timestamp()))
+    return Extracted(table=name, rows=rows, warnings=drift or [])
 
 
 def window_batches(
     connection: Connection, lake: Lake, table: SourceTable, window: Window
 ) -> Iterator[pa.RecordBatch]:
     """The rows in `window` that bronze does not hold, read by WORKERS connections in one snapshot."""
-    in_window = window_condition(window)
+    in_window = window_condition(table.cursor, window)
     with connection.cursor() as cursor:
         cursor.execute("select pg_export_snapshot()")
         [(snapshot,)] = cursor.fetchall()
@@ -94,6 +97,9 @@ def window_batches(
             )
         )
         [(rows, low, high)] = cursor.fetchall()
+    if not pa.types.is_integer(table.column(table.key).arrow_type):
+        # Words have no middle: one chunk.
+        low = high = None
     streams = [
         partial(_chunk_batches, snapshot, lake, table, window, chunk) for chunk in key_ranges(rows, low, high)
     ]
@@ -114,12 +120,13 @@ def key_ranges(
     return list(itertools.pairwise(bounds))
 
 
-def window_condition(window: Window) -> sql.Composable:
+def window_condition(cursor: str, window: Window) -> sql.Composable:
     """The window as SQL on the indexed column itself, never on a function of it."""
-    until = sql.SQL("updated_at < {}").format(sql.Literal(window.end))
+    column = sql.Identifier(cursor)
+    until = sql.SQL("{} < {}").format(column, sql.Literal(window.end))
     if window.start is None:
         return until
-    return sql.SQL("updated_at >= {} and {}").format(sql.Literal(window.start), until)
+    return sql.SQL("{} >= {} and {}").format(column, sql.Literal(window.start), until)
 
 
 def _chunk_batches(
@@ -127,9 +134,12 @@ def _chunk_batches(
 ) -> Iterator[pa.RecordBatch]:
     low, high = chunk
     key = pads.field(table.key)
-    in_source, in_bronze = [window_condition(window)], pads.field("updated_at") < pa.scalar(window.end)
+    in_source, in_bronze = (
+        [window_condition(table.cursor, window)],
+        pads.field(table.cursor) < pa.scalar(window.end),
+    )
     if window.start is not None:
-        in_bronze &= pads.field("updated_at") >= pa.scalar(window.start)
+        in_bronze &= pads.field(table.cursor) >= pa.scalar(window.start)
     if high is not None:
         beyond = sql.SQL("{} < {}" if low is not None else "({0} < {1} or {0} is null)")
         in_source.append(beyond.format(sql.Identifier(table.key), sql.Literal(high)))
@@ -137,16 +147,16 @@ def _chunk_batches(
     if low is not None:
         in_source.append(sql.SQL("{} >= {}").format(sql.Identifier(table.key), sql.Literal(low)))
         in_bronze &= key >= low
-    held = held_rows(lake, f"bronze.{table.name}", [table.key, "updated_at"], in_bronze)
-    schema = arrow_schema(table.columns)
-    query = copy_query(table.name, table.columns, sql.SQL(" and ").join(in_source))
+    held = held_rows(lake, f"bronze.{table.name}", [table.key, table.cursor], in_bronze)
+    schema = table.schema
+    query = copy_query(table, sql.SQL(" and ").join(in_source))
     with shop_connection() as connection:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         with connection.cursor() as cursor:
             cursor.execute("set transaction snapshot %s", (snapshot,))
         try:
             yield from unseen(
-                copy_batches(connection, query, schema), held, [table.key, "updated_at"], schema
+                copy_batches(connection, query, schema), held, [table.key, table.cursor], schema
             )
         except pa.ArrowInvalid as error:
             raise DataFailure(f"{table.name} holds a value that cannot be read: {error}") from error
@@ -158,13 +168,3 @@ def _now(connection: Connection) -> dt.datetime:
         cursor.execute("select transaction_timestamp()")
         [(now,)] = cursor.fetchall()
         return now
-
-
-def _columns(connection: Connection, table: str) -> dict[str, str]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select attname, format_type(atttypid, atttypmod) from pg_attribute "
-            "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum",
-            (table,),
-        )
-        return dict(cursor.fetchall())

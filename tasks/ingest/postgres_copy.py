@@ -10,35 +10,26 @@ import pyarrow.csv as pacsv
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-ARROW_TYPES = {
-    "bigint": pa.int64(),
-    "integer": pa.int32(),
-    "text": pa.string(),
-    "date": pa.date32(),
-    "numeric(12,2)": pa.decimal128(12, 2),
-    "timestamp with time zone": pa.timestamp("us", tz="UTC"),
-}
+from lake.source_table import SourceTable
+
 # PostgreSQL holds values that no engine behind it can: they become null, and the row rules reject them.
 REPRESENTABLE = {
-    "numeric(12,2)": "nullif({column}, 'NaN')",
+    "numeric": "nullif({column}, 'NaN')",
     "date": "case when {column} between '0001-01-01' and '9999-12-31' then {column} end",
 }
 BATCH_BYTES = 4 << 20
 
 
-def arrow_schema(columns: dict[str, str]) -> pa.Schema:
-    """The Arrow schema of contract columns ({name: PostgreSQL type})."""
-    return pa.schema([(name, ARROW_TYPES[type_name]) for name, type_name in columns.items()])
-
-
-def copy_query(table: str, columns: dict[str, str], where: sql.Composable) -> sql.Composed:
-    """The COPY statement for `columns` of `table`; NULL and the empty string stay apart."""
+def copy_query(table: SourceTable, where: sql.Composable) -> sql.Composed:
+    """The COPY statement for the columns of `table`; NULL and the empty string stay apart."""
     selected = [
-        sql.SQL(REPRESENTABLE.get(type_name, "{column}") + " as {column}").format(column=sql.Identifier(name))
-        for name, type_name in columns.items()
+        sql.SQL(REPRESENTABLE.get(column.type.partition("(")[0], "{column}") + " as {column}").format(
+            column=sql.Identifier(column.name)
+        )
+        for column in table.columns
     ]
     return sql.SQL("copy (select {} from {} where {}) to stdout (format csv, header)").format(
-        sql.SQL(", ").join(selected), sql.Identifier(table), where
+        sql.SQL(", ").join(selected), sql.Identifier(table.name), where
     )
 
 

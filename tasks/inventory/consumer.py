@@ -56,7 +56,7 @@ IDLE_SECONDS = 60
 class InventoryConsumer(ConsumerRebalanceListener):
     """A consumer of the topic whose position is the lake's. Several share the partitions among them."""
 
-    def __init__(self, settings: Settings, is_loss_accepted: bool = False) -> None:
+    def __init__(self, settings: Settings, lake: Lake, is_loss_accepted: bool = False) -> None:
         """Join the group. `is_loss_accepted`: go on where Kafka begins if events in between are gone."""
         if not settings.kafka_bootstrap_servers:
             raise PermanentFailure(
@@ -65,7 +65,7 @@ class InventoryConsumer(ConsumerRebalanceListener):
         self.settings = settings
         self.servers, self.topic = settings.kafka_bootstrap_servers, settings.inventory_topic
         self.is_loss_accepted = is_loss_accepted
-        self.table = Lake(settings.lake_uri).ensure(TABLE, SCHEMA)
+        self.table = lake.ensure(TABLE, SCHEMA)
         # Rebalances come in a thread of Kafka's client, at any moment. All that happens there is that they
         # are counted: what was read is brought in only if there was none since its reading began.
         self._rebalances = self._rebalances_seen = 0
@@ -110,7 +110,7 @@ class InventoryConsumer(ConsumerRebalanceListener):
         self.table.update_incremental()
         return all(end == 0 or (self._progress(partition) or 0) >= end for partition, end in ends.items())
 
-    def take(self) -> int:
+    def consume_batch(self) -> int:
         """Bring one batch into bronze; returns its events, 0 if there were none or another consumer has them.
 
         Raises DataFailure if events that the lake has not seen no longer exist, TransientFailure if Kafka
@@ -242,7 +242,7 @@ class InventoryConsumer(ConsumerRebalanceListener):
         return self.table.transaction_version(mark(partition))
 
 
-def drain(consumer: InventoryConsumer) -> int:
+def consume_to_end(consumer: InventoryConsumer) -> int:
     """Bring in everything that Kafka holds now; returns the events that this consumer brought.
 
     Raises TransientFailure if nothing moves for IDLE_SECONDS though the end is not reached, DataFailure if
@@ -252,7 +252,7 @@ def drain(consumer: InventoryConsumer) -> int:
     idle_until = time.monotonic() + IDLE_SECONDS
     while not consumer.is_at(ends):
         version = consumer.table.version()
-        count = consumer.take()
+        count = consumer.consume_batch()
         taken += count
         if count or consumer.table.version() != version:
             idle_until = time.monotonic() + IDLE_SECONDS
@@ -261,14 +261,16 @@ def drain(consumer: InventoryConsumer) -> int:
     return taken
 
 
-def follow(consumer: InventoryConsumer, is_stopped: Callable[[], bool], then: Callable[[], object]) -> int:
+def consume_until(
+    consumer: InventoryConsumer, is_stopped: Callable[[], bool], then: Callable[[], object]
+) -> int:
     """Bring in events as they come, until `is_stopped` between two batches; returns the events.
 
     `then` is called after each batch, and now and then without one.
     """
     taken, due = 0, time.monotonic()
     while not is_stopped():
-        count = consumer.take()
+        count = consumer.consume_batch()
         taken += count
         if count or time.monotonic() >= due:
             then()

@@ -1,6 +1,6 @@
-"""The inventory as a run follows it: after each batch, silver, the stock, and who has to hear of it.
+"""The inventory as a run follows it: after each batch, silver, the stock levels, and who has to hear of them.
 
-Two ways to run, one code: `take_in` to the end and be done, or `keep_up` as events come.
+Two ways to run, one code: consume the backlog and end, or consume events as they come.
 """
 
 import datetime as dt
@@ -18,65 +18,56 @@ from prefect.cache_policies import NO_CACHE
 from blocks.failures import RETRY_TRANSIENT
 from blocks.settings.settings import Settings
 from lake.delta import Lake
-from lake.row_counts import Extracted, Flagged
+from lake.row_counts import Extracted, Flagged, RowCounts
 from tasks.alerts.delivery import deliver
-from tasks.inventory.consumer import InventoryConsumer, drain, follow
-from tasks.inventory.reorder_points import Product, read_products
-from tasks.inventory.silver import Settled, settle
+from tasks.inventory.consumer import InventoryConsumer, consume_to_end, consume_until
+from tasks.inventory.reorder_points import Product, read_products, reserve_days
+from tasks.inventory.silver import TABLE, write_silver
 from tasks.inventory.stock_alerts import alerts_about, emit
 from tasks.inventory.stock_changes import StockChange, record_changes, unsent
 from tasks.inventory.stock_levels import Gap, Stock
 from tasks.ledger.run import Run
+from tasks.timing import timed
 
 # Names and sales change once a day; a channel that was down is tried again as often.
 REFRESH_SECONDS = 60
 
 
 class InventoryMonitor:
-    """What a run has done to the inventory so far, and the stock as it sees it."""
+    """The stock as a run sees it. Each `update` puts down in `run` what it has done so far."""
 
-    def __init__(self, run: Run) -> None:
-        """Begin with the stock as it was left; what is done is put down in `run` at the end."""
-        settings = Settings()
-        self._run, self._timezone = run, settings.shop_timezone
-        self._threshold = settings.quarantine_threshold
-        self._lake = Lake(settings.lake_uri)
-        self._stock = Stock(self._lake)
+    def __init__(self, run: Run, settings: Settings, lake: Lake) -> None:
+        """Begin with the stock as it was left."""
+        self._run, self._settings, self._lake = run, settings, lake
+        self._stock = Stock(lake)
         self._products: dict[int, Product] = {}
         self._refresh_at = time.monotonic()
-        self._gaps: list[Gap] = []
-        self.settled = Settled()
+        self._counts, self._gaps = RowCounts(TABLE), list[Gap]()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stock.close()
-        done = self.settled
-        warnings = [gap_note(self._gaps)] if self._gaps else []
-        if sum(done.rejected.values()) > self._threshold * done.rows_in:
-            warnings.append(rejects_note(done))
-        self._run.extracted = [Extracted(table="inventory", rows=done.rows_in, warnings=warnings)]
-        self._run.flagged = [Flagged("inventory", 0, done.rows_in, done.rejected)]
-        self._run.tables = [done.published]
 
-    def catch_up(self) -> None:
-        """Take what is new in bronze to silver, and tell people and automations what it means.
+    def update(self) -> None:
+        """Write what is new in bronze to silver, and notify people and automations of what it means.
 
         Raises TransientFailure.
         """
-        self.settled += settle(self._lake, self._timezone)
+        self._counts += write_silver(self._lake, self._settings.shop_timezone)
         self._gaps += self._stock.refresh()
+        put_down(self._run, self._counts, self._gaps, self._settings.quarantine_threshold)
         is_time = time.monotonic() >= self._refresh_at
         if is_time:
-            self._products = read_products(self._lake)
+            self._products = read_products(self._lake, reserve_days(self._settings))
             self._refresh_at = time.monotonic() + REFRESH_SECONDS
         on_hand = self._stock.on_hand()
         changes = record_changes(self._lake, on_hand, self._products, self._run.run_id)
         emit(changes)
-        self._tell(unsent(dt.datetime.now(dt.UTC)) if is_time else changes, on_hand)
+        self._notify(unsent(self._lake, dt.datetime.now(dt.UTC)) if is_time else changes, on_hand)
 
-    def _tell(self, changes: list[StockChange], on_hand: dict[int, int]) -> None:
+    def _notify(self, changes: list[StockChange], on_hand: dict[int, int]) -> None:
         is_all_well = all(
             product.state(on_hand[product_id]) == "ok"
             for product_id, product in self._products.items()
@@ -86,23 +77,42 @@ class InventoryMonitor:
             deliver(alert)
 
 
-@task(task_run_name="take-in", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
-def take_in(watch: InventoryMonitor, is_loss_accepted: bool) -> None:
-    """Take in everything that Kafka holds now, and tell what it means. Raises PipelineFailure."""
-    with closing(InventoryConsumer(Settings(), is_loss_accepted)) as consumer:
-        drain(consumer)
-    watch.catch_up()
+@task(task_run_name="consume-backlog", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
+@timed
+def consume_backlog(
+    monitor: InventoryMonitor, settings: Settings, lake: Lake, is_loss_accepted: bool
+) -> None:
+    """Consume everything that Kafka holds now, and notify people of what it means. Raises PipelineFailure."""
+    with closing(InventoryConsumer(settings, lake, is_loss_accepted)) as consumer:
+        consume_to_end(consumer)
+    monitor.update()
 
 
-@task(task_run_name="keep-up", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
-def keep_up(watch: InventoryMonitor, minutes: float, is_loss_accepted: bool) -> None:
-    """Take in events as they come, for so many minutes or until SIGTERM. Raises PipelineFailure."""
+@task(task_run_name="consume-as-they-come", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
+@timed
+def consume_as_they_come(
+    monitor: InventoryMonitor, settings: Settings, lake: Lake, minutes: float, is_loss_accepted: bool
+) -> None:
+    """Consume events as they come, for so many minutes or until SIGTERM. Raises PipelineFailure."""
     with (
-        closing(InventoryConsumer(Settings(), is_loss_accepted)) as consumer,
+        closing(InventoryConsumer(settings, lake, is_loss_accepted)) as consumer,
         stop_after(minutes) as is_stopped,
     ):
-        follow(consumer, is_stopped, watch.catch_up)
-    watch.catch_up()
+        consume_until(consumer, is_stopped, monitor.update)
+    monitor.update()
+
+
+def put_down(run: Run, counts: RowCounts, gaps: list[Gap], threshold: float) -> None:
+    """Put down in `run` what became of its messages, with a warning of gaps and of too many rejected ones.
+
+    `threshold` is the share of messages, 0 to 1, that may be rejected without a word.
+    """
+    warnings = [gap_note(gaps)] if gaps else []
+    if counts.quarantined > threshold * counts.rows_in:
+        warnings.append(rejects_note(counts))
+    run.extracted = [Extracted(table=TABLE, rows=counts.rows_in, warnings=warnings)]
+    run.flagged = [Flagged(TABLE, 0, counts.rows_in, counts.rejected)]
+    run.tables = [counts]
 
 
 @contextmanager
@@ -118,19 +128,18 @@ def stop_after(minutes: float) -> Iterator[Callable[[], bool]]:
             signal.signal(signal.SIGTERM, before)
 
 
-def rejects_note(settled: Settled) -> str:
+def rejects_note(counts: RowCounts) -> str:
     """One sentence about messages of which too many were rejected, the commonest reason first."""
-    reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in Counter(settled.rejected).most_common())
-    rejected = sum(settled.rejected.values())
-    told = f"{rejected:,} of {settled.rows_in:,} messages were rejected ({reasons})"
-    return f"inventory: {told}: no level knows them"
+    reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in Counter(counts.rejected).most_common())
+    share = f"{counts.quarantined:,} of {counts.rows_in:,} messages were rejected ({reasons})"
+    return f"{TABLE}: {share}: they are not counted in any stock level"
 
 
 def gap_note(gaps: list[Gap]) -> str:
     """One sentence about events whose level does not follow from the one before, with three of them."""
     samples = "; ".join(
         f"product {gap.product_id} in {gap.warehouse_id} at {gap.event_at:%Y-%m-%d %H:%M:%S}: "
-        f"{gap.expected} expected, {gap.on_hand} told"
+        f"{gap.expected} expected, {gap.on_hand} reported"
         for gap in gaps[:3]
     )
-    return f"inventory: {len(gaps):,} gaps in the levels, so movements were lost or not told ({samples})"
+    return f"{TABLE}: {len(gaps):,} gaps in the levels: some stock movements are missing ({samples})"

@@ -16,7 +16,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from blocks.settings.settings import Settings
+from blocks.settings.settings import EnvironmentSettings
 from lake.delta import Lake
 from lake.local_sql import connect
 
@@ -72,9 +72,16 @@ class Product(BaseModel):
         return on_hand / self.units_per_day if self.units_per_day else None
 
 
-def read_products(lake: Lake) -> dict[int, Product]:
-    """Every product of silver, by product_id; what silver has no orders for does not sell."""
-    settings = Settings()
+def reserve_days(settings: EnvironmentSettings) -> float:
+    """Days of sales that the stock must last for: until new goods come, and the safety stock."""
+    return settings.lead_time_days + settings.safety_stock_days
+
+
+def read_products(lake: Lake, days: float) -> dict[int, Product]:
+    """Every product of silver, by product_id; what silver has no orders for does not sell.
+
+    `days` is how long the stock must last at the reorder point.
+    """
     if lake.table("silver.products") is None:
         return {}
     with connect() as connection:
@@ -85,8 +92,6 @@ def read_products(lake: Lake) -> dict[int, Product]:
             )
         else:
             connection.register("orders", lake.rows_since("silver.orders", None))
-        found = connection.execute(
-            PRODUCTS, [TRAILING_DAYS, settings.lead_time_days + settings.safety_stock_days]
-        )
+        found = connection.execute(PRODUCTS, [TRAILING_DAYS, days])
         columns = list(Product.model_fields)
         return {row[0]: Product(**dict(zip(columns, row, strict=True))) for row in found.fetchall()}

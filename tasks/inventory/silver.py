@@ -1,10 +1,9 @@
-"""Inventory events from bronze to silver: judged, counted once, and the rest quarantined.
+"""Inventory events from bronze to silver: flagged, counted once, and the rest quarantined.
 
 In DuckDB rather than Spark: the continuous way does this every second, on a few events. A batch is one
 commit, which also says how far bronze has been taken in.
 """
 
-from collections import Counter
 from contextlib import suppress
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -14,36 +13,21 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 from prefect import task
-from pydantic import BaseModel
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt
 
 from blocks.failures import TransientFailure
 from blocks.settings.settings import Settings
+from lake.catalog import catalog
 from lake.delta import Lake
+from lake.iso_8601 import ISO_8601
 from lake.local_sql import connect
 from lake.quarantine import QUARANTINE_SCHEMA
 from lake.row_counts import RowCounts
-from spark_jobs.silver.clickstream import ISO_8601
+from tasks.timing import timed
 
-BRONZE, SILVER, QUARANTINE = "bronze.inventory", "silver.inventory", "quarantine.inventory"
+TABLE = "inventory"
+BRONZE, SILVER, QUARANTINE = (f"{layer}.{TABLE}" for layer in ("bronze", "silver", "quarantine"))
 PRODUCTS = "silver.products"
-TIMESTAMP = pa.timestamp("us", tz="UTC")
-# Grain: one row per event_id.
-SILVER_SCHEMA = pa.schema(
-    [
-        ("event_id", pa.string()),
-        ("product_id", pa.int64()),
-        ("warehouse_id", pa.string()),
-        ("quantity_change", pa.int64()),
-        ("on_hand", pa.int64()),
-        ("event_at", TIMESTAMP),
-        ("event_date", pa.date32()),
-        ("sent_at", TIMESTAMP),
-        ("topic", pa.string()),
-        ("partition", pa.int32()),
-        ("offset", pa.int64()),
-    ]
-)
 PARSED = f"""
     with objects as (
         select *, if(json_valid(raw) and json_type(raw) = 'OBJECT', raw, null) as object from incoming
@@ -79,85 +63,59 @@ RULES = {
 ATTEMPTS = 5
 
 
-class Settled(BaseModel):
-    """What became of messages: rows_in = rows_out + duplicates + the rejected, which are rows per reason.
-
-    A message that was rejected since its product was not known yet is judged, and counts, again when it is.
-    """
-
-    rows_in: int = 0
-    rows_out: int = 0
-    duplicates: int = 0
-    rejected: dict[str, int] = {}
-
-    @property
-    def published(self) -> RowCounts:
-        """The same as of the other silver tables."""
-        return RowCounts(
-            "inventory", self.rows_in, self.rows_out, self.duplicates, sum(self.rejected.values())
-        )
-
-    def __add__(self, other: "Settled") -> "Settled":
-        return Settled(
-            rows_in=self.rows_in + other.rows_in,
-            rows_out=self.rows_out + other.rows_out,
-            duplicates=self.duplicates + other.duplicates,
-            rejected=dict(Counter(self.rejected) + Counter(other.rejected)),
-        )
-
-
 def ensure_tables(lake: Lake) -> tuple[DeltaTable, DeltaTable]:
     """Silver and quarantine, made empty at first use."""
-    return lake.ensure(SILVER, SILVER_SCHEMA), lake.ensure(QUARANTINE, QUARANTINE_SCHEMA)
+    return lake.ensure(SILVER, catalog()[TABLE].schema), lake.ensure(QUARANTINE, QUARANTINE_SCHEMA)
 
 
-@task(task_run_name="settle-inventory")
-def settle_again() -> RowCounts:
+@task(task_run_name="silver-inventory")
+@timed
+def rewrite_silver(settings: Settings, lake: Lake) -> RowCounts:
     """Judge all of bronze by today's rules and products: what passes now leaves quarantine."""
-    settings = Settings()
-    return settle(Lake(settings.lake_uri), settings.shop_timezone, full=True).published
+    return write_silver(lake, settings.shop_timezone, full=True)
 
 
-def settle(lake: Lake, timezone: ZoneInfo, full: bool = False) -> Settled:
+def write_silver(lake: Lake, timezone: ZoneInfo, full: bool = False) -> RowCounts:
     """Take the messages that bronze has and silver has not into silver, each event once.
 
     With them go those that left their product to be known later, once it is: they leave quarantine.
     Of several messages with one event_id the first that arrives counts. May be repeated, and done by
     several processes at once: one of them does it. `full` replaces silver and quarantine by all of bronze,
-    judged anew. Raises TransientFailure if others always come first.
+    flagged anew. Raises TransientFailure if others always come first.
     """
     if lake.table(BRONZE) is None:
-        return Settled()
+        return RowCounts(TABLE)
     attempts = Retrying(retry=retry_if_exception_type(CommitFailedError), stop=stop_after_attempt(ATTEMPTS))
     try:
-        return attempts(_settle, lake, timezone, full)
+        return attempts(_write_silver, lake, timezone, full)
     except RetryError:
         raise TransientFailure(f"{SILVER} is being written by others all the time; try again") from None
 
 
-def _settle(lake: Lake, timezone: ZoneInfo, full: bool) -> Settled:
+def _write_silver(lake: Lake, timezone: ZoneInfo, full: bool) -> RowCounts:
     silver, quarantine = ensure_tables(lake)
+    silver_schema = catalog()[TABLE].schema
     since = None if full else silver.transaction_version(BRONZE)
     version = DeltaTable(lake.uri(BRONZE)).version()
     products = lake.table(PRODUCTS)
     has_new_products = products is not None and quarantine.transaction_version(PRODUCTS) != products.version()
     if since == version and not has_new_products:
-        return Settled()
+        return RowCounts(TABLE)
     with connect() as connection:
         known = (
             products.to_pyarrow_dataset() if products else pa.table({"product_id": pa.array([], pa.int64())})
         )
         connection.register("products", known)
-        held = SILVER_SCHEMA.empty_table() if full else silver.to_pyarrow_dataset()
+        held = silver_schema.empty_table() if full else silver.to_pyarrow_dataset()
         connection.register("held", held)
         quarantined = QUARANTINE_SCHEMA.empty_table() if full else quarantine.to_pyarrow_dataset()
         connection.register("quarantined", quarantined)
         pardoned = connection.sql(PARDONED).to_arrow_table() if has_new_products else None
-        _judge(connection, lake, since, timezone, pardoned)
+        _flag(connection, lake, since, timezone, pardoned)
         released = None if pardoned is None else connection.sql(RELEASED).to_arrow_table()
-        valid = _fetch(connection, NEW_EVENTS, SILVER_SCHEMA)
+        valid = _fetch(connection, NEW_EVENTS, silver_schema)
         rejected = _fetch(connection, REJECTED, QUARANTINE_SCHEMA)
-        counts = dict(connection.sql("select reason, count(*) from judged group by reason").fetchall())
+        counts = dict(connection.sql("select reason, count(*) from flagged group by reason").fetchall())
     mode: Literal["overwrite", "append"] = "overwrite" if full else "append"
     # In both tables: of two processes that take in the same messages, Delta lets one commit.
     marks = CommitProperties(app_transactions=[Transaction(BRONZE, version)])
@@ -170,7 +128,8 @@ def _settle(lake: Lake, timezone: ZoneInfo, full: bool) -> Settled:
             _release(quarantine, released)
             lake.mark_progress(QUARANTINE, PRODUCTS, products.version())
     sound = counts.pop(None, 0)
-    return Settled(
+    return RowCounts(
+        table=TABLE,
         rows_in=sound + sum(counts.values()),
         rows_out=valid.num_rows,
         duplicates=sound - valid.num_rows,
@@ -193,12 +152,12 @@ WITH_PARDONED = """
 # Another rule, newer than its quarantine, may hold one back.
 RELEASED = """
     select quarantine_id from pardoned
-    where origin in (select concat_ws('/', topic, partition, "offset") from judged where reason is null)
+    where origin in (select concat_ws('/', topic, partition, "offset") from flagged where reason is null)
 """
 NEW_EVENTS = """
     select event_id, product_id, warehouse_id, quantity_change, on_hand, event_at, event_date, sent_at,
         topic, partition, "offset"
-    from judged anti join held using (event_id)
+    from flagged anti join held using (event_id)
     where reason is null
     qualify row_number() over (partition by event_id order by sent_at, topic, partition, "offset") = 1
 """
@@ -213,7 +172,7 @@ REJECTED = """
             coalesce(event_id, key) as key,
             event_at as occurred_at,
             raw
-        from judged
+        from flagged
         where reason is not null
     )
     select quarantine_id, source, ds, reason, key, occurred_at, origin, raw
@@ -229,16 +188,16 @@ def _release(quarantine: DeltaTable, released: pa.Table) -> None:
         ).when_matched_delete().execute()
 
 
-def _judge(
+def _flag(
     connection: duckdb.DuckDBPyConnection,
     lake: Lake,
     since: int | None,
     timezone: ZoneInfo,
     pardoned: pa.Table | None,
 ) -> None:
-    """Make the table `judged`: the new messages, parsed, each with the reason to reject it or null.
+    """Make the table `flagged`: the new messages, parsed, each with the reason to reject it or null.
 
-    The `pardoned` ones are judged with them.
+    The `pardoned` ones are flagged with them.
     """
     arrived = lake.rows_since(BRONZE, since)
     if pardoned is not None:
@@ -252,7 +211,7 @@ def _judge(
     rules = " ".join(f"when not coalesce({rule}, false) then '{name}'" for name, rule in RULES.items())
     connection.execute(
         f"""
-        create temp table judged as
+        create temp table flagged as
         select
             *,
             cast(timezone($zone, event_at) as date) as event_date,

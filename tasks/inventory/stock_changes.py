@@ -89,7 +89,7 @@ def _record_changes(
     lake: Lake, on_hand: dict[int, int], products: dict[int, Product], run_id: str
 ) -> list[StockChange]:
     table = lake.ensure("ops.stock_alerts", STOCK_ALERTS)
-    changes = _changes(on_hand, products, run_id)
+    changes = _changes(lake, on_hand, products, run_id)
     if not changes:
         return []
     number = (table.transaction_version(MARK) or 0) + 1
@@ -97,14 +97,15 @@ def _record_changes(
         if change.kind:
             topic = "refilled" if change.kind == "stock-refilled" else "short"
             change.alert_id = f"stock-{topic}/{number}"
-    append_records("stock_alerts", [c.model_dump() for c in changes], table, Transaction(MARK, number))
+    append_records(lake, "stock_alerts", [c.model_dump() for c in changes], table, Transaction(MARK, number))
     return changes
 
 
-def unsent(now: dt.datetime) -> list[StockChange]:
+def unsent(lake: Lake, now: dt.datetime) -> list[StockChange]:
     """The changes of the last UNSENT_FOR that no channel has delivered."""
     columns = list(StockChange.model_fields)
     recent = query_records(
+        lake,
         "stock_alerts",
         f"""
         select {", ".join(columns)} from records
@@ -115,6 +116,7 @@ def unsent(now: dt.datetime) -> list[StockChange]:
     told = {
         alert_id
         for (alert_id,) in query_records(
+            lake,
             "alert_deliveries",
             "select distinct alert_id from records where is_delivered and starts_with(kind, 'stock-')",
             [],
@@ -124,8 +126,10 @@ def unsent(now: dt.datetime) -> list[StockChange]:
     return [change for change in changes if change.alert_id not in told]
 
 
-def _changes(on_hand: dict[int, int], products: dict[int, Product], run_id: str) -> list[StockChange]:
-    now, seen, changes = dt.datetime.now(dt.UTC), _last_seen(), []
+def _changes(
+    lake: Lake, on_hand: dict[int, int], products: dict[int, Product], run_id: str
+) -> list[StockChange]:
+    now, seen, changes = dt.datetime.now(dt.UTC), _last_seen(lake), []
     for product_id, pieces in on_hand.items():
         product, last = products.get(product_id), seen.get(product_id, LastSeen())
         if product is None:
@@ -149,8 +153,9 @@ def _changes(on_hand: dict[int, int], products: dict[int, Product], run_id: str)
     return changes
 
 
-def _last_seen() -> dict[int, LastSeen]:
+def _last_seen(lake: Lake) -> dict[int, LastSeen]:
     rows = query_records(
+        lake,
         "stock_alerts",
         """
         select product_id, arg_max(state, recorded_at), max(recorded_at) filter (kind is not null)

@@ -1,10 +1,10 @@
 """What is in stock, from the inventory events in silver.
 
 The rule: the stock of a product in a warehouse is the level (`on_hand`) of its newest event, by event_at and
-then by topic, partition and offset. Events that come twice or out of order change nothing; an event that
-never comes is made up for by the next. A *gap* is where the level of an event is not that of the one before
-it plus its own change: something between was lost, or moved by somebody who tells nobody. The level still
-wins.
+then by topic, partition and offset, as in dbt's int_stock_movements. Events that come twice or out of order
+change nothing; an event that never comes is made up for by the next. A *gap* is where the level of an event
+is not that of the one before it plus its own change: something between was lost, or moved by somebody who
+tells nobody. The level still wins.
 """
 
 import datetime as dt

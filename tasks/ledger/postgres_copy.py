@@ -25,21 +25,20 @@ TYPES = {
 }
 
 
-def copy_ledger_to_postgres() -> None:
+def copy_ledger_to_postgres(settings: Settings, lake: Lake) -> None:
     """Make the tables of schema `ops` in `OPS_DSN` equal to the ledger's, if that is set.
 
     A platform other than production has a schema of its own, `ops_<platform>`.
-    Boards that cannot be told are logged, and change nothing for a run.
+    A failed copy is logged and does not fail the run.
     """
     try:
-        settings = Settings()
         if dsn := settings.ops_dsn.get_secret_value():
-            _mirror(Lake(settings.lake_uri), dsn)
+            _copy(lake, dsn)
     except Exception as error:
         get_logger("ledger").warning("OPS_DSN did not take the copy of the run ledger (%s)", reason(error))
 
 
-def _mirror(lake: Lake, dsn: str) -> None:
+def _copy(lake: Lake, dsn: str) -> None:
     connection = psycopg2.connect(
         dsn,
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
@@ -52,7 +51,7 @@ def _mirror(lake: Lake, dsn: str) -> None:
             cursor.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
             for table in TABLES:
                 name = sql.Identifier(schema, table)
-                _replace(cursor, name, table, query_records(table, latest(table), lake=lake))
+                _replace(cursor, name, table, query_records(lake, table, latest(table)))
     finally:
         connection.close()
 

@@ -4,6 +4,7 @@ import datetime as dt
 
 from pydantic import BaseModel
 
+from lake.delta import Lake
 from tasks.ledger.records import append_records
 
 
@@ -27,6 +28,8 @@ class QualityResult(BaseModel):
         return f"{self.table_name}: {self.expectation}: {seen}{samples}: {self.consequence}"
 
 
-def record_results(results: list[QualityResult], ds: dt.date, run_id: str) -> None:
+def record_results(lake: Lake, results: list[QualityResult], ds: dt.date, run_id: str) -> None:
     """Append what was judged to the run ledger, passed or not."""
-    append_records("quality_results", [{"run_id": run_id, "ds": ds, **each.model_dump()} for each in results])
+    append_records(
+        lake, "quality_results", [{"run_id": run_id, "ds": ds, **each.model_dump()} for each in results]
+    )

@@ -4,7 +4,6 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from blocks.settings.settings import Settings
 from lake.delta import Lake
 from lake.local_sql import connect
 from tasks.ledger.tables import UNIQUE_BY
@@ -31,12 +30,13 @@ class QualityDay(NamedTuple):
 TRAILING_RUNS, LEAST_RUNS, USUAL_FACTOR = 7, 3, 5
 
 
-def usual_rows(table_name: str, ds: dt.date) -> tuple[int, int] | None:
+def usual_rows(lake: Lake, table_name: str, ds: dt.date) -> tuple[int, int] | None:
     """Lowest and highest usual number of bronze rows for a table, from the runs of the days before `ds`.
 
     A factor USUAL_FACTOR around the median of the last TRAILING_RUNS days; None below LEAST_RUNS days.
     """
     rows = query_records(
+        lake,
         "table_runs",
         """
         with days as (
@@ -54,9 +54,10 @@ def usual_rows(table_name: str, ds: dt.date) -> tuple[int, int] | None:
     return int(median / USUAL_FACTOR), int(median * USUAL_FACTOR)
 
 
-def previous_status(flow: str, run_id: str) -> str | None:
+def previous_status(lake: Lake, flow: str, run_id: str) -> str | None:
     """How the run of `flow` before run `run_id` has ended, or `running`; None if there was none."""
     rows = query_records(
+        lake,
         "pipeline_runs",
         "select status from records where flow = ? and run_id != ? order by recorded_at desc limit 1",
         [flow, run_id],
@@ -64,10 +65,11 @@ def previous_status(flow: str, run_id: str) -> str | None:
     return rows[0][0] if rows else None
 
 
-def delivered_alerts(run_id: str) -> set[tuple[str, str]]:
+def delivered_alerts(lake: Lake, run_id: str) -> set[tuple[str, str]]:
     """(alert_id, channel) of what has reached people about a run."""
     return set(
         query_records(
+            lake,
             "alert_deliveries",
             "select alert_id, channel from records where run_id = ? and is_delivered",
             [run_id],
@@ -75,12 +77,13 @@ def delivered_alerts(run_id: str) -> set[tuple[str, str]]:
     )
 
 
-def quality_scores(days: int) -> list[tuple[str, float]]:
+def quality_scores(lake: Lake, days: int) -> list[tuple[str, float]]:
     """(first run, share of rows that passed the row rules) of the last business days judged; newest first.
 
     A day counts once, however many runs have judged it.
     """
     return query_records(
+        lake,
         "quality_results",
         """
         select arg_min(run_id, recorded_at), 1 - sum(rows_unexpected) / sum(rows_checked) from records
@@ -91,12 +94,13 @@ def quality_scores(days: int) -> list[tuple[str, float]]:
     )
 
 
-def quality_days(first: dt.date, last: dt.date) -> list[QualityDay]:
+def quality_days(lake: Lake, first: dt.date, last: dt.date) -> list[QualityDay]:
     """What all runs judged of each of these business days; days on which nothing was judged are left out.
 
     A row that two runs judged counts twice, in the score's numerator and in its denominator.
     """
     rows = query_records(
+        lake,
         "quality_results",
         """
         select
@@ -117,14 +121,8 @@ def quality_days(first: dt.date, last: dt.date) -> list[QualityDay]:
     return [QualityDay(*row) for row in rows]
 
 
-def query_records(
-    table: str, query: str, parameters: Sequence[Any] = (), lake: Lake | None = None
-) -> list[tuple]:
-    """The answer over all records of `ops.<table>`, as `records`; empty if there are none yet.
-
-    In the platform's lake, unless another is given.
-    """
-    lake = lake or Lake(Settings().lake_uri)
+def query_records(lake: Lake, table: str, query: str, parameters: Sequence[Any] = ()) -> list[tuple]:
+    """The answer over all records of `ops.<table>`, as `records`; empty if there are none yet."""
     if lake.table(f"ops.{table}") is None:
         return []
     with connect() as connection:

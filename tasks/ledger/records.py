@@ -11,12 +11,12 @@ from typing import Any
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
-from blocks.settings.settings import Settings
 from lake.delta import Lake
 from tasks.ledger.tables import TABLES
 
 
 def append_records(
+    lake: Lake,
     table: str,
     records: Sequence[dict[str, Any]],
     onto: DeltaTable | None = None,
@@ -32,7 +32,7 @@ def append_records(
     now = dt.datetime.now(dt.UTC)
     rows = pa.Table.from_pylist([{**record, "recorded_at": now} for record in records], schema=TABLES[table])
     write_deltalake(
-        onto or Lake(Settings().lake_uri).uri(f"ops.{table}"),
+        onto or lake.uri(f"ops.{table}"),
         rows,
         mode="append",
         commit_properties=CommitProperties(app_transactions=[mark] if mark else []),

@@ -1,22 +1,16 @@
 """One run of a pipeline: what its steps have returned so far, and how it ended."""
 
 import datetime as dt
-import time
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
 
-from pydantic import BaseModel
+from pydantic import Field
 
 from lake.row_counts import Extracted, Flagged, RowCounts
 from tasks.ledger.quality_result import QualityResult
+from tasks.timing import Steps
 from tasks.warehouse.interface import Loaded
 
-P = ParamSpec("P")
 
-R = TypeVar("R")
-
-
-class Run(BaseModel):
+class Run(Steps):
     """A run and what its steps have returned so far; `seconds` are wall seconds per step."""
 
     run_id: str
@@ -24,25 +18,19 @@ class Run(BaseModel):
     ds: dt.date
     started_at: dt.datetime
     status: str = "running"
-    step: str | None = None
     error: str | None = None
     duration_seconds: float | None = None
-    seconds: dict[str, float] = {}
-    extracted: list[Extracted] = []
-    flagged: list[Flagged] = []
-    tables: list[RowCounts] = []
+    extracted: list[Extracted] = Field(default_factory=list)
+    flagged: list[Flagged] = Field(default_factory=list)
+    tables: list[RowCounts] = Field(default_factory=list)
     loaded: Loaded | None = None
-    warnings: list[QualityResult] = []
+    warnings: list[QualityResult] = Field(default_factory=list)
     report_url: str | None = None
 
-    def timed(self, step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a step, noting its name while it runs and its wall seconds, which add up over calls."""
-        self.step = getattr(step, "name", "step")
-        begun = time.monotonic()
-        try:
-            return step(*args, **kwargs)
-        finally:
-            self.seconds[self.step] = self.seconds.get(self.step, 0) + time.monotonic() - begun
+    @property
+    def rows_in(self) -> int:
+        """Rows that came in, over all tables."""
+        return sum(table.rows_in for table in self.tables)
 
     @property
     def notes(self) -> list[str]:

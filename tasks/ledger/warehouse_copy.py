@@ -8,10 +8,9 @@ from tasks.ledger.tables import TABLES
 from tasks.warehouse.access import live_warehouse
 
 
-def copy_to_warehouse() -> None:
+def copy_to_warehouse(settings: Settings, lake: Lake) -> None:
     """Make the warehouse's `ops` tables equal to the lake's, the last record of each run and check."""
-    lake = Lake(Settings().lake_uri)
-    with live_warehouse() as warehouse:
+    with live_warehouse(settings) as warehouse:
         with warehouse.session() as session, connect() as local:
             session.execute("create schema if not exists ops")
             for table in TABLES:

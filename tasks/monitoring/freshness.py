@@ -8,18 +8,11 @@ from kafka import KafkaConsumer, TopicPartition
 
 from blocks.kafka_client import consumer_options, kafka_errors, missing_topic
 from blocks.settings.settings import EnvironmentSettings
+from lake.catalog import catalog
 from lake.delta import Lake
 from tasks.inventory.consumer import TABLE, mark
 
-# The column of each silver table that says when a row became true.
-TRUE_SINCE = {
-    "orders": "updated_at",
-    "customers": "updated_at",
-    "products": "updated_at",
-    "clickstream": "event_at",
-    "inventory": "event_at",
-}
-# Whoever asks for the lag is about to say something else, too.
+# Short: the lag is one of several readings.
 KAFKA_TIMEOUTS_MS = {"bootstrap_timeout_ms": 1_000, "request_timeout_ms": 5_000}
 
 
@@ -30,8 +23,8 @@ def newest_data(lake: Lake, now: dt.datetime) -> dict[str, dt.datetime]:
     visitor's wrong clock) does not count.
     """
     newest = {}
-    for name, column in TRUE_SINCE.items():
-        table = lake.table(f"silver.{name}")
+    for name, source in catalog().items():
+        table, column = lake.table(f"silver.{name}"), source.cursor
         files = pa.table(table.get_add_actions(flatten=True)) if table else pa.table({})
         if f"max.{column}" in files.column_names:
             ends = files[f"max.{column}"].cast(pa.timestamp("us", tz="UTC"))

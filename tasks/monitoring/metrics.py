@@ -47,17 +47,16 @@ METRICS = {
 Sample = tuple[str, dict[str, str], float]
 
 
-def push_metrics(run: Run) -> None:
+def push_metrics(run: Run, settings: Settings, lake: Lake) -> None:
     """Push what there is to say after a run to `PUSHGATEWAY_URL`, if that is set.
 
     Whatever cannot be measured or pushed is logged and left out: the run is what it is.
     """
     try:
-        settings = Settings()
         if gateway := settings.pushgateway_url.get_secret_value():
             platform = {"platform": PlatformName().platform}
             _push(gateway, run_samples(run), platform | {"flow": run.flow})
-            _push(gateway, state_samples(settings), platform)
+            _push(gateway, state_samples(settings, lake), platform)
     except Exception as error:
         # Not the error's own words: the address may hold a password, and some errors quote it.
         reason = error.reason if isinstance(error, URLError) else type(error).__name__
@@ -87,31 +86,31 @@ def run_samples(run: Run) -> Iterator[Sample]:
             yield "ecommerce_table_last_success_timestamp_seconds", label, now
 
 
-def state_samples(settings: Settings) -> Iterator[Sample]:
+def state_samples(settings: Settings, lake: Lake) -> Iterator[Sample]:
     """How the lake stands, whichever flow ran last."""
     for part in (_quality, _freshness, _lag):
         try:
-            yield from part(settings)
+            yield from part(settings, lake)
         except Exception as error:
             get_logger("metrics").warning("no metrics of %s: %s", part.__name__.strip("_"), error)
 
 
-def _quality(settings: Settings) -> Iterator[Sample]:
-    if scores := [score for _, score in quality_scores(LONGEST_STREAK)]:
+def _quality(settings: Settings, lake: Lake) -> Iterator[Sample]:
+    if scores := [score for _, score in quality_scores(lake, LONGEST_STREAK)]:
         low = takewhile(lambda score: score < settings.quality_minimum, scores)
         yield "ecommerce_quality_score", {}, scores[0]
         yield "ecommerce_quality_low_days", {}, sum(1 for _ in low)
 
 
-def _freshness(settings: Settings) -> Iterator[Sample]:
-    for table, at in newest_data(Lake(settings.lake_uri), dt.datetime.now(dt.UTC)).items():
+def _freshness(settings: Settings, lake: Lake) -> Iterator[Sample]:
+    for table, at in newest_data(lake, dt.datetime.now(dt.UTC)).items():
         yield "ecommerce_table_newest_data_timestamp_seconds", {"table": table}, at.timestamp()
 
 
-def _lag(settings: Settings) -> Iterator[Sample]:
+def _lag(settings: Settings, lake: Lake) -> Iterator[Sample]:
     if not settings.kafka_bootstrap_servers:
         return
-    for partition, events in consumer_lag(settings, Lake(settings.lake_uri)).items():
+    for partition, events in consumer_lag(settings, lake).items():
         labels = {"topic": settings.inventory_topic, "partition": str(partition)}
         yield "ecommerce_consumer_lag_events", labels, events
 

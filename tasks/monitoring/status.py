@@ -24,7 +24,7 @@ M = TypeVar("M", bound=BaseModel)
 DAILY = "daily-ecommerce-pipeline"
 # As the rule ConsumerLag has it (deployments/prometheus/rules.yml).
 MOST_LAG = 10_000
-# Whom an alert of last month has not reached knows by now.
+# Older alerts are no longer actionable.
 ALERTS_FOR = dt.timedelta(days=7)
 
 
@@ -93,12 +93,12 @@ class Status(BaseModel):
         return "broken" if self.broken else "unknown" if self.unknown else "healthy"
 
 
-def look(settings: EnvironmentSettings, patience: Patience, now: dt.datetime) -> Status:
+def collect_status(settings: EnvironmentSettings, patience: Patience, now: dt.datetime) -> Status:
     """Gather the platform's state and judge it."""
     lake = Lake(settings.lake_uri)
     status = Status(at=now, lake=settings.lake_uri, warehouse=str(settings.duckdb_path))
 
-    def learn(what: str, read: Callable[[], T], otherwise: T) -> T:
+    def try_read(what: str, read: Callable[[], T], otherwise: T) -> T:
         try:
             return read()
         except Exception as error:
@@ -109,13 +109,15 @@ def look(settings: EnvironmentSettings, patience: Patience, now: dt.datetime) ->
     with ThreadPoolExecutor(max_workers=1) as pool:
         # Of all who are asked only Kafka may keep us waiting.
         lag = pool.submit(lambda: consumer_lag(settings, lake) if settings.kafka_bootstrap_servers else {})
-        status.runs = learn("runs", lambda: last_runs(lake), [])
-        status.newest_data = learn("freshness", lambda: newest_data(lake, now), {})
-        status.failed_expectations = learn("expectations", lambda: failed_expectations(lake), [])
-        status.undelivered = learn("alerts", lambda: undelivered(lake, now - ALERTS_FOR), [])
+        status.runs = try_read("runs", lambda: last_runs(lake), [])
+        status.newest_data = try_read("freshness", lambda: newest_data(lake, now), {})
+        status.failed_expectations = try_read("expectations", lambda: failed_expectations(lake), [])
+        status.undelivered = try_read("alerts", lambda: undelivered(lake, now - ALERTS_FOR), [])
         if settings.warehouse == "duckdb" and (status.runs or settings.duckdb_path.exists()):
-            status.open_quarantine = learn("quarantine", lambda: open_quarantine(settings.duckdb_path), None)
-        status.consumer_lag = learn("consumer lag", lag.result, {})
+            status.open_quarantine = try_read(
+                "quarantine", lambda: open_quarantine(settings.duckdb_path), None
+            )
+        status.consumer_lag = try_read("consumer lag", lag.result, {})
     if not status.runs and not status.unknown:
         status.unknown.append(f"runs: none is on record in {status.lake}; is LAKE_URI right?")
     status.broken = what_is_broken(status, patience)
@@ -160,7 +162,7 @@ def last_runs(lake: Lake) -> list[LastRun]:
         qualify row_number() over (partition by flow order by started_at desc) = 1
         order by flow
     """
-    return _models(LastRun, query_records("pipeline_runs", query, lake=lake))
+    return _models(LastRun, query_records(lake, "pipeline_runs", query))
 
 
 def failed_expectations(lake: Lake) -> list[FailedExpectation]:
@@ -171,7 +173,7 @@ def failed_expectations(lake: Lake) -> list[FailedExpectation]:
         qualify recorded_at = max(recorded_at) over (partition by layer, table_name) and not is_success
         order by severity, layer, table_name, expectation
     """
-    return _models(FailedExpectation, query_records("quality_results", query, lake=lake))
+    return _models(FailedExpectation, query_records(lake, "quality_results", query))
 
 
 def undelivered(lake: Lake, since: dt.datetime) -> list[Undelivered]:
@@ -182,7 +184,7 @@ def undelivered(lake: Lake, since: dt.datetime) -> list[Undelivered]:
         group by alert_id having not bool_or(is_delivered) and max(recorded_at) >= ?
         order by max(recorded_at) desc
     """
-    return _models(Undelivered, query_records("alert_deliveries", query, [since], lake))
+    return _models(Undelivered, query_records(lake, "alert_deliveries", query, [since]))
 
 
 def open_quarantine(warehouse: Path) -> list[OpenRows]:

@@ -1,44 +1,29 @@
-"""Every suite of expectations, by the layer and the table that it judges."""
+"""The suite of every table: a source table's by its contract, a mart's by its module in expectations/gold."""
 
-from expectations.bronze import clickstream as bronze_clickstream
-from expectations.bronze import customers as bronze_customers
-from expectations.bronze import orders as bronze_orders
-from expectations.bronze import products as bronze_products
-from expectations.gold import agg_daily_sales as gold_agg_daily_sales
-from expectations.gold import customer_segments as gold_customer_segments
-from expectations.gold import dim_customers as gold_dim_customers
-from expectations.gold import fct_inventory_daily as gold_fct_inventory_daily
-from expectations.gold import fct_orders as gold_fct_orders
-from expectations.gold import inventory_status as gold_inventory_status
-from expectations.gold import order_totals as gold_order_totals
-from expectations.silver import clickstream as silver_clickstream
-from expectations.silver import customers as silver_customers
-from expectations.silver import inventory as silver_inventory
-from expectations.silver import orders as silver_orders
-from expectations.silver import products as silver_products
+import pkgutil
+from functools import cache
+from importlib import import_module
 
-BRONZE_SUITES = {
-    module.SUITE.name: module.SUITE
-    for module in (bronze_orders, bronze_customers, bronze_products, bronze_clickstream)
-}
+from expectations import gold
+from expectations.bronze import bronze_suite
+from expectations.silver import silver_suite
+from expectations.suite import Suite
+from lake.catalog import catalog
 
-SILVER_SUITES = {
-    module.SUITE.name: module.SUITE
-    for module in (silver_orders, silver_customers, silver_products, silver_clickstream, silver_inventory)
-}
 
-# The gate of the daily run; the marts of stock change between its runs, too.
-SALES_SUITES = {
-    module.SUITE.name: module.SUITE
-    for module in (
-        gold_fct_orders,
-        gold_dim_customers,
-        gold_agg_daily_sales,
-        gold_customer_segments,
-        gold_order_totals,
-    )
-}
+def bronze_suite_of(table: str) -> Suite:
+    """The bronze gate of a source table."""
+    return bronze_suite(catalog()[table])
 
-GOLD_SUITES = SALES_SUITES | {
-    module.SUITE.name: module.SUITE for module in (gold_fct_inventory_daily, gold_inventory_status)
-}
+
+def silver_suite_of(table: str) -> Suite:
+    """The suite of a silver table."""
+    return silver_suite(catalog()[table])
+
+
+@cache
+def gold_suites(topic: str | None = None) -> dict[str, Suite]:
+    """The suites of the marts by name; with a `topic`, of that topic's only."""
+    names = [module.name for module in pkgutil.iter_modules(gold.__path__, f"{gold.__name__}.")]
+    suites: list[Suite] = [import_module(name).SUITE for name in names]
+    return {suite.name: suite for suite in suites if topic in (None, suite.topic)}

@@ -4,6 +4,7 @@ from prefect.events import emit_event
 
 from blocks.settings.environment import PlatformName
 from blocks.settings.settings import Settings
+from lake.delta import Lake
 from tasks.alerts.events import LOW_QUALITY_EVENT, quality_resource
 from tasks.ledger.queries import quality_scores
 from tasks.ledger.run import Run
@@ -11,13 +12,13 @@ from tasks.ledger.run import Run
 DAYS = 3
 
 
-def report_low_quality(run: Run) -> bool:
+def report_low_quality(run: Run, settings: Settings, lake: Lake) -> bool:
     """Emit LOW_QUALITY_EVENT if the last DAYS days judged were below `QUALITY_MINIMUM`; returns whether.
 
     Only the first run that judges the rows of a day tells: the others repeat nothing.
     """
-    minimum = Settings().quality_minimum
-    judged = quality_scores(DAYS)
+    minimum = settings.quality_minimum
+    judged = quality_scores(lake, DAYS)
     scores = [score for _, score in judged]
     if len(scores) < DAYS or judged[0][0] != run.run_id or max(scores) >= minimum:
         return False

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -15,17 +16,21 @@ from pyspark.sql import functions as F
 from blocks.failures import DataFailure, PermanentFailure
 from blocks.settings.settings import Settings
 from expectations.suite import CRITICAL, WARNING, Suite, Thresholds
+from lake.catalog import catalog
 from lake.delta import Lake
+from lake.row_counts import Flagged
 from spark_jobs.engine.session import spark_session
 from spark_jobs.tables import read_table, row_count
 from tasks.ledger.quality_result import QualityResult, record_results
 from tasks.ledger.queries import usual_rows
 from tasks.quality.reconciliation import order_totals
-from tasks.quality.suites import BRONZE_SUITES, GOLD_SUITES, SILVER_SUITES
+from tasks.quality.suites import (
+    bronze_suite_of,
+    gold_suites,
+    silver_suite_of,
+)
 from tasks.warehouse.interface import Session, Warehouse
 
-# Tables of events: years of them, of which a day's are judged.
-EVENTS = {"clickstream", "inventory"}
 SAMPLES = 3
 # The marts of which the gate looks at the rows of the newest published load and at newer ones; the others
 # passed in the run that changed them.
@@ -33,49 +38,85 @@ AUDITED_BY_LOAD = {"fct_orders"}
 
 
 @task(task_run_name="gate-bronze-{table}")
-def validate_bronze(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
+def validate_bronze(
+    table: str, ds: dt.date, run_id: str, settings: Settings, lake: Lake
+) -> list[QualityResult]:
     """Judge `flagged.<table>` by its bronze suite; returns the results, failed ones included."""
-    thresholds = Thresholds(Settings().quarantine_threshold, usual_rows(table, ds))
-    return _judge("bronze", BRONZE_SUITES[table], thresholds, ds, run_id, _rows(f"flagged.{table}"))
+    thresholds = Thresholds(settings.quarantine_threshold, usual_rows(lake, table, ds))
+    return _validate(
+        lake,
+        "bronze",
+        bronze_suite_of(table),
+        thresholds,
+        ds,
+        run_id,
+        _rows(settings, lake, f"flagged.{table}"),
+    )
 
 
 @task(task_run_name="validate-day-{table}")
-def validate_day(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
+def validate_day(table: str, ds: dt.date, run_id: str, settings: Settings, lake: Lake) -> list[QualityResult]:
     """Judge `flagged_day.<table>` by its bronze suite, but not whether as many rows came as usual."""
-    thresholds = Thresholds(Settings().quarantine_threshold)
-    return _judge("bronze", BRONZE_SUITES[table], thresholds, ds, run_id, _rows(f"flagged_day.{table}"))
+    thresholds = Thresholds(settings.quarantine_threshold)
+    return _validate(
+        lake,
+        "bronze",
+        bronze_suite_of(table),
+        thresholds,
+        ds,
+        run_id,
+        _rows(settings, lake, f"flagged_day.{table}"),
+    )
 
 
 @task(task_run_name="gate-rebuild-{table}")
-def validate_rebuild(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
+def validate_rebuild(
+    table: str, ds: dt.date, run_id: str, settings: Settings, lake: Lake
+) -> list[QualityResult]:
     """Judge `flagged.<table>`, all of bronze, by its bronze suite, but not their number."""
-    thresholds = Thresholds(Settings().quarantine_threshold)
+    thresholds = Thresholds(settings.quarantine_threshold)
     # A layer of its own: as bronze's, years of rows would count to the score of day `ds`.
-    return _judge("rebuild", BRONZE_SUITES[table], thresholds, ds, run_id, _rows(f"flagged.{table}"))
+    return _validate(
+        lake,
+        "rebuild",
+        bronze_suite_of(table),
+        thresholds,
+        ds,
+        run_id,
+        _rows(settings, lake, f"flagged.{table}"),
+    )
 
 
 @task(task_run_name="validate-silver-{table}")
-def validate_silver(table: str, ds: dt.date, run_id: str) -> list[QualityResult]:
+def validate_silver(
+    table: str, ds: dt.date, run_id: str, settings: Settings, lake: Lake
+) -> list[QualityResult]:
     """Judge `silver.<table>` by its suite, of events those of day `ds`; nothing if there is no such table."""
-    settings = Settings()
-    if Lake(settings.lake_uri).table(f"silver.{table}") is None:
+    if lake.table(f"silver.{table}") is None:
         return []
-    rows = _rows(f"silver.{table}")
-    if table in EVENTS:
+    rows = _rows(settings, lake, f"silver.{table}")
+    if catalog()[table].is_event:
         rows = rows.where(F.col("event_date") == F.lit(ds))
-    return _judge("silver", SILVER_SUITES[table], Thresholds(settings.quarantine_threshold), ds, run_id, rows)
+    return _validate(
+        lake, "silver", silver_suite_of(table), Thresholds(settings.quarantine_threshold), ds, run_id, rows
+    )
 
 
 @task(task_run_name="gate-gold-{table}")
 def validate_gold(
-    table: str, warehouse: Warehouse, ds: dt.date, run_id: str, all_rows: bool = False
+    table: str,
+    warehouse: Warehouse,
+    ds: dt.date,
+    run_id: str,
+    settings: Settings,
+    lake: Lake,
+    all_rows: bool = False,
 ) -> list[QualityResult]:
     """Judge a mart of the staged warehouse by its gold suite; returns the results, failed ones included.
 
     `all_rows` judges those too that this run did not change. Raises PermanentFailure if the warehouse has no
     marts.
     """
-    lake = Lake(Settings().lake_uri)
     with warehouse.session() as session:
         if not session.has(f"{warehouse.gold}.fct_orders"):
             raise PermanentFailure("the warehouse has no marts yet; run daily-ecommerce-pipeline first")
@@ -88,8 +129,8 @@ def validate_gold(
         # Apart from those of a gate: a run may be at its own while all rows are judged.
         copy = f"gate_all.{table}" if all_rows else f"gate.{table}"
         write_deltalake(lake.uri(copy), rows, mode="overwrite", schema_mode="overwrite")
-    thresholds = Thresholds(Settings().quarantine_threshold, batch_rows=row_count(DeltaTable(lake.uri(copy))))
-    return _judge("gold", GOLD_SUITES[table], thresholds, ds, run_id, _rows(copy))
+    thresholds = Thresholds(settings.quarantine_threshold, batch_rows=row_count(DeltaTable(lake.uri(copy))))
+    return _validate(lake, "gold", gold_suites()[table], thresholds, ds, run_id, _rows(settings, lake, copy))
 
 
 def _audited(session: Session, table: str) -> str:
@@ -100,23 +141,31 @@ def _audited(session: Session, table: str) -> str:
 
 
 @task(task_run_name="verdict")
-def stop_on_critical(results: list[QualityResult]) -> list[QualityResult]:
-    """The gate itself. Raises DataFailure if a critical expectation failed; returns the failed warnings."""
+def stop_on_critical(results: list[QualityResult], flagged: Sequence[Flagged] = ()) -> list[QualityResult]:
+    """The gate itself. Raises DataFailure if a critical expectation failed; returns the failed warnings.
+
+    The failure lists the rejected rows of `flagged` by reason.
+    """
     failed = [result for result in results if not result.is_success]
     critical = [result for result in failed if result.severity == CRITICAL]
     if critical:
-        raise DataFailure("; ".join(map(str, critical)) + ". Nothing downstream ran, nothing was published")
+        message = "; ".join(map(str, critical)) + ". Nothing downstream ran, nothing was published"
+        if flagged:
+            reasons = [
+                f"{each.table} {why}: {rows}" for each in flagged for why, rows in each.rejected.items()
+            ]
+            message += f". Rejected by reason: {', '.join(reasons) or 'none'}"
+        raise DataFailure(message)
     return [result for result in failed if result.severity == WARNING]
 
 
-def _rows(name: str) -> DataFrame:
-    settings = Settings()
+def _rows(settings: Settings, lake: Lake, name: str) -> DataFrame:
     session = spark_session(settings.spark_remote.get_secret_value(), settings.lake_uri)
-    return read_table(session, Lake(settings.lake_uri), name)
+    return read_table(session, lake, name)
 
 
-def _judge(
-    layer: str, suite: Suite, thresholds: Thresholds, ds: dt.date, run_id: str, rows: DataFrame
+def _validate(
+    lake: Lake, layer: str, suite: Suite, thresholds: Thresholds, ds: dt.date, run_id: str, rows: DataFrame
 ) -> list[QualityResult]:
     name = f"{layer}.{suite.name}"
     validation = expectation_context().validation_definitions.add_or_update(
@@ -136,7 +185,7 @@ def _judge(
         },
     )
     results = [_result(layer, suite, each) for each in outcome.results]
-    record_results(results, ds, run_id)
+    record_results(lake, results, ds, run_id)
     return results
 
 

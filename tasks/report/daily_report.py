@@ -8,7 +8,7 @@ import base64
 import datetime as dt
 import gzip
 import time
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from plotly.offline import get_plotlyjs
@@ -16,54 +16,58 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from blocks.settings.settings import Settings
+from lake.delta import Lake
 from tasks.ledger.run import Run
 from tasks.report import charts as charts
 from tasks.report.models import ReportData
 from tasks.report.queries import Query, read_report_data
 from tasks.report.site import address, documentation, folder
 from tasks.templates.render import render
+from tasks.timing import timed
 from tasks.warehouse.access import query_warehouse
 
 DAYS = "????-??-??.html"
 
 
 @task(task_run_name="write-report")
-def write_report(run: Run) -> str | None:
+@timed
+def write_report(run: Run, settings: Settings, lake: Lake) -> str | None:
     """Write the report about the day of `run`; returns its address.
 
     None, and a warning, if it cannot be written: figures that are good and published are worth more than
     their picture.
     """
     try:
-        return publish_report(run, query_warehouse)
+        return publish_report(run, settings, lake, partial(query_warehouse, settings))
     except Exception as error:
         get_run_logger().warning("no report for %s: %s: %s", run.ds, type(error).__name__, error)
         return None
 
 
 @task(task_run_name="remove-old-reports")
-def remove_old_reports() -> int:
+@timed
+def remove_old_reports(settings: Settings) -> int:
     """Delete the pages that were written longer ago than `REPORT_RETENTION`; returns how many."""
-    oldest = time.time() - Settings().report_retention.total_seconds()
-    old = [page for page in folder().glob(DAYS) if page.stat().st_mtime < oldest]
+    oldest = time.time() - settings.report_retention.total_seconds()
+    old = [page for page in folder(settings).glob(DAYS) if page.stat().st_mtime < oldest]
     for page in old:
         page.unlink()
     return len(old)
 
 
-def publish_report(run: Run, query: Query) -> str:
+def publish_report(run: Run, settings: Settings, lake: Lake, query: Query) -> str:
     """Read, render and write the report; returns its address. Nobody ever sees half a page."""
-    page = render_report(run, read_report_data(query, run.ds), Settings().quality_minimum)
+    page = render_report(run, read_report_data(query, lake, run.ds), settings)
     name = f"{run.ds}.html"
-    reports = folder()
+    reports = folder(settings)
     reports.mkdir(parents=True, exist_ok=True)
     _write(reports / name, page)
     if name == max(report.name for report in reports.glob(DAYS)):
         _write(reports / "latest.html", page)
-    return address(name)
+    return address(settings, name)
 
 
-def render_report(run: Run, data: ReportData, quality_minimum: float) -> str:
+def render_report(run: Run, data: ReportData, settings: Settings) -> str:
     """The page itself."""
     usual = None if data.week is None else float(data.week.revenue)
     figures = {
@@ -71,7 +75,7 @@ def render_report(run: Run, data: ReportData, quality_minimum: float) -> str:
         **{f"sales-by-{column}": charts.sales_against_usual(shares) for column, shares in data.sales.items()},
         "funnel": charts.funnel(data.funnel),
         "segments": charts.segments_by_revenue(data.segments),
-        "quality": charts.quality_by_day(data.quality, quality_minimum),
+        "quality": charts.quality_by_day(data.quality, settings.quality_minimum),
         "quarantine": charts.open_quarantine(data.quarantine),
     }
     return render(
@@ -79,7 +83,7 @@ def render_report(run: Run, data: ReportData, quality_minimum: float) -> str:
         run=run,
         data=data,
         figures={name: figure.to_plotly_json() for name, figure in figures.items()},
-        documentation=documentation(),
+        documentation=documentation(settings),
         plotly=_packed_plotly(),
         written_at=dt.datetime.now(dt.UTC),
     )

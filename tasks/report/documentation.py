@@ -12,6 +12,7 @@ from dbt.cli.main import dbtRunner
 from prefect import task
 from prefect.logging import get_run_logger
 
+from blocks.settings.settings import Settings
 from tasks.quality.validation import expectation_context
 from tasks.report.site import DOCUMENTATION, folder
 from tasks.transform.dbt import PROJECT, dbt_environment
@@ -19,28 +20,28 @@ from tasks.warehouse.interface import Warehouse
 
 
 @task(task_run_name="publish-data-docs")
-def publish_data_docs() -> Path | None:
+def publish_data_docs(settings: Settings) -> Path | None:
     """Build the Data Docs of the suites that have run; None, and a warning, if they cannot be built."""
     try:
-        return build_data_docs()
+        return build_data_docs(settings)
     except Exception as error:
         get_run_logger().warning("no Data Docs: %s: %s", type(error).__name__, error)
         return None
 
 
 @task(task_run_name="publish-dbt-docs")
-def publish_dbt_docs(warehouse: Warehouse) -> Path | None:
+def publish_dbt_docs(warehouse: Warehouse, settings: Settings) -> Path | None:
     """Build dbt's documentation of a warehouse; None, and a warning, if it cannot be built."""
     try:
-        return build_dbt_docs(warehouse)
+        return build_dbt_docs(warehouse, settings)
     except Exception as error:
         get_run_logger().warning("no dbt docs: %s: %s", type(error).__name__, error)
         return None
 
 
-def build_data_docs() -> Path:
+def build_data_docs(settings: Settings) -> Path:
     """Replace the Data Docs by those of the suites that have run; returns their first page."""
-    index = folder() / DOCUMENTATION["quality"]
+    index = folder(settings) / DOCUMENTATION["quality"]
     context = expectation_context()
     draft = index.parent.with_name(f".{index.parent.name}.draft")
     site = {
@@ -57,12 +58,12 @@ def build_data_docs() -> Path:
     return index
 
 
-def build_dbt_docs(warehouse: Warehouse) -> Path:
+def build_dbt_docs(warehouse: Warehouse, settings: Settings) -> Path:
     """Replace dbt's documentation by that of the project on `warehouse`; returns its page."""
-    page = folder() / DOCUMENTATION["lineage"]
+    page = folder(settings) / DOCUMENTATION["lineage"]
     folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
     # Not where builds write: one may be running.
-    with TemporaryDirectory() as target, dbt_environment(warehouse):
+    with TemporaryDirectory() as target, dbt_environment(warehouse, settings):
         outcome = dbtRunner().invoke(
             ["docs", "generate", "--static", "--quiet", *folders, "--target-path", target]
         )

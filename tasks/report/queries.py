@@ -9,6 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from lake.delta import Lake
 from tasks.ledger.queries import quality_days
 from tasks.report.models import Day, Rejects, ReportData, Segment, Share, Stock, StockItem, Totals
 
@@ -29,7 +30,7 @@ STEPS = {
 }
 
 
-def read_report_data(query: Query, ds: dt.date) -> ReportData:
+def read_report_data(query: Query, lake: Lake, ds: dt.date) -> ReportData:
     """The report for business day `ds`: sales as they are known now, the rest as it is now."""
     days = _days(query, ds)
     before = days[-1 - WEEK : -1]
@@ -44,7 +45,7 @@ def read_report_data(query: Query, ds: dt.date) -> ReportData:
         funnel=_funnel(query, ds),
         segments=_segments(query),
         stock=_stock(query),
-        quality=quality_days(ds - dt.timedelta(days=DAYS_SHOWN - 1), ds),
+        quality=quality_days(lake, ds - dt.timedelta(days=DAYS_SHOWN - 1), ds),
         quarantine=_quarantine(query, ds),
     )
 

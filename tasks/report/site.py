@@ -9,17 +9,17 @@ from blocks.settings.settings import Settings
 DOCUMENTATION = {"quality": "docs/quality/index.html", "lineage": "docs/dbt.html"}
 
 
-def folder() -> Path:
+def folder(settings: Settings) -> Path:
     """The folder itself, which may not exist yet; a platform other than production has one within it."""
-    return Path(namespaced(str(Settings().report_dir.resolve()), "/"))
+    return Path(namespaced(str(settings.report_dir.resolve()), "/"))
 
 
-def address(path: str) -> str:
+def address(settings: Settings, path: str) -> str:
     """Where people read a file of the folder."""
-    url = Settings().report_url.rstrip("/")
-    return f"{namespaced(url, '/') if url else folder().as_uri()}/{path}"
+    url = settings.report_url.rstrip("/")
+    return f"{namespaced(url, '/') if url else folder(settings).as_uri()}/{path}"
 
 
-def documentation() -> dict[str, str]:
+def documentation(settings: Settings) -> dict[str, str]:
     """The paths of the documentation that has been published so far, by name."""
-    return {name: path for name, path in DOCUMENTATION.items() if (folder() / path).exists()}
+    return {name: path for name, path in DOCUMENTATION.items() if (folder(settings) / path).exists()}

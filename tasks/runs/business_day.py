@@ -1,6 +1,7 @@
 """Which business day a run is for."""
 
 import datetime as dt
+from zoneinfo import ZoneInfo
 
 from prefect import runtime
 
@@ -12,23 +13,29 @@ from tasks.ingest.extract_window import previous_business_date
 def run_name() -> str:
     """The name of a daily flow run, by its business day."""
     ds = runtime.flow_run.parameters.get("ds")
-    return f"{runtime.flow_run.flow_name}-{ds or business_day(None)}"
+    return f"{runtime.flow_run.flow_name}-{ds or business_day(None, Settings().shop_timezone)}"
 
 
-def today() -> dt.date:
+def hourly_run_name() -> str:
+    """The name of an hourly flow run, by the time it was scheduled for in the shop's time zone."""
+    scheduled = runtime.flow_run.scheduled_start_time or dt.datetime.now(dt.UTC)
+    at = scheduled.astimezone(Settings().shop_timezone)
+    return f"{runtime.flow_run.flow_name}-{at:%Y-%m-%dT%H:%M}"
+
+
+def today(timezone: ZoneInfo) -> dt.date:
     """The shop's date, now."""
-    return dt.datetime.now(Settings().shop_timezone).date()
+    return dt.datetime.now(timezone).date()
 
 
-def business_day(ds: dt.date | None) -> dt.date:
+def business_day(ds: dt.date | None, timezone: ZoneInfo) -> dt.date:
     """`ds`, or the day before the run's scheduled start in the shop's time zone: a late run does its own day.
 
     Raises PermanentFailure for a day that has not begun: marking it as covered would hide rows to come.
     """
-    timezone = Settings().shop_timezone
-    if ds is not None and ds > today():
+    if ds is not None and ds > today(timezone):
         raise PermanentFailure(
-            f"ds {ds} lies in the future (today is {today()} in {timezone}); give a past day"
+            f"ds {ds} lies in the future (today is {today(timezone)} in {timezone}); give a past day"
         )
     scheduled = runtime.flow_run.scheduled_start_time or dt.datetime.now(dt.UTC)
     return ds or previous_business_date(scheduled, timezone)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from blocks.failures import PipelineFailure
 from blocks.lake_storage import check_writable
 from blocks.settings.settings import Settings
+from lake.contract import ContractError
 from tasks.ingest.postgres import check_contracts
 from tasks.runs.console import quiet_logs
 from tasks.warehouse.access import check_warehouse
@@ -45,7 +46,7 @@ def _run(check: Callable[[], object], run: Callable[[], object]) -> None:
     try:
         check()
         run()
-    except PipelineFailure as failure:
+    except (PipelineFailure, ContractError) as failure:
         sys.exit(f"error: {failure}")
     except ValidationError as error:
         wrong = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
@@ -58,14 +59,15 @@ def check_reach() -> None:
     A scheduled run retries for ten minutes; a person at a terminal wants to know now.
     Raises PipelineFailure.
     """
-    check_contracts.fn()
+    check_contracts.fn(Settings())
     check_folders()
 
 
 def check_folders() -> None:
     """Try to write where the platform writes. Raises PermanentFailure."""
-    check_writable("LAKE_URI", Settings().lake_uri)
-    check_warehouse()
+    settings = Settings()
+    check_writable("LAKE_URI", settings.lake_uri)
+    check_warehouse(settings)
 
 
 def _day(text: str) -> dt.date:

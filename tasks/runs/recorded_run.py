@@ -9,22 +9,27 @@ from prefect.context import FlowRunContext
 from prefect.logging import get_logger
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
+from blocks.settings.settings import Settings
+from lake.delta import Lake
 from tasks.ledger.postgres_copy import copy_ledger_to_postgres
 from tasks.ledger.records import append_records
 from tasks.ledger.run import Run
 from tasks.ledger.warehouse_copy import copy_to_warehouse
 from tasks.monitoring.metrics import push_metrics
 from tasks.runs.console import silence_teardown
+from tasks.timing import current
 
+# How a run's end reaches people: told the run, the settings and the lake.
+Notify = Callable[[Run, Settings, Lake], object]
 LEDGER_FIELDS = {"run_id", "flow", "ds", "status", "started_at", "duration_seconds", "error"}
 
 
 @contextmanager
-def recorded_run(flow: str, ds: dt.date, notify: Callable[[Run], object]) -> Iterator[Run]:
-    """Record a run in the ledger as running, then as completed or failed, whatever ends it; then `notify` people.
+def recorded_run(flow: str, ds: dt.date, settings: Settings, lake: Lake, notify: Notify) -> Iterator[Run]:
+    """Record a run in the ledger as running, then as completed or failed, whatever ends it; then `notify`.
 
-    A ledger that cannot be written, boards that cannot be told, or a message that cannot be sent, is
-    logged, and never hides how the run ended.
+    A ledger that cannot be written, a copy that fails or a message that cannot be sent is logged, and never
+    hides how the run ended.
     """
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
@@ -35,19 +40,20 @@ def recorded_run(flow: str, ds: dt.date, notify: Callable[[Run], object]) -> Ite
     # A step lives and dies with the run, whose heartbeats speak for it too. The thread that would send a
     # step's own sleeps whole seconds, and keeps the step from ending until it wakes.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        _record(run)
+        _record(run, settings, lake)
         try:
-            yield run
+            with current(run):
+                yield run
             run.status = "completed"
         except BaseException as error:
             run.status, run.error = "failed", _words(error)
             raise
         finally:
             run.duration_seconds = time.monotonic() - begun
-            _record(run)
-            copy_ledger_to_postgres()
-            push_metrics(run)
-            _try_to_notify(run, notify)
+            _record(run, settings, lake)
+            copy_ledger_to_postgres(settings, lake)
+            push_metrics(run, settings, lake)
+            _notify(run, settings, lake, notify)
 
 
 def _words(error: BaseException) -> str:
@@ -56,7 +62,7 @@ def _words(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _record(run: Run) -> None:
+def _record(run: Run, settings: Settings, lake: Lake) -> None:
     ended = run.status != "running"
     counts = [
         {
@@ -81,17 +87,17 @@ def _record(run: Run) -> None:
         "ended_at": dt.datetime.now(dt.UTC) if ended else None,
     }
     try:
-        append_records("pipeline_runs", [record])
-        append_records("table_runs", counts)
+        append_records(lake, "pipeline_runs", [record])
+        append_records(lake, "table_runs", counts)
         if ended:
-            copy_to_warehouse()
+            copy_to_warehouse(settings, lake)
     except Exception as error:
         get_logger("ledger").warning("run %s could not be recorded as %s: %s", run.run_id, run.status, error)
 
 
-def _try_to_notify(run: Run, notify: Callable[[Run], object]) -> None:
+def _notify(run: Run, settings: Settings, lake: Lake, notify: Notify) -> None:
     try:
-        notify(run)
+        notify(run, settings, lake)
     except Exception as error:
         get_logger("ledger").warning(
             "run %s has %s; the notification failed: %s", run.run_id, run.status, error

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from blocks.failures import RETRY_TRANSIENT, TransientFailure
 from blocks.settings.settings import Settings
 from lake.delta import Lake
+from tasks.timing import timed
 
 
 class Compacted(BaseModel):
@@ -27,19 +28,19 @@ class Compacted(BaseModel):
 
 
 @task
-def lake_tables() -> list[str]:
+def lake_tables(lake: Lake) -> list[str]:
     """The names of all tables of the lake."""
-    return Lake(Settings().lake_uri).tables()
+    return lake.tables()
 
 
 @task(task_run_name="compact-{name}", **RETRY_TRANSIENT)
-def compact_table(name: str) -> Compacted:
+@timed
+def compact_table(name: str, settings: Settings, lake: Lake) -> Compacted:
     """Compact the table's small files, delete files that no version within the retention has, cut its log.
 
     Changes no row. Raises TransientFailure if another writer always comes first.
     """
-    settings = Settings()
-    table = DeltaTable(Lake(settings.lake_uri).uri(name))
+    table = DeltaTable(lake.uri(name))
     before = len(table.file_uris())
     try:
         table.optimize.compact(target_size=settings.lake_file_mb << 20)

@@ -20,6 +20,7 @@ from blocks.settings.environment import REPOSITORY
 from blocks.settings.settings import Settings
 from expectations.suite import CRITICAL, WARNING
 from tasks.ledger.quality_result import QualityResult
+from tasks.transform.dbt_sources import write_sources
 from tasks.warehouse.interface import Session, Warehouse
 
 PROJECT = REPOSITORY / "dbt"
@@ -64,7 +65,9 @@ class ModelsAsTasks(PrefectDbtRunner):
         return super()._get_manifest_node_and_config(node_id)
 
 
-def build_marts(warehouse: Warehouse, ds: str, full_refresh: bool = False, topic: str | None = None) -> Built:
+def build_marts(
+    warehouse: Warehouse, ds: str, settings: Settings, full_refresh: bool = False, topic: str | None = None
+) -> Built:
     """Run `dbt build` on the staged warehouse.
 
     Does nothing if the marts were built from the same loads, for the same day, by the same project. With a
@@ -72,6 +75,7 @@ def build_marts(warehouse: Warehouse, ds: str, full_refresh: bool = False, topic
     runner makes dbt's models tasks of the calling flow. Raises DataFailure if a test fails, PermanentFailure
     if a model cannot be built.
     """
+    write_sources()
     with warehouse.session() as session:
         inputs, last_inputs = _fingerprint(session, ds), _last_build(session)
     if topic and last_inputs is None:
@@ -80,7 +84,6 @@ def build_marts(warehouse: Warehouse, ds: str, full_refresh: bool = False, topic
     if not full_refresh and not topic and inputs == last_inputs:
         get_run_logger().info("the marts are up to date: nothing to build")
         return Built()
-    settings = Settings()
     variables = {
         "as_of": ds,
         "lead_time_days": settings.lead_time_days,
@@ -98,7 +101,7 @@ def build_marts(warehouse: Warehouse, ds: str, full_refresh: bool = False, topic
         target_path=settings.dbt_target_path.absolute(),
         log_level=EventLevel.WARN,
     )
-    with dbt_environment(warehouse):
+    with dbt_environment(warehouse, settings):
         outcome = ModelsAsTasks(settings=runner_settings, raise_on_failure=False).invoke(command)
     if outcome.exception:
         raise PermanentFailure(f"dbt could not run: {outcome.exception}")
@@ -157,11 +160,11 @@ def _result(result: Any) -> QualityResult:
 
 
 @contextmanager
-def dbt_environment(warehouse: Warehouse) -> Iterator[None]:
+def dbt_environment(warehouse: Warehouse, settings: Settings) -> Iterator[None]:
     """Point dbt's profile at `warehouse`, by the environment; let go of DuckDB's file at the end."""
     variables = {
         **warehouse.dbt_variables(),
-        "DBT_LOG_PATH": str(Settings().dbt_target_path.absolute() / "logs"),
+        "DBT_LOG_PATH": str(settings.dbt_target_path.absolute() / "logs"),
     }
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)

@@ -16,16 +16,16 @@ from spark_jobs.engine.sizing import Size
 ON_ITS_OWN = ["env", "-u", "SPARK_REMOTE", "-u", "SPARK_CONNECT_MODE_ENABLED"]
 
 
-def submit(job: str, size: Size, *arguments: str) -> dict[str, Any]:
-    """Submit `spark_jobs/<job>.py` by SPARK_SUBMIT and wait for it; returns the outcome it printed.
+def submit(settings: Settings, layer: str, table: str, size: Size, *arguments: str) -> dict[str, Any]:
+    """Submit the job of `<layer>.<table>` by SPARK_SUBMIT and wait for it; returns the outcome it printed.
 
     What else it says is in the run's log. Raises PermanentFailure if it fails, or printed no outcome.
     """
-    settings = Settings()
     program, *options = shlex.split(settings.spark_submit)
-    script = str(REPOSITORY / "spark_jobs" / f"{job}.py")
+    job = f"{layer}.{table}"
+    script = str(REPOSITORY / "spark_jobs" / "engine" / "submitted.py")
     # Ours first: of two options with one name Spark takes the last.
-    command = [*ON_ITS_OWN, program, *size.options(), *options, script]
+    command = [*ON_ITS_OWN, program, *size.options(), *options, script, layer, table]
     operation = ShellOperation(
         commands=[shlex.join([*command, "--lake", settings.lake_uri, *arguments])],
         env={"PYTHONPATH": str(REPOSITORY), "PYSPARK_DRIVER_PYTHON": sys.executable},

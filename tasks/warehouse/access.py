@@ -14,15 +14,16 @@ from prefect.concurrency.sync import concurrency
 
 from blocks.failures import RETRY_TRANSIENT
 from blocks.settings.settings import Settings
+from tasks.timing import timed
 from tasks.warehouse.bigquery import BigQueryWarehouse
 from tasks.warehouse.duckdb import DuckDBWarehouse
-from tasks.warehouse.interface import Warehouse
+from tasks.warehouse.interface import Warehouse, WarehouseKind
 from tasks.warehouse.snowflake import SnowflakeWarehouse
 
 # The server's concurrency limit (deployments/resources/concurrency_limits.py) holds across machines, where a
 # file lock may not.
 WRITER_LIMIT = "warehouse-writer"
-KINDS: dict[str, Any] = {
+KINDS: dict[str, WarehouseKind] = {
     "duckdb": DuckDBWarehouse,
     "snowflake": SnowflakeWarehouse,
     "bigquery": BigQueryWarehouse,
@@ -38,31 +39,32 @@ def one_writer() -> AbstractContextManager[None]:
     return concurrency(WRITER_LIMIT, lease_duration=60) if runtime.deployment.id else nullcontext()
 
 
-def staged_warehouse() -> AbstractContextManager[Warehouse]:
+def staged_warehouse(settings: Settings) -> AbstractContextManager[Warehouse]:
     """A warehouse to build marts in that nobody reads yet, for one writer at a time.
 
     Raises TransientFailure if another run holds it, PermanentFailure if it cannot be had.
     """
-    return KINDS[Settings().warehouse].staged()
+    return KINDS[settings.warehouse].staged(settings)
 
 
-def live_warehouse() -> AbstractContextManager[Warehouse]:
+def live_warehouse(settings: Settings) -> AbstractContextManager[Warehouse]:
     """The warehouse with the marts that people read; what is changed in it counts once it is published."""
-    return KINDS[Settings().warehouse].live()
+    return KINDS[settings.warehouse].live(settings)
 
 
-def check_warehouse() -> None:
+def check_warehouse(settings: Settings) -> None:
     """Try to reach the warehouse. Raises PipelineFailure."""
-    KINDS[Settings().warehouse].check()
+    KINDS[settings.warehouse].check(settings)
 
 
 @task(task_run_name="publish-warehouse", **RETRY_TRANSIENT)
+@timed
 def publish_warehouse(warehouse: Warehouse, built: Collection[str] | None = None) -> None:
     """Let readers see the staged warehouse; no marts but those of `built` differ from what they see."""
     warehouse.publish(built)
 
 
-def query_warehouse(sql: str) -> list[dict[str, Any]]:
+def query_warehouse(settings: Settings, sql: str) -> list[dict[str, Any]]:
     """The rows that a SELECT finds in what people read now, each by column name."""
-    with KINDS[Settings().warehouse].reading() as session:
+    with KINDS[settings.warehouse].reading(settings) as session:
         return session.rows(sql).read_all().to_pylist()

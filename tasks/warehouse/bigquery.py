@@ -36,19 +36,19 @@ class BigQueryWarehouse(CloudWarehouse):
     """The datasets of a project."""
 
     @staticmethod
-    def place() -> str:
+    def place(settings: Settings) -> str:
         """The project."""
-        return Settings().bigquery_project
+        return settings.bigquery_project
 
     @contextmanager
     def session(self) -> Iterator["BigQuerySession"]:
         """A client, closed at the end. Raises PipelineFailure."""
-        with bigquery_client(Settings()) as client:
+        with bigquery_client(self.settings) as client:
             yield BigQuerySession(client)
 
     def dbt_variables(self) -> dict[str, str]:
         """What dbt/profiles.yml reads."""
-        settings = Settings()
+        settings = self.settings
         variables = {
             "WAREHOUSE": "bigquery",
             "BIGQUERY_PROJECT": settings.bigquery_project,

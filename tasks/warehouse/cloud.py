@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 
 from blocks.settings.environment import DATA
+from blocks.settings.settings import Settings
 from tasks.warehouse.file_lock import writer_lock
 
 LIVE, STAGED = "gold", "gold_staged"
@@ -76,8 +77,18 @@ class CloudSession(ABC):
 
     def has(self, name: str) -> bool:
         """Whether there is a table or view of this name."""
+        return bool(self.columns(name))
+
+    def columns(self, name: str) -> list[str]:
+        """The columns of a table or view; none if it does not exist."""
         schema, table = name.split(".")
-        return table in self.tables(schema)
+        return list(self.tables(schema).get(table, {}))
+
+    def add_column(self, name: str, column: pa.Field) -> None:
+        """Add a column to a table, null in every row."""
+        kind = self.type_of(column.type)
+        # One that was just added may be there without being listed: BigQuery takes its time.
+        self.execute(f"alter table {name} add column if not exists {column.name} {kind}")
 
     def next_load_id(self) -> int:
         """A number that no load before has had."""
@@ -88,32 +99,33 @@ class CloudSession(ABC):
 
     def replace(self, name: str, rows: pa.Table) -> None:
         """Make a table hold these rows and no others."""
-        with self._incoming(pads.dataset(rows), rows.schema) as incoming:
+        with self._incoming(pads.dataset(rows).scanner()) as incoming:
             self.execute(f"create or replace table {name} as select * from {incoming}")
 
-    def upsert(
-        self, name: str, key: str, rows: pads.Dataset, columns: pa.Schema, load_id: int, scope: str
-    ) -> int:
+    def upsert(self, name: str, key: str, rows: pads.Scanner, load_id: int, scope: str) -> int:
         """Insert or replace the rows that differ from the table's; returns how many (interface.py)."""
+        columns = rows.projected_schema
         types = {column.name: self.type_of(column.type) for column in columns}
         self.create(name, types | {"load_id": self.type_of(pa.int64())}, key)
         if not rows.count_rows():
             if scope != "changes":
                 self.execute(f"delete from {name} where true")
             return 0
-        with self._incoming(rows, columns) as incoming:
+        with self._incoming(rows) as incoming:
             changed = self.execute(merge_statement(name, incoming, key, columns.names, load_id))
             if scope != "changes":
                 self.execute(f"delete from {name} where {key} not in (select {key} from {incoming})")
         return changed
 
     @contextmanager
-    def _incoming(self, rows: pads.Dataset, columns: pa.Schema) -> Iterator[str]:
+    def _incoming(self, rows: pads.Scanner) -> Iterator[str]:
         """Rows of the lake in a table that lives as long as the block; gives its name."""
         name = f"ops.incoming_{uuid4().hex}"
-        self.create_incoming(name, {column.name: self.type_of(column.type) for column in columns})
+        self.create_incoming(
+            name, {column.name: self.type_of(column.type) for column in rows.projected_schema}
+        )
         try:
-            with parquet_files(rows, columns, self.time) as files:
+            with parquet_files(rows, self.time) as files:
                 if files:
                     self.copy_in(name, files)
             yield name
@@ -126,38 +138,39 @@ class CloudWarehouse(ABC):
     """The warehouse with the marts in `gold`: LIVE is what people read, STAGED what a run builds."""
 
     gold: str
+    settings: Settings
 
     @classmethod
     @contextmanager
-    def staged(cls) -> Iterator[Self]:
+    def staged(cls, settings: Settings) -> Iterator[Self]:
         """What a run builds, for one writer of this machine at a time. Raises TransientFailure."""
-        name = cls.place()
+        name = cls.place(settings)
         with writer_lock(DATA / f".{name}.lock", name, "make data/ writable"):
-            staged = cls(STAGED)
+            staged = cls(STAGED, settings)
             staged.restore()
             yield staged
 
     @classmethod
     @contextmanager
-    def live(cls) -> Iterator[Self]:
+    def live(cls, settings: Settings) -> Iterator[Self]:
         """What people read."""
-        yield cls(LIVE)
+        yield cls(LIVE, settings)
 
     @staticmethod
     @abstractmethod
-    def place() -> str:
+    def place(settings: Settings) -> str:
         """What the service calls the whole of it."""
 
     @classmethod
-    def check(cls) -> None:
+    def check(cls, settings: Settings) -> None:
         """Log in, and make the schema `ops` if it is not there. Raises PipelineFailure."""
-        with cls(LIVE).session() as session:
+        with cls(LIVE, settings).session() as session:
             session.execute("create schema if not exists ops")
 
     @classmethod
-    def reading(cls) -> AbstractContextManager[CloudSession]:
+    def reading(cls, settings: Settings) -> AbstractContextManager[CloudSession]:
         """A connection for queries on what people read."""
-        return cls(LIVE).session()
+        return cls(LIVE, settings).session()
 
     @abstractmethod
     def session(self) -> AbstractContextManager[CloudSession]:
@@ -209,23 +222,27 @@ class CloudWarehouse(ABC):
 def merge_statement(name: str, incoming: str, key: str, columns: list[str], load_id: int) -> str:
     """The MERGE that inserts new rows and replaces those that differ, and no others."""
     others = [column for column in columns if column != key]
-    differs = " or ".join(f"old.{column} is distinct from new.{column}" for column in others)
-    updates = ", ".join(f"{column} = new.{column}" for column in others)
-    values = ", ".join(f"new.{column}" for column in columns)
+    differs = " or ".join(f"held.{column} is distinct from incoming.{column}" for column in others)
+    updates = ", ".join(f"{column} = incoming.{column}" for column in others)
+    values = ", ".join(f"incoming.{column}" for column in columns)
+    # BigQuery reserves the word NEW.
     return f"""
-        merge into {name} as old using {incoming} as new on old.{key} = new.{key}
+        merge into {name} as held using {incoming} as incoming on held.{key} = incoming.{key}
         when matched and ({differs}) then update set {updates}, load_id = {load_id}
         when not matched then insert ({", ".join(columns)}, load_id) values ({values}, {load_id})
     """
 
 
 @contextmanager
-def parquet_files(rows: pads.Dataset, columns: pa.Schema, time: pa.DataType) -> Iterator[list[Path]]:
+def parquet_files(rows: pads.Scanner, time: pa.DataType) -> Iterator[list[Path]]:
     """The rows in Parquet files that live as long as the block; none if there are no rows."""
     schema = pa.schema(
-        [column.with_type(time) if pa.types.is_timestamp(column.type) else column for column in columns]
+        [
+            column.with_type(time) if pa.types.is_timestamp(column.type) else column
+            for column in rows.projected_schema
+        ]
     )
-    batches = (batch.cast(schema) for batch in rows.to_batches(columns=columns.names))
+    batches = (batch.cast(schema) for batch in rows.to_batches())
     with tempfile.TemporaryDirectory() as folder:
         pads.write_dataset(
             pa.RecordBatchReader.from_batches(schema, batches),

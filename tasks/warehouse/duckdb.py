@@ -7,7 +7,7 @@ passed. Readers keep the file they opened, and never see a run that failed.
 import os
 import shutil
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,42 +23,45 @@ from tasks.warehouse.file_lock import writer_lock
 
 @dataclass(frozen=True)
 class DuckDBWarehouse:
-    """A private copy of the live file."""
+    """A private copy of the file `live`."""
 
     path: Path
+    live_path: Path
     gold: str = "gold"
 
     @classmethod
-    def check(cls) -> None:
+    def check(cls, settings: Settings) -> None:
         """Try to write where the file is. Raises PermanentFailure."""
-        check_writable("DUCKDB_PATH", Settings().duckdb_path.resolve().parent.as_uri())
+        check_writable("DUCKDB_PATH", settings.duckdb_path.resolve().parent.as_uri())
 
     @classmethod
     @contextmanager
-    def staged(cls) -> Iterator["DuckDBWarehouse"]:
+    def staged(cls, settings: Settings) -> Iterator["DuckDBWarehouse"]:
         """A copy of the live warehouse, for one writer at a time; deleted at the end.
 
         Raises TransientFailure if another run holds the warehouse, PermanentFailure if it cannot be copied.
         """
-        live = Settings().duckdb_path
+        live = settings.duckdb_path
         copy = live.with_name(f".{live.name}.staged")
         with writer_lock(live.with_name(f".{live.name}.lock"), str(live), "check DUCKDB_PATH"):
             try:
                 _remove(copy)
                 if live.exists():
                     shutil.copyfile(live, copy)
-                yield cls(copy)
+                yield cls(copy, live)
             finally:
                 _remove(copy)
 
-    # A copy is what readers see, and nobody sees the copy.
-    live = staged
+    @classmethod
+    def live(cls, settings: Settings) -> AbstractContextManager["DuckDBWarehouse"]:
+        """A copy as well: it holds what readers see, and nobody sees it before it is published."""
+        return cls.staged(settings)
 
     @classmethod
     @contextmanager
-    def reading(cls) -> Iterator["DuckDBSession"]:
+    def reading(cls, settings: Settings) -> Iterator["DuckDBSession"]:
         """The live file, for reading only, whoever holds the lock."""
-        with connect(Settings().duckdb_path, read_only=True) as connection:
+        with connect(settings.duckdb_path, read_only=True) as connection:
             yield DuckDBSession(connection)
 
     @contextmanager
@@ -75,7 +78,7 @@ class DuckDBWarehouse:
             connection.execute("checkpoint")
         with self.path.open("rb") as file:
             os.fsync(file.fileno())
-        self.path.replace(Settings().duckdb_path)
+        self.path.replace(self.live_path)
 
     def dbt_variables(self) -> dict[str, str]:
         """What dbt/profiles.yml reads."""
@@ -98,11 +101,23 @@ class DuckDBSession:
 
     def has(self, name: str) -> bool:
         """Whether there is a table or view of this name."""
-        return bool(
-            self.connection.execute(
-                "from information_schema.tables where table_schema || '.' || table_name = ?", [name]
-            ).fetchall()
+        return bool(self.columns(name))
+
+    def columns(self, name: str) -> list[str]:
+        """The columns of a table or view; none if it does not exist."""
+        found = self.connection.execute(
+            "select column_name from information_schema.columns "
+            "where table_schema || '.' || table_name = ? order by ordinal_position",
+            [name],
         )
+        return [column for (column,) in found.fetchall()]
+
+    def add_column(self, name: str, column: pa.Field) -> None:
+        """Add a column to a table, null in every row."""
+        self.connection.register("added", pa.schema([column]).empty_table())
+        [kind] = self.connection.sql(f"select {_as_value(column)} from added").types
+        self.connection.unregister("added")
+        self.execute(f"alter table {name} add column {column.name} {kind}")
 
     def next_load_id(self) -> int:
         """A number that no load before has had."""
@@ -116,10 +131,9 @@ class DuckDBSession:
         self.connection.execute(f"create or replace table {name} as select * from new_rows")
         self.connection.unregister("new_rows")
 
-    def upsert(
-        self, name: str, key: str, rows: pads.Dataset, columns: pa.Schema, load_id: int, scope: str
-    ) -> int:
+    def upsert(self, name: str, key: str, rows: pads.Scanner, load_id: int, scope: str) -> int:
         """Insert or replace the rows that differ from the table's; returns how many (interface.py)."""
+        columns = rows.projected_schema
         names, values = ", ".join(columns.names), ", ".join(map(_as_value, columns))
         self.connection.register("lake_rows", rows)
         self.execute(
@@ -134,11 +148,11 @@ class DuckDBSession:
                 f"create temp table changed as "
                 f"select {values} from lake_rows except select {names} from {name}"
             )
-            self.execute(f"delete from {name} where {key} in (select {key} from changed)")
+            self.execute(f"delete from {name} where {key} in (select changed.{key} from changed)")
         if scope == "all":
-            self.execute(f"delete from {name} where {key} not in (select {key} from lake_rows)")
+            self.execute(f"delete from {name} where {key} not in (select lake_rows.{key} from lake_rows)")
         [(changed,)] = self.connection.execute(
-            f"insert into {name} select *, {load_id} from changed"
+            f"insert into {name} ({names}, load_id) select *, {load_id} from changed"
         ).fetchall()
         self.execute(f"drop {'view' if scope == 'first' else 'table'} changed")
         self.connection.unregister("lake_rows")

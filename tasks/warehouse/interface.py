@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 from pydantic import BaseModel
 
+from blocks.settings.settings import Settings
+
 Scope = Literal["first", "changes", "all"]
 """What the rows of an upsert are: all that the table is to hold while it holds nothing that counts; those
 that may have changed; all that it is to hold, so that others are removed."""
@@ -20,12 +22,20 @@ class Session(Protocol):
         """The answer to a query; column names in lower case."""
         ...
 
-    def execute(self, statement: str) -> None:
+    def execute(self, statement: str) -> object:
         """Run a statement that has no answer."""
         ...
 
     def has(self, name: str) -> bool:
         """Whether there is a table or view of this name."""
+        ...
+
+    def columns(self, name: str) -> list[str]:
+        """The columns of a table or view; none if it does not exist."""
+        ...
+
+    def add_column(self, name: str, column: pa.Field) -> None:
+        """Add a column of the lake to a table, null in every row."""
         ...
 
     def next_load_id(self) -> int:
@@ -36,9 +46,7 @@ class Session(Protocol):
         """Make a table hold these rows and no others."""
         ...
 
-    def upsert(
-        self, name: str, key: str, rows: pads.Dataset, columns: pa.Schema, load_id: int, scope: Scope
-    ) -> int:
+    def upsert(self, name: str, key: str, rows: pads.Scanner, load_id: int, scope: Scope) -> int:
         """Insert or replace the rows that differ, with this `load_id`; returns how many. Makes the table."""
         ...
 
@@ -63,6 +71,29 @@ class Warehouse(Protocol):
 
     def dbt_variables(self) -> dict[str, str]:
         """The environment variables that dbt/profiles.yml reads."""
+        ...
+
+
+class WarehouseKind(Protocol):
+    """A kind of warehouse: the class of it, before one is opened."""
+
+    def check(self, settings: Settings) -> None:
+        """Try to reach the warehouse. Raises PipelineFailure."""
+        ...
+
+    def staged(self, settings: Settings) -> AbstractContextManager[Warehouse]:
+        """A warehouse to build marts in that nobody reads yet, for one writer at a time.
+
+        Raises TransientFailure if another run holds it, PermanentFailure if it cannot be had.
+        """
+        ...
+
+    def live(self, settings: Settings) -> AbstractContextManager[Warehouse]:
+        """The warehouse with the marts that people read; a change in it counts once it is published."""
+        ...
+
+    def reading(self, settings: Settings) -> AbstractContextManager[Session]:
+        """A connection for queries on what people read, whoever writes."""
         ...
 
 

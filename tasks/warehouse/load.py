@@ -3,27 +3,28 @@
 from collections.abc import Collection
 
 import pyarrow as pa
+import pyarrow.dataset as pads
 from deltalake import DeltaTable
 from prefect import task
 
 from blocks.failures import RETRY_TRANSIENT
-from blocks.settings.settings import Settings
-from lake.catalog import EVENTS, KEYS, LAKE_ONLY
+from lake.catalog import catalog
 from lake.delta import Lake
-from tasks.inventory.silver import ensure_tables
+from lake.quarantine import QUARANTINE_SCHEMA
 from tasks.warehouse.interface import Loaded, Scope, Session, Warehouse
 
 
 @task(task_run_name="load-warehouse", **RETRY_TRANSIENT)
-def load_warehouse(warehouse: Warehouse, full: bool = False, tables: Collection[str] = KEYS.keys()) -> Loaded:
+def load_warehouse(
+    warehouse: Warehouse, lake: Lake, full: bool = False, tables: Collection[str] | None = None
+) -> Loaded:
     """Bring silver and quarantine into the staged warehouse: changed rows only.
 
     A changed row gets this load's `load_id`. Loading again changes nothing, and a load that failed half-way
-    is made good by the next. `full` compares all of silver and also removes what it no longer holds.
+    is made good by the next. A table that lacks a column of the lake gets it, and is compared as a whole.
+    `full` compares all of silver and also removes what it no longer holds. `tables` are all source tables
+    unless named.
     """
-    lake = Lake(Settings().lake_uri)
-    # A shop without Kafka has its marts all the same, empty.
-    ensure_tables(lake)
     with warehouse.session() as session:
         for schema in ("ops", "silver", "quarantine"):
             session.execute(f"create schema if not exists {schema}")
@@ -32,11 +33,13 @@ def load_warehouse(warehouse: Warehouse, full: bool = False, tables: Collection[
         )
         load_id = session.next_load_id()
         rows = {}
-        for table in tables:
-            key = KEYS[table]
-            rows[table] = _load(session, lake, f"silver.{table}", key, load_id, full)
+        for table in tables or catalog():
+            # A shop without Kafka has its marts all the same, empty.
+            lake.ensure(f"silver.{table}", catalog()[table].schema)
+            lake.ensure(f"quarantine.{table}", QUARANTINE_SCHEMA)
+            rows[table] = _load(session, lake, f"silver.{table}", catalog()[table].key, load_id, full)
             _load(session, lake, f"quarantine.{table}", "quarantine_id", load_id, full)
-        if len(rows) == len(KEYS):
+        if len(rows) == len(catalog()):
             _create_open_quarantine(session)
     return Loaded(load_id=load_id, rows=rows)
 
@@ -45,6 +48,10 @@ def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full:
     """Insert or replace the rows of a lake table that differ from the warehouse's; returns how many."""
     lake_table = DeltaTable(lake.uri(name))
     version, identity = lake_table.version(), str(lake_table.metadata().id)
+    names = catalog()[name.split(".")[1]].warehouse_names
+    fields = {names.get(field.name, field.name): field for field in pa.schema(lake_table.schema().to_arrow())}
+    columns = {column: field for column, field in fields.items() if column}
+    _add_missing(session, name, [field.with_name(str(column)) for column, field in columns.items()])
     loads = session.rows("select table_name, lake_table, lake_version from ops.loads").read_all().to_pylist()
     known_as = {each["table_name"]: (each["lake_table"], each["lake_version"]) for each in loads}
     known_identity, known = known_as.get(name, (identity, None))
@@ -52,22 +59,33 @@ def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full:
     full = full or known_identity != identity
     if known == version and not full:
         return 0
-    rows = lake.rows_since(name, None if full else known)
-    lake_only = LAKE_ONLY.get(name.split(".")[1], [])
-    columns = pa.schema([field for field in rows.schema if field.name not in lake_only])
+    rows = lake.rows_since(name, None if full else known).scanner(
+        columns={column: pads.field(field.name) for column, field in columns.items()}
+    )
     scope: Scope = "first" if known is None else "all" if full else "changes"
-    changed = session.upsert(name, key, rows, columns, load_id, scope)
+    changed = session.upsert(name, key, rows, load_id, scope)
     session.execute(
         f"""
-        merge into ops.loads as old
-        using (select '{name}' as table_name, '{identity}' as lake_table, {version} as lake_version) as new
-        on old.table_name = new.table_name
-        when matched then update set lake_table = new.lake_table, lake_version = new.lake_version
+        merge into ops.loads as held
+        using (select '{name}' as table_name, '{identity}' as lake_table, {version} as lake_version) as latest
+        on held.table_name = latest.table_name
+        when matched then update set lake_table = latest.lake_table, lake_version = latest.lake_version
         when not matched then insert (table_name, lake_table, lake_version)
-            values (new.table_name, new.lake_table, new.lake_version)
+            values (latest.table_name, latest.lake_table, latest.lake_version)
         """
     )
     return changed
+
+
+def _add_missing(session: Session, name: str, columns: list[pa.Field]) -> None:
+    """Add the columns that a table lacks; its rows are then compared as a whole."""
+    held = session.columns(name)
+    missing = [column for column in columns if held and column.name not in held]
+    if missing:
+        # As if the lake were another. First, so that the next load compares them if this one dies.
+        session.execute(f"update ops.loads set lake_table = '' where table_name = '{name}'")
+    for column in missing:
+        session.add_column(name, column)
 
 
 def _create_open_quarantine(session: Session) -> None:
@@ -75,16 +93,16 @@ def _create_open_quarantine(session: Session) -> None:
     selects = [
         f"""
         select rejected.source, rejected.ds, rejected.reason, rejected.key, rejected.occurred_at, rejected.raw
-        from quarantine.{table} as rejected
+        from quarantine.{table.name} as rejected
         where not exists (
-            select 1 from silver.{table} as valid
-            where cast(valid.{key} as string) = rejected.key and {replaced_by}
+            select 1 from silver.{table.name} as valid
+            where cast(valid.{table.key} as string) = rejected.key and {replaced_by}
         )
         qualify rejected.key is null or row_number() over (
             partition by rejected.key order by rejected.occurred_at desc nulls last
         ) = 1
         """
-        for table, key in KEYS.items()
-        for replaced_by in ["true" if table in EVENTS else "valid.updated_at >= rejected.occurred_at"]
+        for table in catalog().values()
+        for replaced_by in ["true" if table.is_event else f"valid.{table.cursor} >= rejected.occurred_at"]
     ]
     session.execute("create or replace view quarantine.open_rows as " + " union all ".join(selects))

@@ -25,19 +25,19 @@ class SnowflakeWarehouse(CloudWarehouse):
     """A database of a Snowflake account."""
 
     @staticmethod
-    def place() -> str:
+    def place(settings: Settings) -> str:
         """The database."""
-        return Settings().snowflake_database
+        return settings.snowflake_database
 
     @contextmanager
     def session(self) -> Iterator["SnowflakeSession"]:
         """A connection, closed at the end. Raises PipelineFailure."""
-        with snowflake_connection(Settings()) as connection:
+        with snowflake_connection(self.settings) as connection:
             yield SnowflakeSession(connection)
 
     def dbt_variables(self) -> dict[str, str]:
         """What dbt/profiles.yml reads."""
-        settings = Settings()
+        settings = self.settings
         return {
             "WAREHOUSE": "snowflake",
             "SNOWFLAKE_ACCOUNT": settings.snowflake_account,

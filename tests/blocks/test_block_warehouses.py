@@ -41,7 +41,7 @@ def silent_port() -> Iterator[int]:
 
 def test_a_warehouse_that_answers(platform: Platform, cloud: str) -> None:
     block(cloud).check()
-    check_warehouse()
+    check_warehouse(Settings())
 
 
 def test_a_warehouse_that_does_not_answer(

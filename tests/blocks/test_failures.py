@@ -61,8 +61,8 @@ def test_attempts(
 
 
 def test_every_task_that_reads_a_source_is_retried() -> None:
-    from tasks.ingest.clickstream import ingest_clickstream
+    from tasks.ingest.clickstream import extract_clickstream
     from tasks.ingest.postgres import check_contracts, extract_table
 
-    for each in (check_contracts, extract_table, ingest_clickstream):
+    for each in (check_contracts, extract_table, extract_clickstream):
         assert (each.retries, each.retry_condition_fn) == (2, RETRY_TRANSIENT["retry_condition_fn"])

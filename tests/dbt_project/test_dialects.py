@@ -21,6 +21,7 @@ CASES = [
     pytest.param("select a::string from t", ["::"], "bigquery", id="a cast by colons"),
     pytest.param("select cast(a as varchar) from t", ["as varchar"], "bigquery", id="a type it has not"),
     pytest.param("select list_max([a, b]) from t", ["list_max"], "snowflake", id="DuckDB's function"),
+    pytest.param("select new.a from t as new", ["the name new"], "bigquery", id="a reserved word as a name"),
 ]
 FINE = "select coalesce(a, 'median(x) ::') as b, count(*) as n /* now() */ from t group by 1 -- iff(x)"
 

@@ -13,13 +13,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
+import pyarrow as pa
 import pytest
 import yaml
 from dbt.cli.main import dbtRunner
 from deltalake import write_deltalake
 
+from blocks.settings.settings import Settings
+from lake.catalog import catalog
 from lake.delta import Lake
-from tasks.inventory.reorder_points import read_products
+from tasks.inventory.reorder_points import read_products, reserve_days
+from tasks.inventory.silver import ensure_tables
+from tasks.inventory.stock_levels import Stock
+from tasks.warehouse.duckdb import DuckDBWarehouse
+from tasks.warehouse.load import load_warehouse
+from tests.support.rows import DAY, at
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt"
 AS_OF = "2024-03-04"
@@ -43,7 +51,8 @@ create table silver.clickstream (
 );
 create table silver.inventory (
     event_id varchar, product_id bigint, warehouse_id varchar, quantity_change bigint, on_hand bigint,
-    event_at timestamp, event_date date, sent_at timestamp, load_id bigint
+    event_at timestamp, event_date date, sent_at timestamp, kafka_topic varchar, kafka_partition integer,
+    kafka_offset bigint, load_id bigint
 );
 
 insert into silver.customers values
@@ -80,17 +89,17 @@ from (
         ('h', '2', 's3', 'product_view', date '2024-03-04')
 ) as t (event_id, user_id, session_id, event_type, event_date);
 insert into silver.inventory values
-    ('i1', 10, 'north', 5, 5, '2024-03-01 08:00', '2024-03-01', '2024-03-01 08:00', 1),
-    ('i2', 10, 'south', 9, 9, '2024-03-01 09:00', '2024-03-01', '2024-03-01 09:00', 1),
-    ('i3', 12, 'north', -1, 3, '2024-03-02 08:00', '2024-03-02', '2024-03-02 08:00', 1);
+    ('i1', 10, 'north', 5, 5, '2024-03-01 08:00', '2024-03-01', '2024-03-01 08:00', 'inventory', 0, 1, 1),
+    ('i2', 10, 'south', 9, 9, '2024-03-01 09:00', '2024-03-01', '2024-03-01 09:00', 'inventory', 0, 2, 1),
+    ('i3', 12, 'north', -1, 3, '2024-03-02 08:00', '2024-03-02', '2024-03-02 08:00', 'inventory', 0, 3, 1);
 """
 
 CHANGES = """
 insert into silver.inventory values
     -- A gap of one piece, and product 12 sells out; one event comes late.
-    ('i4', 10, 'north', -1, 3, '2024-03-03 08:00', '2024-03-03', '2024-03-03 08:00', 2),
-    ('i5', 12, 'north', -3, 0, '2024-03-03 09:00', '2024-03-03', '2024-03-03 09:00', 2),
-    ('i6', 12, 'north', 0, 4, '2024-03-01 09:00', '2024-03-01', '2024-03-04 09:00', 2);
+    ('i4', 10, 'north', -1, 3, '2024-03-03 08:00', '2024-03-03', '2024-03-03 08:00', 'inventory', 0, 4, 2),
+    ('i5', 12, 'north', -3, 0, '2024-03-03 09:00', '2024-03-03', '2024-03-03 09:00', 'inventory', 0, 5, 2),
+    ('i6', 12, 'north', 0, 4, '2024-03-01 09:00', '2024-03-01', '2024-03-04 09:00', 'inventory', 0, 6, 2);
 -- An old order changes its status and amount.
 update silver.orders
 set status = 'delivered', amount = 89.99, updated_at = '2024-03-04 08:00:00+00', load_id = 2
@@ -231,6 +240,22 @@ TABLES = [
     "intermediate.int_daily_sessions",
     "snapshots.snap_customers",
     "snapshots.snap_products",
+]
+
+# Of each product two events of one moment, in the broker's order, by which the second is the newer:
+# (event_id, product_id, on_hand, minute in which it was sent, topic, partition, offset).
+TIES = [
+    # Ids of the form that the shop gives: as text, 10 comes before 9.
+    ("2024-01-13-9", 1, 7, 0, "inventory", 0, 9),
+    ("2024-01-13-10", 1, 4, 0, "inventory", 0, 10),
+    # A producer whose clock went back.
+    ("b1", 2, 7, 5, "inventory", 0, 11),
+    ("b2", 2, 4, 0, "inventory", 0, 12),
+    # The topic got more partitions, then another name.
+    ("c2", 3, 7, 0, "inventory", 0, 20),
+    ("c1", 3, 4, 0, "inventory", 1, 3),
+    ("d2", 4, 7, 0, "inventory", 1, 20),
+    ("d1", 4, 4, 0, "inventory-2", 0, 3),
 ]
 
 # What is broken, how, and the test that must say so.
@@ -391,7 +416,7 @@ def test_the_mart_says_of_stock_what_the_alerts_say(
     with duckdb.connect(shop.path) as connection:
         for table in ("silver.orders", "silver.products"):
             write_deltalake(lake.uri(table), connection.sql(f"from {table}").to_arrow_table())
-    products = read_products(lake)
+    products = read_products(lake, reserve_days(Settings()))
     found = shop.sql(
         "select product_id, on_hand, units_per_day, reorder_point, state, days_of_cover, total_gaps "
         "from gold.inventory_status order by 1"
@@ -406,6 +431,52 @@ def test_the_mart_says_of_stock_what_the_alerts_say(
         assert (product.units_per_day, product.reorder_point) == (float(units_per_day), reorder_point)
         assert product.state(on_hand) == state
         assert product.days_of_cover(on_hand) == pytest.approx(float(days_of_cover), abs=0.005)
+
+
+def test_of_events_of_one_moment_mart_and_alerts_count_the_same_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, warehouse = Lake((tmp_path / "lake").as_uri()), Shop(tmp_path / "warehouse.duckdb")
+    rows = [
+        {
+            "event_id": event_id,
+            "product_id": product_id,
+            "warehouse_id": "north",
+            "quantity_change": -3,
+            "on_hand": on_hand,
+            "event_at": at(DAY),
+            "event_date": DAY,
+            "sent_at": at(DAY, minute=minute),
+            "topic": topic,
+            "partition": partition,
+            "offset": offset,
+        }
+        for event_id, product_id, on_hand, minute, topic, partition, offset in TIES
+    ]
+    silver, _ = ensure_tables(lake)
+    write_deltalake(silver, pa.Table.from_pylist(rows, schema=catalog()["inventory"].schema), mode="append")
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
+    for name, value in {
+        "LAKE_URI": lake.root,
+        "WAREHOUSE": "duckdb",
+        "DUCKDB_PATH": str(warehouse.path),
+        "DBT_TARGET_PATH": str(tmp_path / "target"),
+        "DBT_LOG_PATH": str(tmp_path / "logs"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    warehouse.sql(SILVER + "drop table silver.inventory")
+    load_warehouse.fn(DuckDBWarehouse(warehouse.path, warehouse.path), lake, tables=["inventory"])
+    no_tests = ("--exclude-resource-types", "test", "unit_test")
+    nodes = warehouse.dbt("build", "--select", "+inventory_status", "+fct_inventory_daily", *no_tests)
+    assert unsuccessful(nodes) == {}
+
+    with Stock(lake) as stock:
+        levels = stock.on_hand()
+    assert levels == {1: 4, 2: 4, 3: 4, 4: 4}
+    mart = warehouse.sql("select product_id, on_hand, total_gaps from gold.inventory_status order by 1")
+    assert mart == [(product_id, on_hand, 0) for product_id, on_hand in levels.items()]
+    closing = warehouse.sql("select product_id, closing_on_hand from gold.fct_inventory_daily order by 1")
+    assert closing == list(levels.items())
 
 
 @pytest.mark.parametrize(
@@ -547,17 +618,17 @@ def test_every_sql_has_its_yml() -> None:
 
 def test_every_table_says_its_grain() -> None:
     files = [f for d in ("models", "snapshots", "tests") for f in (PROJECT / d).glob("**/*.yml")]
-    described = [f for f in files if f.name not in {"silver.yml", "exposures.yml"}]
+    described = [f for f in files if f.name not in {"__sources.yml", "exposures.yml"}]
     assert len(described) > 15
     for file in described:
         assert "Grain:" in properties(file)["description"], f"{file.name} does not say its grain"
-    silver = yaml.safe_load((PROJECT / "models/staging/silver.yml").read_text())["sources"][0]
+    silver = yaml.safe_load((PROJECT / "models/staging/__sources.yml").read_text())["sources"][0]
     assert len(silver["tables"]) == 5
     assert all("Grain:" in table["description"] for table in silver["tables"])
 
 
 def test_every_key_is_tested() -> None:
-    files = [*PROJECT.glob("models/*/*_*.yml"), *PROJECT.glob("snapshots/*.yml")]
+    files = [*PROJECT.glob("models/*/[!_]*_*.yml"), *PROJECT.glob("snapshots/*.yml")]
     keyed = 0
     for file in files:
         table = properties(file)
@@ -572,7 +643,7 @@ def test_every_key_is_tested() -> None:
 
 
 def test_every_column_is_described(shop: Shop, first_build: dict[str, Node]) -> None:
-    files = [*PROJECT.glob("models/*/*_*.yml"), *PROJECT.glob("snapshots/*.yml")]
+    files = [*PROJECT.glob("models/*/[!_]*_*.yml"), *PROJECT.glob("snapshots/*.yml")]
     actual = dict(
         shop.sql(
             "select table_name, list(column_name order by column_name)"

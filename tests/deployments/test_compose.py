@@ -16,7 +16,7 @@ from blocks.settings.environment import REPOSITORY
 from spark_jobs.engine.local_spark import DELTA
 from tasks.ledger.postgres_copy import copy_ledger_to_postgres
 from tasks.ledger.records import append_records
-from tests.support.platforms import Platform
+from tests.support.platforms import Platform, here, lake_here
 from tests.support.rows import DAY, at
 from tests.support.variables import VARIABLES
 
@@ -233,8 +233,8 @@ def test_grafana_reads_the_ledgers_copy_after_every_run_and_can_do_no_more(
     monkeypatch.setenv("OPS_DSN", dsn("ops"))
     for status in ("running", "completed"):
         given = {"run_id": "a", "flow": "daily", "ds": DAY, "started_at": at(DAY)}
-        append_records("pipeline_runs", [given | {"status": status}])
-        copy_ledger_to_postgres()
+        append_records(lake_here(), "pipeline_runs", [given | {"status": status}])
+        copy_ledger_to_postgres(*here())
         assert run(dsn("grafana"), "select status from ops.pipeline_runs") == [(status,)]
     for statement in (
         "delete from ops.pipeline_runs",

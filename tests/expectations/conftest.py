@@ -9,26 +9,28 @@ import pytest
 from deltalake import write_deltalake
 
 from expectations.suite import Suite, Thresholds
-from lake.delta import Lake
-from tasks.quality import validation as quality
+from tasks.ledger.quality_result import QualityResult
+from tasks.quality import validation
+from tests.support.platforms import here
 from tests.support.rows import DAY
 
 USUAL = Thresholds(0.05)
-Judge = Callable[..., list[quality.QualityResult]]
+Judge = Callable[..., list[QualityResult]]
 
 
 @pytest.fixture
 def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
-    """A function (suite, rows, schema, thresholds) that writes `checked.<suite>` and runs the suite on it."""
-    lake = Lake(tmp_path.as_uri())
-    monkeypatch.setenv("LAKE_URI", lake.root)
+    """A function (suite, rows, schema, thresholds) that writes `flagged.<suite>` and runs the suite on it."""
+    monkeypatch.setenv("LAKE_URI", tmp_path.as_uri())
     monkeypatch.setenv("SPARK_REMOTE", "")
+    settings, lake = here()
 
     def judged(
         suite: Suite, rows: list[dict[str, Any]], schema: pa.Schema, thresholds: Thresholds = USUAL
-    ) -> list[quality.QualityResult]:
-        table = pa.Table.from_pylist(rows, schema=schema)
-        write_deltalake(lake.uri(f"checked.{suite.name}"), table, mode="overwrite")
-        return quality._judge("bronze", suite, thresholds, DAY, "run", quality._rows(f"checked.{suite.name}"))
+    ) -> list[QualityResult]:
+        name = f"flagged.{suite.name}"
+        write_deltalake(lake.uri(name), pa.Table.from_pylist(rows, schema=schema), mode="overwrite")
+        found = validation._rows(settings, lake, name)
+        return validation._validate(lake, "bronze", suite, thresholds, DAY, "run", found)
 
     return judged

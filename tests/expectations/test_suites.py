@@ -6,14 +6,12 @@ import pytest
 import yaml
 
 from blocks.settings.environment import REPOSITORY
-from expectations.contracts import SOURCE_TABLES
 from expectations.suite import CRITICAL, INFO, WARNING, Suite, Thresholds
+from lake.catalog import catalog, shop_tables, spark_tables
 from spark_jobs.silver.job import AUDIT_COLUMNS
-from tasks.inventory.silver import SILVER_SCHEMA
 from tasks.ledger.quality_result import QualityResult
-from tasks.quality.suites import BRONZE_SUITES, GOLD_SUITES, SILVER_SUITES
-from tasks.quality.validation import EVENTS, _describe
-from tasks.transform.spark import SILVER_JOBS
+from tasks.quality.suites import bronze_suite_of, gold_suites, silver_suite_of
+from tasks.quality.validation import _describe
 from tests.support.bronze_samples import BRONZE
 from tests.support.gold_samples import GOLD
 from tests.support.samples import Case
@@ -26,6 +24,9 @@ def by_layer(bronze: dict[str, Any], silver: dict[str, Any], gold: dict[str, Any
     return {f"{layer}.{name}": one for layer, tables in layers.items() for name, one in tables.items()}
 
 
+BRONZE_SUITES = {table: bronze_suite_of(table) for table in spark_tables()}
+SILVER_SUITES = {table: silver_suite_of(table) for table in catalog()}
+GOLD_SUITES = gold_suites()
 SUITES = by_layer(BRONZE_SUITES, SILVER_SUITES, GOLD_SUITES)
 SAMPLES = by_layer(BRONZE, SILVER, GOLD)
 CASES = [
@@ -94,14 +95,14 @@ def columns_of(suite: Suite) -> set[str]:
 
 @pytest.mark.parametrize("name", BRONZE_SUITES)
 def test_a_bronze_suite_names_columns_of_its_job(name: str) -> None:
-    assert columns_of(BRONZE_SUITES[name]) <= {*SILVER_JOBS[name].silver.fieldNames(), *AUDIT_COLUMNS}
+    assert columns_of(BRONZE_SUITES[name]) <= {*catalog()[name].schema.names, *AUDIT_COLUMNS}
 
 
 @pytest.mark.parametrize("name", SILVER_SUITES)
 def test_a_silver_suite_names_columns_of_its_table(name: str) -> None:
-    columns = SILVER_SCHEMA.names if name == "inventory" else SILVER_JOBS[name].silver.fieldNames()
+    columns = catalog()[name].schema.names
     assert columns_of(SILVER_SUITES[name]) <= set(columns)
-    assert ("event_date" in columns) == (name in EVENTS)
+    assert ("event_date" in columns) == catalog()[name].is_event
 
 
 @pytest.mark.parametrize("name", sorted(set(GOLD_SUITES) - {"order_totals"}))
@@ -112,7 +113,7 @@ def test_a_gold_suite_names_columns_of_its_mart(name: str) -> None:
 
 
 def test_there_is_a_suite_for_every_table_that_is_extracted() -> None:
-    assert set(BRONZE_SUITES) == {*SOURCE_TABLES, "clickstream"} == set(SILVER_JOBS)
+    assert set(BRONZE_SUITES) == {*shop_tables(), "clickstream"}
     assert set(SILVER_SUITES) == {*BRONZE_SUITES, "inventory"}
 
 

@@ -12,7 +12,8 @@ from prefect.artifacts import Artifact
 
 from blocks.failures import DataFailure, PermanentFailure
 from flows.daily import daily_ecommerce_pipeline
-from spark_jobs.silver import orders as silver_orders
+from lake.catalog import catalog
+from tests.support.contracts import changed_columns, valid_values
 from tests.support.platforms import Platform
 from tests.support.rows import DAY, NEXT_DAY, at, order, put
 from tests.support.small_shop import fails, live_next_day, open_shop
@@ -164,11 +165,12 @@ def test_a_failed_gate_publishes_nothing_and_the_next_run_makes_up_for_it(
     assert "Failed in quality-bronze" in Artifact.get("daily-ecommerce-pipeline").data
 
     # A dbt test: the row rules have learnt of a status, dbt has not.
-    monkeypatch.setattr(silver_orders, "STATUSES", [*silver_orders.STATUSES, "refunded"])
     put(platform, "orders", order(31, order_date=NEXT_DAY, quantity=2, updated_at=at(NEXT_DAY, 13)))
     put(platform, "orders", *(order(100 + number, order_date=NEXT_DAY) for number in range(30)))
     put(platform, "orders", order(2, status="refunded", updated_at=at(NEXT_DAY, 13)))
-    failure = fails(NEXT_DAY)
+    statuses = valid_values(*catalog()["orders"].column("status").valid_values, "refunded")
+    with changed_columns("orders", "status", quality=statuses):
+        failure = fails(NEXT_DAY)
     assert isinstance(failure, DataFailure)
     assert "dbt tests failed" in str(failure)
     assert "accepted_values_stg_orders_status" in str(failure)

@@ -16,7 +16,8 @@ from blocks.failures import DataFailure
 from blocks.settings.settings import Settings
 from flows.daily import daily_ecommerce_pipeline
 from flows.subflows.dbt_build import dbt_build
-from tasks.inventory.silver import SILVER_SCHEMA, ensure_tables
+from lake.catalog import catalog
+from tasks.inventory.silver import ensure_tables
 from tasks.warehouse.access import live_warehouse, staged_warehouse
 from tasks.warehouse.interface import Warehouse
 from tests.support.dialects import faults
@@ -34,7 +35,7 @@ NOT_COMPARED = {"dbt_scd_id"}
 def same_in_duckdb(monkeypatch: pytest.MonkeyPatch, cloud: str, day: dt.date) -> None:
     """Bring a DuckDB warehouse up to the lake as it is now."""
     monkeypatch.setenv("WAREHOUSE", "duckdb")
-    with staged_warehouse() as warehouse:
+    with staged_warehouse(Settings()) as warehouse:
         dbt_build(day, "same-in-duckdb", warehouse)
         warehouse.publish()
     monkeypatch.setenv("WAREHOUSE", cloud)
@@ -63,22 +64,25 @@ def _plain(value: Any) -> Any:
 
 
 def move(platform: Platform, day: dt.date, *levels: int) -> None:
-    """Stock events of product 1 in silver, an hour apart, as the inventory flow leaves them."""
+    """Stock events of product 1 in silver, of one moment, as the inventory flow leaves them."""
     rows = [
         {
-            "event_id": f"{day} {hour}",
+            "event_id": f"{day}-{offset}",
             "product_id": 1,
             "warehouse_id": "north",
             "quantity_change": -1,
             "on_hand": level,
-            "event_at": at(day, hour),
+            "event_at": at(day),
             "event_date": day,
-            "sent_at": at(day, hour),
+            "sent_at": at(day),
+            "topic": "inventory",
+            "partition": 0,
+            "offset": offset,
         }
-        for hour, level in enumerate(levels)
+        for offset, level in enumerate(levels, start=9)
     ]
     table, _ = ensure_tables(platform.lake)
-    write_deltalake(table, pa.Table.from_pylist(rows, schema=SILVER_SCHEMA), mode="append")
+    write_deltalake(table, pa.Table.from_pylist(rows, schema=catalog()["inventory"].schema), mode="append")
 
 
 def marts() -> list[str]:
@@ -95,7 +99,7 @@ def swept(cloud: str) -> int:
 
 
 def last_run() -> tuple:
-    with live_warehouse() as warehouse, warehouse.session() as session:
+    with live_warehouse(Settings()) as warehouse, warehouse.session() as session:
         runs = session.rows(
             "select status, failed_step, started_at from ops.pipeline_runs order by started_at"
         )
@@ -119,12 +123,12 @@ def test_two_days_then_a_gate_that_fails(
 
     names = marts()
     assert len(names) >= 6
-    with live_warehouse() as warehouse:
+    with live_warehouse(Settings()) as warehouse:
         assert type(warehouse).__name__.lower().startswith(cloud)
         live = contents(warehouse, *names)
         kept = contents(warehouse, *BUILT, "quarantine.open_rows")
     monkeypatch.setenv("WAREHOUSE", "duckdb")
-    with live_warehouse() as warehouse:
+    with live_warehouse(Settings()) as warehouse:
         assert live == contents(warehouse, *names)
         assert kept == contents(warehouse, *BUILT, "quarantine.open_rows")
     monkeypatch.setenv("WAREHOUSE", cloud)
@@ -139,9 +143,9 @@ def test_two_days_then_a_gate_that_fails(
     assert isinstance(failure, DataFailure)
     assert "gold has lost, doubled or missed orders of these dates" in str(failure)
     assert last_run() == ("failed", "quality-gold")
-    with live_warehouse() as warehouse:
+    with live_warehouse(Settings()) as warehouse:
         assert contents(warehouse, *names) == live
-    with live_warehouse() as warehouse, warehouse.session() as session:
+    with live_warehouse(Settings()) as warehouse, warehouse.session() as session:
         [staged] = session.rows("select count(*) as n from gold_staged.fct_orders").read_all().to_pylist()
     assert staged["n"] == len(live["gold.fct_orders"]) + 1
     assert Settings().warehouse == cloud

@@ -11,9 +11,10 @@ from deltalake import write_deltalake
 from blocks.failures import DataFailure, PermanentFailure
 from flows.daily import daily_ecommerce_pipeline
 from flows.data_quality import data_quality
+from lake.catalog import catalog, spark_tables
 from tasks.ingest.postgres import extract_table
-from tasks.quality.suites import BRONZE_SUITES, GOLD_SUITES, SILVER_SUITES
-from tests.support.platforms import Platform
+from tasks.quality.suites import gold_suites
+from tests.support.platforms import Platform, here
 from tests.support.rows import DAY, NEXT_DAY, at, click, customer, order, product, put, write_clicks
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -67,9 +68,9 @@ def test_every_layer_is_judged_and_what_is_wrong_in_any_fails_the_run(platform: 
     # All is well: every suite has judged, and the documentation is there and linked.
     data_quality(DAY)
     # Without Kafka the tables of stock are there, too, and empty.
-    silver_and_gold = {("silver", table) for table in SILVER_SUITES}
-    silver_and_gold |= {("gold", table) for table in GOLD_SUITES}
-    every_suite = {("bronze", table) for table in BRONZE_SUITES} | silver_and_gold
+    silver_and_gold = {("silver", table) for table in catalog()}
+    silver_and_gold |= {("gold", table) for table in gold_suites()}
+    every_suite = {("bronze", table) for table in spark_tables()} | silver_and_gold
     assert judged_by_the_last_run(platform) == every_suite
     docs = platform.folder / "reports" / "docs"
     assert len(list((docs / "quality" / "validations").rglob("*.html"))) >= len(every_suite)
@@ -83,7 +84,7 @@ def test_every_layer_is_judged_and_what_is_wrong_in_any_fails_the_run(platform: 
 
     # Of what the next day brought half is wrong; silver and a mart were tampered with, also in an older load's row.
     put(platform, "orders", *(order(100 + n, quantity=n, updated_at=at(NEXT_DAY)) for n in range(2)))
-    extract_table.fn("orders", NEXT_DAY)
+    extract_table.fn("orders", NEXT_DAY, *here())
     customers = platform.lake.table("silver.customers")
     write_deltalake(customers, customers.to_pyarrow_table(), mode="append")
     with duckdb.connect(platform.warehouse) as connection:

@@ -6,10 +6,9 @@ import duckdb
 import pytest
 
 from blocks.failures import DataFailure
-from expectations.silver import orders as sound_rows
 from flows.daily import daily_ecommerce_pipeline
 from flows.rebuild import rebuild
-from spark_jobs.silver import orders as silver_orders
+from tests.support.contracts import changed_columns
 from tests.support.platforms import Platform
 from tests.support.rows import DAY, click, customer, order, product, put, write_clicks
 
@@ -36,16 +35,18 @@ def test_a_mistaken_rule_stops_at_the_gate_and_a_relaxed_one_frees_rows_from_qua
 
     names = [f"{layer}.{table}" for layer in ("silver", "quarantine") for table in ("orders", "customers")]
     before = [platform.lake.table(name).version() for name in names]
-    with monkeypatch.context() as mistaken, pytest.raises(DataFailure) as failure:
-        mistaken.setattr(silver_orders, "MAX_QUANTITY", 0)
+    nothing = {"minimum": 1, "maximum": 0}
+    with (
+        changed_columns("orders", "quantity", logicalTypeOptions=nothing),
+        pytest.raises(DataFailure) as failure,
+    ):
         rebuild(DAY)
     assert "orders: reject_reason to be null (mostly=0.95): 41 of 41 rows" in str(failure.value)
     assert [platform.lake.table(name).version() for name in names] == before
     assert query(platform, "select count(*) from gold.fct_orders") == [(39,)]
 
-    for module in (silver_orders, sound_rows):
-        monkeypatch.setattr(module, "MAX_QUANTITY", 500)
-    rebuild(DAY)
+    with changed_columns("orders", "quantity", logicalTypeOptions={"minimum": 1, "maximum": 500}):
+        rebuild(DAY)
 
     assert query(platform, "select key from quarantine.orders") == [("41",)]
     assert query(platform, "select key from quarantine.open_rows") == [("41",)]

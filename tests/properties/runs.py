@@ -15,18 +15,20 @@ from dbt.contracts.graph.manifest import Manifest
 
 from blocks.failures import DataFailure
 from blocks.settings.settings import Settings
-from expectations.contracts import SOURCE_TABLES
 from expectations.gold.order_totals import PAIRS
+from lake.catalog import shop_tables, spark_tables
 from lake.delta import Lake
 from lake.row_counts import RowCounts
-from tasks.ingest.clickstream import ingest_clickstream
+from spark_jobs.gold.jobs import GOLD_JOBS
+from tasks.ingest.clickstream import extract_clickstream
 from tasks.ingest.postgres import extract_table
 from tasks.quality.reconciliation import order_totals
 from tasks.transform import dbt as dbt_models
-from tasks.transform.spark import GOLD_JOBS, SILVER_JOBS, build_gold, flag_rows, write_silver
+from tasks.transform.spark import build_gold, flag_rows, write_silver
 from tasks.warehouse.access import publish_warehouse, staged_warehouse
 from tasks.warehouse.interface import Warehouse
 from tasks.warehouse.load import load_warehouse
+from tests.support.platforms import here, lake_here
 
 Extracted = Callable[[str], None]
 """Told the name of each source table (or `clickstream`) once its rows are in bronze."""
@@ -35,22 +37,25 @@ Extracted = Callable[[str], None]
 def lake_run(ds: date, extracted: Extracted) -> list[RowCounts]:
     """Extract, check, silver and the lake's gold; returns the rows per silver table."""
     lake = Lake(Settings().lake_uri)
-    for name in [*SOURCE_TABLES, "clickstream"]:
+    for name in [*shop_tables(), "clickstream"]:
         before = _version(lake, name)
         try:
             if name == "clickstream":
-                ingest_clickstream.fn(ds)
+                extract_clickstream.fn(ds, *here())
             else:
-                extract_table.fn(name, ds)
+                extract_table.fn(name, ds, *here())
         except Exception:
             # A crash after the commit: bronze has the rows, though nobody was told.
             if _version(lake, name) != before:
                 extracted(name)
             raise
         extracted(name)
-    published = [write_silver.fn(checked) for checked in [flag_rows.fn(table) for table in SILVER_JOBS]]
+    published = [
+        write_silver.fn(checked, *here())
+        for checked in [flag_rows.fn(table, *here()) for table in spark_tables()]
+    ]
     for table in GOLD_JOBS:
-        build_gold.fn(table)
+        build_gold.fn(table, *here())
     return published
 
 
@@ -61,15 +66,15 @@ def _version(lake: Lake, name: str) -> int | None:
 
 def rebuild_silver() -> None:
     """Silver and quarantine again, from all of bronze."""
-    for table in SILVER_JOBS:
-        write_silver.fn(flag_rows.fn(table, full=True), full=True)
+    for table in spark_tables():
+        write_silver.fn(flag_rows.fn(table, *here(), full=True), *here(), full=True)
 
 
 def daily_run(ds: date, extracted: Extracted) -> list[RowCounts]:
     """The whole run, source to published marts; raises DataFailure where the totals disagree."""
-    with staged_warehouse() as warehouse:
+    with staged_warehouse(Settings()) as warehouse:
         published = lake_run(ds, extracted)
-        load_warehouse.fn(warehouse)
+        load_warehouse.fn(warehouse, lake_here())
         build_marts(warehouse, ds)
         judge_totals(warehouse)
         publish_warehouse.fn(warehouse)
@@ -97,7 +102,7 @@ def build_marts(warehouse: Warehouse, ds: date) -> None:
         patch.object(dbt_models, "ModelsAsTasks", PlainDbt),
         patch.object(dbt_models, "get_run_logger", logging.getLogger),
     ):
-        dbt_models.build_marts(warehouse, ds.isoformat())
+        dbt_models.build_marts(warehouse, ds.isoformat(), Settings())
 
 
 _PROJECT = ["--project-dir", str(dbt_models.PROJECT), "--profiles-dir", str(dbt_models.PROJECT), "--quiet"]
@@ -113,7 +118,7 @@ def _manifest() -> Manifest:
 def judge_totals(warehouse: Warehouse) -> None:
     """The gate on money: the pairs of its suite, compared here because the suite itself takes seconds."""
     with warehouse.session() as session:
-        rows = order_totals(session, warehouse.gold, Lake(Settings().lake_uri)).to_pylist()
+        rows = order_totals(session, warehouse.gold, lake_here()).to_pylist()
     wrong = [(left, right, row) for row in rows for left, right in PAIRS if row[left] != row[right]]
     if wrong:
         raise DataFailure(f"totals disagree: {wrong}")

@@ -24,8 +24,8 @@ from psycopg2 import sql
 
 from blocks.failures import TransientFailure
 from blocks.settings.environment import REPOSITORY
-from expectations.contracts import SOURCE_TABLES
 from flows.daily import daily_ecommerce_pipeline
+from lake.catalog import shop_tables
 from lake.delta import Lake
 from tasks.warehouse import file_lock as writer_lock
 from tests.properties.compare import assert_same, lake_rows, warehouse_rows
@@ -148,8 +148,8 @@ def begun(postgres: str, prefect_server: None, tmp_path_factory: pytest.TempPath
 
 def make_source(platform: Platform) -> None:
     """The shop's tables with the rows of DAY."""
-    for table in SOURCE_TABLES.values():
-        columns = ", ".join(f"{column} {type_name}" for column, type_name in table.columns.items())
+    for table in shop_tables().values():
+        columns = ", ".join(f"{column.name} {column.type}" for column in table.columns)
         platform.execute(f"create table {table.name} ({columns}, primary key ({table.key}))")
     for number in range(1, 4):
         put(platform, "customers", customer(number))

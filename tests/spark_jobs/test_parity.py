@@ -8,18 +8,15 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from lake.catalog import spark_tables
 from lake.delta import Lake
-from spark_jobs.gold import daily_sales, daily_segment_sales
 from spark_jobs.gold import job as gold
-from spark_jobs.silver import clickstream as silver_clickstream
-from spark_jobs.silver import customers as silver_customers
-from spark_jobs.silver import orders as silver_orders
-from spark_jobs.silver import products as silver_products
+from spark_jobs.gold.jobs import GOLD_JOBS
+from spark_jobs.silver.jobs import silver_job
 from tests.support.spark_dirt import BATCHES, Dirt
 from tests.support.spark_tables import run, table, write_bronze
 
-JOBS = (silver_orders.JOB, silver_customers.JOB, silver_products.JOB, silver_clickstream.JOB)
-GOLD = {"daily_sales": daily_sales.transform, "daily_segment_sales": daily_segment_sales.transform}
+JOBS = [silver_job(table) for table in spark_tables()]
 
 
 @pytest.mark.apache_spark
@@ -44,11 +41,9 @@ def test_both_engines_make_the_same_lake(
         # It must have drawn something of everything, or the comparison says little.
         assert all(done.rows_out and done.duplicates and done.quarantined for done in published["sail"])
     names = [f"{layer}.{job.table}" for job in JOBS for layer in ("silver", "quarantine")]
-    for gold_table, transform in GOLD.items():
-        assert gold.build(apache, lakes["apache"], gold_table, transform) == gold.build(
-            sail, lakes["sail"], gold_table, transform
-        )
-        names.append(f"gold.{gold_table}")
+    for job in GOLD_JOBS.values():
+        assert gold.build(apache, lakes["apache"], job) == gold.build(sail, lakes["sail"], job)
+        names.append(f"gold.{job.table}")
     for name in names:
         # Read by one engine: what is compared is what they wrote.
         assert table(sail, lakes["apache"], name) == table(sail, lakes["sail"], name), name

@@ -19,13 +19,14 @@ from blocks.settings.environment import REPOSITORY
 from lake.delta import Lake
 from lake.row_counts import RowCounts
 from spark_jobs.engine.session import spark_session
-from spark_jobs.silver import orders as silver_orders
-from tasks.ingest.clickstream import ingest_clickstream
+from spark_jobs.silver.jobs import silver_job
+from tasks.ingest.clickstream import extract_clickstream
 from tasks.inventory.silver import BRONZE as BRONZE_INVENTORY
-from tasks.inventory.silver import Settled, settle
+from tasks.inventory.silver import write_silver
 from tests.storage.conftest import Store
+from tests.support.platforms import here
 from tests.support.rows import DAY, NEXT_DAY, at, click, order, write_clicks
-from tests.support.spark_tables import run, table, write_bronze
+from tests.support.spark_tables import run, table, totals, write_bronze
 
 PointAt = Callable[..., Lake]
 
@@ -38,9 +39,9 @@ def sail() -> SparkSession:
 def test_bronze_to_silver_with_a_merge(s3_lake: Lake, sail: SparkSession) -> None:
     lake = s3_lake
     write_bronze(lake, "orders", [order(1), order(2, amount=None)])
-    assert run(sail, lake, silver_orders.JOB) == RowCounts("orders", 2, 1, 0, 1)
+    assert totals(run(sail, lake, silver_job("orders"))) == ("orders", 2, 1, 0, 1)
     write_bronze(lake, "orders", [order(1, status="shipped", updated_at=at(NEXT_DAY)), order(3)])
-    assert run(sail, lake, silver_orders.JOB) == RowCounts("orders", 2, 2, 0, 0)
+    assert totals(run(sail, lake, silver_job("orders"))) == ("orders", 2, 2, 0, 0)
     assert table(sail, lake, "silver.orders", "order_id", "status") == [(1, "shipped"), (3, "pending")]
     silver = lake.table("silver.orders")
     assert silver is not None
@@ -74,10 +75,10 @@ def test_inventory_settles(s3_lake: Lake) -> None:
     types = {"partition": pa.int32(), "offset": pa.int64(), "sent_at": pa.timestamp("us", tz="UTC")}
     schema = pa.schema([(name, types.get(name, pa.string())) for name in rows[0]])
     write_deltalake(s3_lake.uri(BRONZE_INVENTORY), pa.Table.from_pylist(rows, schema), mode="append")
-    assert settle(s3_lake, ZoneInfo("UTC")) == Settled(
-        rows_in=3, rows_out=1, duplicates=1, rejected={"line_is_event": 1}
+    assert write_silver(s3_lake, ZoneInfo("UTC")) == RowCounts(
+        "inventory", rows_in=3, rows_out=1, duplicates=1, rejected={"line_is_event": 1}
     )
-    assert settle(s3_lake, ZoneInfo("UTC")) == Settled()
+    assert write_silver(s3_lake, ZoneInfo("UTC")) == RowCounts("inventory")
 
 
 APPENDS = """
@@ -147,14 +148,14 @@ def test_the_clickstream_is_read_from_s3(
     moto.client().put_object(Bucket=bucket, Key=f"clicks/{DAY}/notes.txt", Body=b"by hand")
     moto.client().put_object(Bucket=bucket, Key="clicks/archive/part-0.jsonl", Body=b"not a day")
 
-    done = ingest_clickstream.fn(DAY)
+    done = extract_clickstream.fn(DAY, *here())
     assert (done.rows, len(done.warnings)) == (2, 1)
     assert f"{DAY}/notes.txt is not one of" in done.warnings[0]
-    assert ingest_clickstream.fn(DAY).rows == 0
+    assert extract_clickstream.fn(DAY, *here()).rows == 0
 
     write_clicks(folder, NEXT_DAY, [click("b")])
     upload(moto, folder, bucket, "clicks")
-    assert ingest_clickstream.fn(NEXT_DAY).rows == 1
+    assert extract_clickstream.fn(NEXT_DAY, *here()).rows == 1
     held = s3_lake.rows_since("bronze.clickstream", None).to_table().to_pylist()
     assert {(row["ds"], row["source_file"].split("/")[0]) for row in held} == {
         (day, day.isoformat()) for day in (DAY, NEXT_DAY)
@@ -173,7 +174,7 @@ def test_a_clickstream_that_is_not_there(
 ) -> None:
     monkeypatch.setenv("CLICKSTREAM_URI", uri.format(bucket=moto.make_bucket()))
     with pytest.raises(failure, match=words):
-        ingest_clickstream.fn(DAY)
+        extract_clickstream.fn(DAY, *here())
 
 
 def test_the_block_tries_to_write(seaweedfs: Store, point_at: PointAt, tmp_path: Path) -> None:
@@ -194,7 +195,7 @@ def test_a_wrong_key_is_permanent_and_not_shown(
     with pytest.raises(PermanentFailure, match="LAKE_URI: cannot write below") as refused:
         check_writable("LAKE_URI", bucket)
     with pytest.raises(PermanentFailure, match="cannot be listed .* correct it or its rights") as not_listed:
-        ingest_clickstream.fn(DAY)
+        extract_clickstream.fn(DAY, *here())
     assert "hunter2secret" not in f"{refused.value} {not_listed.value}"
 
 
@@ -208,7 +209,7 @@ def test_a_store_that_does_not_answer_is_transient(
     monkeypatch.setenv("CLICKSTREAM_URI", lake.root)
     monkeypatch.setenv("LAKE_URI", tmp_path.as_uri())
     with pytest.raises(TransientFailure, match="CLICKSTREAM_URI s3://.* cannot be listed"):
-        ingest_clickstream.fn(DAY)
+        extract_clickstream.fn(DAY, *here())
 
 
 def test_a_child_process_finds_the_store_in_its_environment(s3_lake: Lake) -> None:

@@ -4,6 +4,7 @@ import re
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.errors import SqlglotError
 
 # Of DuckDB, PostgreSQL and of the other of the two; a name followed by a bracket.
@@ -46,6 +47,8 @@ FOREIGN = {
 }
 # `x::type` and types that BigQuery does not have, after AS in a cast.
 NOT_BIGQUERY = re.compile(r"::|\bas\s+(varchar|text|double|timestamp_ntz|number|hugeint)\b", re.IGNORECASE)
+# Words that BigQuery takes as names only between backticks; sqlglot and DuckDB take many of them as they are.
+RESERVED_BY_BIGQUERY = BigQuery.Generator.RESERVED_KEYWORDS
 
 
 def faults(sql: str, dialect: str) -> list[str]:
@@ -62,4 +65,7 @@ def faults(sql: str, dialect: str) -> list[str]:
     found += sorted(called & FOREIGN[dialect])
     if dialect == "bigquery":
         found += [match.group() for match in NOT_BIGQUERY.finditer(text)]
+        names = {each for statement in statements for each in statement.find_all(exp.Identifier)}
+        reserved = {each.name.lower() for each in names if not each.quoted} & RESERVED_BY_BIGQUERY
+        found += sorted(f"the name {name}" for name in reserved)
     return found

@@ -3,15 +3,14 @@
 import pyarrow as pa
 from deltalake import write_deltalake
 
-from expectations.contracts import ORDERS
-from tasks.ingest.postgres_copy import arrow_schema
+from lake.catalog import catalog
 from tests.support.platforms import Platform
 from tests.support.rows import order
 
-SCHEMA = arrow_schema(ORDERS.columns).append(pa.field("reject_reason", pa.string()))
+SCHEMA = catalog()["orders"].schema.append(pa.field("reject_reason", pa.string()))
 
 
-def checked(platform: Platform, rejected: int, valid: int) -> None:
+def write_flagged(platform: Platform, rejected: int, valid: int) -> None:
     """Write `flagged.orders`: rejected orders 1…, whose status is unknown, and valid ones."""
     rows = [order(number, status="lost", reject_reason="status_known") for number in range(1, rejected + 1)]
     rows += [order(1000 + number, reject_reason=None) for number in range(valid)]

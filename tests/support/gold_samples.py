@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 
-from tests.support.rows import DAY
+from tests.support.rows import DAY, at
 from tests.support.samples import (
     BETWEEN,
     COMPOUND,
@@ -13,6 +13,7 @@ from tests.support.samples import (
     IN_SET,
     MONEY,
     NOT_NULL,
+    TIME,
     Case,
     Rows,
     Sample,
@@ -20,6 +21,7 @@ from tests.support.samples import (
     repeated,
     schema,
     setting,
+    without,
 )
 
 
@@ -28,6 +30,9 @@ def _facts() -> Rows:
         {
             "order_id": number,
             "customer_id": 1,
+            "product_id": 1,
+            "order_date": DAY,
+            "updated_at": at(DAY),
             "order_amount": Decimal("10.00"),
             "quantity": 1,
             "status": "pending",
@@ -51,6 +56,9 @@ GOLD = {
         schema(
             order_id=pa.int64(),
             customer_id=pa.int64(),
+            product_id=pa.int64(),
+            order_date=pa.date32(),
+            updated_at=TIME,
             order_amount=MONEY,
             quantity=pa.int32(),
             status=pa.string(),
@@ -60,8 +68,9 @@ GOLD = {
         _facts,
         keyed("order_id", 5)
         | {
-            "no customer_id": Case(setting("customer_id", None), [f"customer_id {NOT_NULL}"]),
-            "no amount": Case(setting("order_amount", None), [f"order_amount {NOT_NULL}"]),
+            **without(
+                "customer_id", "product_id", "order_date", "order_amount", "quantity", "status", "updated_at"
+            ),
             "negative amount": Case(setting("order_amount", Decimal("-1.00")), [f"order_amount {BETWEEN}"]),
             "quantity of nothing": Case(setting("quantity", 0), [f"quantity {BETWEEN}"]),
             "unknown status": Case(setting("status", "lost"), [f"status {IN_SET}"]),

@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 from tasks.ledger.records import append_records
+from tests.support.platforms import lake_here
 from tests.support.rows import DAY, at
 
 
@@ -44,6 +45,7 @@ def judge(run_id: str, day: dt.date = DAY, **tables: tuple[int, int]) -> None:
     """Record what the row rules said in a run for a day, as {table: (rows_checked, rows_unexpected)}."""
     expectations = {"layer": "bronze", "expectation": RULES, "severity": "critical"}
     append_records(
+        lake_here(),
         "quality_results",
         [
             {

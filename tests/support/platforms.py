@@ -11,7 +11,8 @@ from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from psycopg2 import sql
 
-from expectations.contracts import SOURCE_TABLES
+from blocks.settings.settings import Settings
+from lake.catalog import shop_tables
 from lake.delta import Lake
 
 
@@ -66,10 +67,10 @@ def empty_database(postgres: str, tables: bool = True) -> Iterator[str]:
     _administer(postgres, sql.SQL("create database {}").format(sql.Identifier(name)))
     dsn = postgres.rsplit("/", 1)[0] + f"/{name}"
     with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
-        for table in SOURCE_TABLES.values() if tables else ():
-            columns = ", ".join(f"{column} {type_name}" for column, type_name in table.columns.items())
+        for table in shop_tables().values() if tables else ():
+            columns = ", ".join(f"{column.name} {column.type}" for column in table.columns)
             cursor.execute(f"create table {table.name} ({columns}, primary key ({table.key}))")
-            cursor.execute(f"create index on {table.name} (updated_at)")
+            cursor.execute(f"create index on {table.name} ({table.cursor})")
     connection.close()
     yield dsn
     _administer(postgres, sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
@@ -81,3 +82,14 @@ def _administer(postgres: str, statement: sql.Composed) -> None:
     with admin.cursor() as cursor:
         cursor.execute(statement)
     admin.close()
+
+
+def here() -> tuple[Settings, Lake]:
+    """The settings and the lake that the environment names now."""
+    settings = Settings()
+    return settings, Lake(settings.lake_uri)
+
+
+def lake_here() -> Lake:
+    """The lake that the environment names now."""
+    return here()[1]

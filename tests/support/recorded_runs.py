@@ -8,28 +8,34 @@ from prefect import flow
 from blocks.failures import DataFailure
 from lake.row_counts import RowCounts
 from tasks.runs.recorded_run import recorded_run
-from tests.support.platforms import Platform
+from tasks.timing import timed
+from tests.support.platforms import Platform, here
 from tests.support.rows import DAY
 
 
 @flow(name="step-that-works")
-def works() -> list[RowCounts]:
-    return [RowCounts("orders", rows_in=10, rows_out=7, duplicates=2, quarantined=1)]
+@timed
+def step_that_works() -> list[RowCounts]:
+    return [RowCounts("orders", rows_in=10, rows_out=7, duplicates=2, rejected={"status_known": 1})]
 
 
 @flow(name="step-that-fails")
-def fails() -> None:
+@timed
+def step_that_fails() -> None:
     raise DataFailure("orders: too many rejected")
 
 
-def pipeline(*steps: Any, tell: Any = lambda run: None) -> Any:
+works, fails = step_that_works, step_that_fails
+
+
+def pipeline(*steps: Any, notify: Any = lambda run, settings, lake: None) -> Any:
     """A flow whose recorded run calls these steps."""
 
     @flow(name="test-pipeline")
     def run_steps() -> None:
-        with recorded_run("test-pipeline", DAY, tell) as run:
+        with recorded_run("test-pipeline", DAY, *here(), notify) as run:
             for step in steps:
-                run.tables = run.timed(step) or run.tables
+                run.tables = step() or run.tables
 
     return run_steps
 

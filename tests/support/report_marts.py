@@ -10,6 +10,7 @@ from lake.row_counts import RowCounts
 from tasks.ledger.records import append_records
 from tasks.ledger.run import Run
 from tasks.report.queries import Query
+from tests.support.platforms import lake_here
 from tests.support.rows import DAY
 
 HOSTILE = """<script>alert("1")</script> & 'Crème' <b>x"""
@@ -118,9 +119,9 @@ def judged(day: dt.date, rows: int, rejected: int, **values: Any) -> dict[str, A
 
 def judge_days() -> None:
     """Record the quality of DAY, 97.5 %, and of the day before, 100 % with a warning."""
-    append_records("quality_results", [judged(days_ago(1), 50, 0), judged(DAY, 200, 5)])
+    append_records(lake_here(), "quality_results", [judged(days_ago(1), 50, 0), judged(DAY, 200, 5)])
     warning = judged(days_ago(1), 50, 1, expectation="e", severity="warning", is_success=False)
-    append_records("quality_results", [warning])
+    append_records(lake_here(), "quality_results", [warning])
 
 
 def finished(**values: Any) -> Run:
@@ -131,6 +132,8 @@ def finished(**values: Any) -> Run:
         "ds": DAY,
         "started_at": dt.datetime(2024, 3, 5, 6, tzinfo=dt.UTC),
         "seconds": {"extract": 1.25, "transform": 2.0},
-        "tables": [RowCounts(table="orders", rows_in=4, rows_out=3, duplicates=0, quarantined=1)],
+        "tables": [
+            RowCounts(table="orders", rows_in=4, rows_out=3, duplicates=0, rejected={"amount_in_range": 1})
+        ],
     }
     return Run(**given | values)

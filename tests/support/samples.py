@@ -82,10 +82,13 @@ def keyed(key: str, other: object) -> dict[str, Case]:
     }
 
 
+def without(*columns: str) -> dict[str, Case]:
+    """The first row without a value, a column at a time."""
+    return {f"no {column}": Case(setting(column, None), [f"{column} {NOT_NULL}"]) for column in columns}
+
+
 ORDER_RULES = {
-    "no customer_id": Case(setting("customer_id", None), [f"customer_id {NOT_NULL}"]),
-    "no product_id": Case(setting("product_id", None), [f"product_id {NOT_NULL}"]),
-    "no amount": Case(setting("amount", None), [f"amount {NOT_NULL}"]),
+    **without("customer_id", "product_id", "order_date", "amount", "quantity", "status", "updated_at"),
     "amount of nothing": Case(setting("amount", Decimal("0.00")), [f"amount {BETWEEN}"]),
     "amount beyond a million": Case(setting("amount", Decimal("1000000.01")), [f"amount {BETWEEN}"]),
     "amounts at the bounds": Case(setting("amount", Decimal("0.01"), Decimal("1000000.00")), []),

@@ -7,7 +7,6 @@ from tests.support.samples import (
     BETWEEN,
     COUNT,
     MONEY,
-    NOT_NULL,
     ORDER_RULES,
     TIME,
     Case,
@@ -15,6 +14,7 @@ from tests.support.samples import (
     keyed,
     schema,
     setting,
+    without,
 )
 
 SILVER = {
@@ -23,37 +23,36 @@ SILVER = {
             order_id=pa.int64(),
             customer_id=pa.int64(),
             product_id=pa.int64(),
+            order_date=pa.date32(),
             amount=MONEY,
             quantity=pa.int32(),
             status=pa.string(),
+            updated_at=TIME,
         ),
         lambda: [order(number) for number in range(COUNT)],
         keyed("order_id", 5) | ORDER_RULES,
     ),
     "customers": Sample(
-        schema(customer_id=pa.int64()),
-        lambda: [{"customer_id": number} for number in range(COUNT)],
-        keyed("customer_id", 5),
+        schema(customer_id=pa.int64(), updated_at=TIME),
+        lambda: [{"customer_id": number, "updated_at": at(DAY)} for number in range(COUNT)],
+        keyed("customer_id", 5) | without("updated_at"),
     ),
     "products": Sample(
-        schema(product_id=pa.int64()),
-        lambda: [{"product_id": number} for number in range(COUNT)],
-        keyed("product_id", 5),
+        schema(product_id=pa.int64(), updated_at=TIME),
+        lambda: [{"product_id": number, "updated_at": at(DAY)} for number in range(COUNT)],
+        keyed("product_id", 5) | without("updated_at"),
     ),
     "clickstream": Sample(
         schema(event_id=pa.string(), user_id=pa.string(), event_at=TIME),
         lambda: [{"event_id": f"e{number}", "user_id": "1", "event_at": at(DAY)} for number in range(COUNT)],
-        keyed("event_id", "e5")
-        | {
-            "no user_id": Case(setting("user_id", None), [f"user_id {NOT_NULL}"]),
-            "no time": Case(setting("event_at", None), [f"event_at {NOT_NULL}"]),
-        },
+        keyed("event_id", "e5") | without("user_id", "event_at"),
     ),
     "inventory": Sample(
         schema(
             event_id=pa.string(),
             product_id=pa.int64(),
             warehouse_id=pa.string(),
+            quantity_change=pa.int64(),
             event_at=TIME,
             on_hand=pa.int64(),
         ),
@@ -62,16 +61,15 @@ SILVER = {
                 "event_id": f"e{number}",
                 "product_id": 1,
                 "warehouse_id": "north",
+                "quantity_change": -1,
                 "event_at": at(DAY),
                 "on_hand": number,
             }
             for number in range(COUNT)
         ],
         keyed("event_id", "e5")
+        | without("product_id", "warehouse_id", "quantity_change", "event_at", "on_hand")
         | {
-            "no product_id": Case(setting("product_id", None), [f"product_id {NOT_NULL}"]),
-            "no warehouse_id": Case(setting("warehouse_id", None), [f"warehouse_id {NOT_NULL}"]),
-            "no time": Case(setting("event_at", None), [f"event_at {NOT_NULL}"]),
             "less than nothing": Case(setting("on_hand", -1), [f"on_hand {BETWEEN}"]),
         },
     ),

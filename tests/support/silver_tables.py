@@ -8,11 +8,10 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
-from expectations.contracts import SOURCE_TABLES
-from tasks.ingest.postgres_copy import arrow_schema
+from lake.catalog import catalog, shop_tables
 from tasks.warehouse.duckdb import DuckDBWarehouse
 from tasks.warehouse.load import load_warehouse
-from tests.support.platforms import Platform
+from tests.support.platforms import Platform, lake_here
 from tests.support.rows import DAY, at
 
 CLICKS = pa.schema(
@@ -24,8 +23,9 @@ CLICKS = pa.schema(
         ("line_number", pa.int64()),
     ]
 )
-SCHEMAS = {f"silver.{name}": arrow_schema(table.columns) for name, table in SOURCE_TABLES.items()} | {
-    "silver.clickstream": CLICKS
+SCHEMAS = {f"silver.{name}": table.schema for name, table in shop_tables().items()} | {
+    "silver.clickstream": CLICKS,
+    "silver.inventory": catalog()["inventory"].schema,
 }
 QUARANTINE = pa.schema(
     [
@@ -61,6 +61,11 @@ def event(event_id: str) -> dict[str, Any]:
     return {"event_id": event_id, "user_id": "1", "event_at": at(DAY), "source_file": "f", "line_number": 1}
 
 
+def moved(event_id: str, offset: int) -> dict[str, Any]:
+    """A stock event, as the third partition of a topic brought it."""
+    return {"event_id": event_id, "topic": "inventory", "partition": 2, "offset": offset}
+
+
 class Silver:
     """Silver and quarantine in the lake, written directly."""
 
@@ -86,7 +91,7 @@ class Silver:
 
 def load(staged: Path, full: bool = False) -> dict[str, int]:
     """Load into a DuckDB file; returns the rows per table, without those that did not change."""
-    loaded = load_warehouse.fn(DuckDBWarehouse(staged), full)
+    loaded = load_warehouse.fn(DuckDBWarehouse(staged, staged), lake_here(), full)
     return {table: rows for table, rows in loaded.rows.items() if rows}
 
 

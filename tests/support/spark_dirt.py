@@ -6,7 +6,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from spark_jobs.silver import orders as silver_orders
+from lake.catalog import catalog
 from tests.support.rows import DAY, at
 from tests.support.spark_tables import clicks
 
@@ -45,7 +45,9 @@ class Dirt:
             "order_date": self.either(DAY, DAY + dt.timedelta(days=self.random.randint(-9, 3)), None),
             "amount": None if cents is None else Decimal(cents) / 100,
             "quantity": self.either(self.random.randint(1, 100), 0, 101, None),
-            "status": self.either(self.random.choice(silver_orders.STATUSES), *TEXTS),
+            "status": self.either(
+                self.random.choice(catalog()["orders"].column("status").valid_values), *TEXTS
+            ),
             "updated_at": self.either(self.time(), None),
         }
 

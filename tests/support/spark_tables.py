@@ -7,9 +7,12 @@ import pyarrow as pa
 from deltalake import write_deltalake
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType, TimestampType
 
+from lake.catalog import catalog
 from lake.delta import Lake
+from lake.row_counts import RowCounts
 from spark_jobs.rows import REJECT_REASON
 from spark_jobs.silver import job as silver
 from spark_jobs.tables import read_table
@@ -26,6 +29,11 @@ CHANGE_LOG_TYPES = {
     "updated_at": pa.timestamp("us", tz="UTC"),
 }
 CLICK_TYPES = {"ds": pa.date32(), "source_file": pa.string(), "line_number": pa.int64(), "raw": pa.string()}
+
+
+def schema_of(table: str) -> StructType:
+    """The schema of a silver table."""
+    return from_arrow_schema(catalog()[table].schema)
 
 
 def frame(spark: SparkSession, schema: StructType, rows: list[dict[str, Any]]) -> DataFrame:
@@ -50,9 +58,14 @@ def write_bronze(lake: Lake, table: str, rows: list[dict[str, Any]]) -> None:
 
 def run(
     spark: SparkSession, lake: Lake, job: silver.SilverJob, timezone: str = "UTC", full: bool = False
-) -> silver.RowCounts:
-    """Check and publish, as a daily run does without its gate."""
-    return silver.publish(spark, lake, job, silver.check(spark, lake, job, timezone, full), full)
+) -> RowCounts:
+    """Flag and write, as a daily run does without its gate."""
+    return silver.write(spark, lake, job, silver.flag_new(spark, lake, job, timezone, full), full)
+
+
+def totals(counts: RowCounts) -> tuple[str, int, int, int, int]:
+    """The table, and its rows in, out, duplicate and quarantined."""
+    return counts.table, counts.rows_in, counts.rows_out, counts.duplicates, counts.quarantined
 
 
 def values(rows: DataFrame, *columns: str) -> list[tuple[Any, ...]]:
@@ -79,7 +92,7 @@ def reasons(
     """The reject reason of each row of a change log, in their order."""
     numbered = StructType([*job.bronze.fields]).add("case", "integer")
     bronze = frame(spark, numbered, [row | {"case": number} for number, row in enumerate(rows)])
-    return [row[REJECT_REASON] for row in job.check(bronze, timezone).orderBy("case").collect()]
+    return [row[REJECT_REASON] for row in job.flag(bronze, timezone).orderBy("case").collect()]
 
 
 def _aware(text: str | None) -> dt.datetime | None:

@@ -7,9 +7,8 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
-from blocks.settings.settings import Settings
-from tasks.inventory.consumer import InventoryConsumer, drain
-from tests.support.platforms import Broker
+from tasks.inventory.consumer import InventoryConsumer, consume_to_end
+from tests.support.platforms import Broker, here
 
 
 def produce(kafka: Broker, topic: str, numbers: range, **options: Any) -> None:
@@ -24,7 +23,7 @@ def produce(kafka: Broker, topic: str, numbers: range, **options: Any) -> None:
 
 @contextmanager
 def joined(**options: Any) -> Iterator[InventoryConsumer]:
-    consumer = InventoryConsumer(Settings(), **options)
+    consumer = InventoryConsumer(*here(), **options)
     try:
         yield consumer
     finally:
@@ -33,7 +32,7 @@ def joined(**options: Any) -> Iterator[InventoryConsumer]:
 
 def drained(**options: Any) -> int:
     with joined(**options) as consumer:
-        return drain(consumer)
+        return consume_to_end(consumer)
 
 
 def lose_head(kafka: Broker, topic: str, before: int) -> None:

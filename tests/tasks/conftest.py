@@ -34,5 +34,5 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def staged(platform: Platform) -> Iterator[Path]:
-    with staged_warehouse() as made:
+    with staged_warehouse(Settings()) as made:
         yield made.path

@@ -6,7 +6,7 @@ events as (
 
 ),
 
--- Of events of one moment the one that the broker got last counts as the later.
+-- Of events of one moment the broker's order decides, as in the stock alerts (tasks/inventory/stock_levels.py).
 ordered as (
 
     select
@@ -19,11 +19,11 @@ ordered as (
         event_date,
         lag(on_hand) over (
             partition by product_id, warehouse_id
-            order by event_at, sent_at, event_id
+            order by event_at, kafka_topic, kafka_partition, kafka_offset
         ) as on_hand_before,
         lead(event_date) over (
             partition by product_id, warehouse_id
-            order by event_at, sent_at, event_id
+            order by event_at, kafka_topic, kafka_partition, kafka_offset
         ) as next_event_date
 
     from events

@@ -13,6 +13,9 @@ renamed as (
         cast(event_id as {{ dbt.type_string() }}) as event_id,
         cast(product_id as {{ dbt.type_bigint() }}) as product_id,
         cast(warehouse_id as {{ dbt.type_string() }}) as warehouse_id,
+        cast(kafka_topic as {{ dbt.type_string() }}) as kafka_topic,
+        cast(kafka_partition as {{ dbt.type_bigint() }}) as kafka_partition,
+        cast(kafka_offset as {{ dbt.type_bigint() }}) as kafka_offset,
         cast(load_id as {{ dbt.type_bigint() }}) as load_id,
 
         -- numbers

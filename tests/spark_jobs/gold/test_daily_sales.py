@@ -8,20 +8,17 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lake.delta import Lake
 from spark_jobs.gold import job as gold
-from spark_jobs.gold.daily_sales import transform
-from spark_jobs.silver import customers as silver_customers
-from spark_jobs.silver import orders as silver_orders
-from spark_jobs.silver import products as silver_products
+from spark_jobs.gold.daily_sales import JOB, transform
 from spark_jobs.tables import overwrite
 from tests.support.rows import DAY, NEXT_DAY, customer, order, product
-from tests.support.spark_tables import frame, table, values
+from tests.support.spark_tables import frame, schema_of, table, values
 
 
 def silver(spark: SparkSession, orders: list, customers: list, products: list) -> tuple[DataFrame, ...]:
     return (
-        frame(spark, silver_orders.SCHEMA, orders),
-        frame(spark, silver_customers.SCHEMA, customers),
-        frame(spark, silver_products.SCHEMA, products),
+        frame(spark, schema_of("orders"), orders),
+        frame(spark, schema_of("customers"), customers),
+        frame(spark, schema_of("products"), products),
     )
 
 
@@ -71,12 +68,12 @@ def write_silver(spark: SparkSession, lake: Lake, orders: list, customers: list)
 
 def test_build_follows_silver_and_rests_when_silver_rests(spark: SparkSession, lake: Lake) -> None:
     write_silver(spark, lake, [order(1)], [customer(1)])
-    assert gold.build(spark, lake, "daily_sales", transform) == 1
+    assert gold.build(spark, lake, JOB) == 1
     assert table(spark, lake, "gold.daily_sales", "region", "total_revenue") == [("north", Decimal("10.00"))]
     version = DeltaTable(lake.uri("gold.daily_sales")).version()
-    assert gold.build(spark, lake, "daily_sales", transform) == 1
+    assert gold.build(spark, lake, JOB) == 1
     assert DeltaTable(lake.uri("gold.daily_sales")).version() == version
     # A customer who moves takes old orders along.
-    overwrite(frame(spark, silver_customers.SCHEMA, [customer(1, region="south")]), lake, "silver.customers")
-    assert gold.build(spark, lake, "daily_sales", transform) == 1
+    overwrite(frame(spark, schema_of("customers"), [customer(1, region="south")]), lake, "silver.customers")
+    assert gold.build(spark, lake, JOB) == 1
     assert table(spark, lake, "gold.daily_sales", "region", "total_revenue") == [("south", Decimal("10.00"))]

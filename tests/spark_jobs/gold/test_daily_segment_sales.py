@@ -5,11 +5,8 @@ from decimal import Decimal
 from pyspark.sql import SparkSession
 
 from spark_jobs.gold.daily_segment_sales import transform
-from spark_jobs.silver import customers as silver_customers
-from spark_jobs.silver import orders as silver_orders
-from spark_jobs.silver import products as silver_products
 from tests.support.rows import DAY, NEXT_DAY, customer, order, product
-from tests.support.spark_tables import frame, values
+from tests.support.spark_tables import frame, schema_of, values
 
 
 def test_orders_and_revenue_by_date_and_segment(spark: SparkSession) -> None:
@@ -28,9 +25,9 @@ def test_orders_and_revenue_by_date_and_segment(spark: SparkSession) -> None:
         customer(4, customer_segment=None),
     ]
     segments = transform(
-        frame(spark, silver_orders.SCHEMA, orders),
-        frame(spark, silver_customers.SCHEMA, customers),
-        frame(spark, silver_products.SCHEMA, [product(1)]),
+        frame(spark, schema_of("orders"), orders),
+        frame(spark, schema_of("customers"), customers),
+        frame(spark, schema_of("products"), [product(1)]),
     )
     assert values(segments) == [
         (DAY, "basic", 1, Decimal("1000000.00")),
@@ -42,8 +39,8 @@ def test_orders_and_revenue_by_date_and_segment(spark: SparkSession) -> None:
 
 def test_no_orders_are_no_segments(spark: SparkSession) -> None:
     segments = transform(
-        frame(spark, silver_orders.SCHEMA, []),
-        frame(spark, silver_customers.SCHEMA, [customer(1)]),
-        frame(spark, silver_products.SCHEMA, [product(1)]),
+        frame(spark, schema_of("orders"), []),
+        frame(spark, schema_of("customers"), [customer(1)]),
+        frame(spark, schema_of("products"), [product(1)]),
     )
     assert values(segments) == []

@@ -7,11 +7,12 @@ import pytest
 from pyspark.sql import SparkSession
 
 from lake.delta import Lake
-from lake.row_counts import RowCounts
-from spark_jobs.silver.clickstream import BRONZE, JOB, check
+from spark_jobs.silver.clickstream import BRONZE, flag_lines
+from spark_jobs.silver.jobs import silver_job
 from tests.support.rows import DAY, NEXT_DAY, at, click
-from tests.support.spark_tables import clicks, frame, run, table, values, write_bronze
+from tests.support.spark_tables import clicks, frame, run, table, totals, values, write_bronze
 
+JOB = silver_job("clickstream")
 SOUND = click("e")
 # (line, event_id that is read from it, reject reason)
 LINES: list[tuple[str | None, str | None, str | None]] = [
@@ -66,7 +67,7 @@ LINES: list[tuple[str | None, str | None, str | None]] = [
 
 
 def test_which_lines_are_events(spark: SparkSession) -> None:
-    checked = check(frame(spark, BRONZE, clicks(*(line for line, _, _ in LINES))), "UTC")
+    checked = flag_lines(frame(spark, BRONZE, clicks(*(line for line, _, _ in LINES))), "UTC")
     read = checked.select("line_number", "event_id", "reject_reason").orderBy("line_number").collect()
     assert [(LINES[row.line_number - 1][0], row.event_id, row.reject_reason) for row in read] == LINES
 
@@ -117,7 +118,7 @@ TIMES: list[tuple[str, dt.datetime | None]] = [
 
 def test_which_times_can_be_read(spark: SparkSession) -> None:
     rows = clicks(*(click("e", timestamp=text) for text, _ in TIMES))
-    checked = check(frame(spark, BRONZE, rows), "UTC")
+    checked = flag_lines(frame(spark, BRONZE, rows), "UTC")
     named = values(checked, "line_number", "reject_reason", "event_at")
     read = [(reason, time) for _, reason, time in sorted(named, key=lambda row: row[0])]
     expected = [(None if time else "timestamp_readable", time) for _, time in TIMES]
@@ -148,7 +149,7 @@ def test_which_times_can_be_read(spark: SparkSession) -> None:
 def test_date_and_hour_are_the_shops(
     spark: SparkSession, timezone: str, cases: list[tuple[str, dt.date, int]]
 ) -> None:
-    checked = check(
+    checked = flag_lines(
         frame(spark, BRONZE, clicks(*(click("e", timestamp=text) for text, _, _ in cases))), timezone
     )
     assert [(row.event_date, row.event_hour) for row in checked.orderBy("line_number").collect()] == [
@@ -170,7 +171,7 @@ def test_date_and_hour_are_the_shops(
     ],
 )
 def test_the_product_is_a_property(spark: SparkSession, properties: object, expected: str | None) -> None:
-    checked = check(frame(spark, BRONZE, clicks(click("e", properties=properties))), "UTC")
+    checked = flag_lines(frame(spark, BRONZE, clicks(click("e", properties=properties))), "UTC")
     assert values(checked, "product_id", "reject_reason") == [(expected, None)]
 
 
@@ -183,7 +184,7 @@ def test_of_repeated_events_the_earliest_counts_then_the_first_file_and_line(
         "clickstream",
         clicks(click("a", timestamp=later), click("a", timestamp=earlier), click("b"), click("b"), "broken"),
     )
-    assert run(spark, lake, JOB) == RowCounts("clickstream", 5, 2, 2, 1)
+    assert totals(run(spark, lake, JOB)) == ("clickstream", 5, 2, 2, 1)
     write_bronze(
         lake,
         "clickstream",
@@ -193,7 +194,7 @@ def test_of_repeated_events_the_earliest_counts_then_the_first_file_and_line(
         ],
     )
     # One of them wins: the same time, in an earlier file.
-    assert run(spark, lake, JOB) == RowCounts("clickstream", 3, 1, 2, 0)
+    assert totals(run(spark, lake, JOB)) == ("clickstream", 3, 1, 2, 0)
     expected = [("a", at(DAY), "2024-03-03/part-0.jsonl", 1), ("b", at(DAY), "2024-03-04/part-0.jsonl", 3)]
     columns = ("event_id", "event_at", "source_file", "line_number")
     assert table(spark, lake, "silver.clickstream", *columns) == expected
@@ -216,5 +217,5 @@ def test_quarantine_names_the_line_and_keeps_it(spark: SparkSession, lake: Lake)
 def test_a_rejected_line_that_comes_again_is_listed_once(spark: SparkSession, lake: Lake) -> None:
     for _ in range(2):
         write_bronze(lake, "clickstream", clicks("{broken"))
-        assert run(spark, lake, JOB) == RowCounts("clickstream", 1, 0, 0, 1)
+        assert totals(run(spark, lake, JOB)) == ("clickstream", 1, 0, 0, 1)
     assert table(spark, lake, "quarantine.clickstream", "origin") == [("2024-03-04/part-0.jsonl:1",)]

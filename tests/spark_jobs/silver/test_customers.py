@@ -3,10 +3,11 @@
 from pyspark.sql import SparkSession
 
 from lake.delta import Lake
-from lake.row_counts import RowCounts
-from spark_jobs.silver.customers import JOB
+from spark_jobs.silver.jobs import silver_job
 from tests.support.rows import DAY, NEXT_DAY, at, customer
-from tests.support.spark_tables import reasons, run, table, write_bronze
+from tests.support.spark_tables import reasons, run, table, totals, write_bronze
+
+JOB = silver_job("customers")
 
 
 def test_each_row_rule(spark: SparkSession) -> None:
@@ -27,7 +28,7 @@ def test_the_newest_version_counts_whatever_comes_first(spark: SparkSession, lak
         run(spark, lake, JOB)
     expected = [tuple(moved.values()), tuple(customer(2).values())]
     assert table(spark, lake, "silver.customers") == expected
-    assert run(spark, lake, JOB, full=True) == RowCounts("customers", 4, 2, 1, 1)
+    assert totals(run(spark, lake, JOB, full=True)) == ("customers", 4, 2, 1, 1)
     assert table(spark, lake, "silver.customers") == expected
     assert table(spark, lake, "quarantine.customers", "key", "reason", "occurred_at", "ds") == [
         ("1", "updated_at_not_null", None, None)

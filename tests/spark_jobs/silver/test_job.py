@@ -6,9 +6,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from lake.delta import Lake
-from spark_jobs.silver import clickstream as silver_clickstream
 from spark_jobs.silver import job as silver
-from spark_jobs.silver import orders as silver_orders
+from spark_jobs.silver.jobs import silver_job
 from tests.support.rows import DAY, NEXT_DAY, at, click, order
 from tests.support.spark_tables import clicks, run, table, write_bronze
 
@@ -31,10 +30,10 @@ def test_a_day_of_a_change_log(
     spark: SparkSession, lake: Lake, tmp_path: Path, timezone: str, day: object, keys: list[int]
 ) -> None:
     write_bronze(lake, "orders", [order(1), order(2, quantity=0, updated_at=at(DAY, 23, 30))])
-    run(spark, lake, silver_orders.JOB, timezone)
+    run(spark, lake, silver_job("orders"), timezone)
     write_bronze(lake, "orders", [order(1, updated_at=at(NEXT_DAY, 1)), order(4, updated_at=at(NEXT_DAY, 2))])
     before = versions(lake, tmp_path)
-    assert silver.flag_day(spark, lake, silver_orders.JOB, timezone, day) == len(keys)
+    assert silver.flag_day(spark, lake, silver_job("orders"), timezone, day) == len(keys)
     assert table(spark, lake, "flagged_day.orders", "order_id") == [(key,) for key in keys]
     assert versions(lake, tmp_path) == before
 
@@ -42,7 +41,7 @@ def test_a_day_of_a_change_log(
 def test_a_day_of_clicks_is_its_folder(spark: SparkSession, lake: Lake) -> None:
     lines = clicks(click("a"), "no event", click("b", timestamp=at(NEXT_DAY).isoformat()))
     write_bronze(lake, "clickstream", [*lines, lines[0] | {"ds": NEXT_DAY}])
-    assert silver.flag_day(spark, lake, silver_clickstream.JOB, "UTC", DAY) == 3
+    assert silver.flag_day(spark, lake, silver_job("clickstream"), "UTC", DAY) == 3
     assert table(spark, lake, "flagged_day.clickstream", "line_number", "reject_reason") == [
         (1, None),
         (2, "line_is_event"),
@@ -51,4 +50,4 @@ def test_a_day_of_clicks_is_its_folder(spark: SparkSession, lake: Lake) -> None:
 
 
 def test_a_day_that_brought_nothing(spark: SparkSession, lake: Lake) -> None:
-    assert silver.flag_day(spark, lake, silver_orders.JOB, "UTC", DAY) == 0
+    assert silver.flag_day(spark, lake, silver_job("orders"), "UTC", DAY) == 0

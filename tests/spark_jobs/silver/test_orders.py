@@ -9,14 +9,15 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from lake.delta import Lake
-from lake.row_counts import RowCounts
+from lake.row_counts import Flagged
 from spark_jobs.silver import job as silver
-from spark_jobs.silver import orders as silver_orders
-from spark_jobs.silver.orders import JOB
+from spark_jobs.silver.jobs import silver_job
 from spark_jobs.tables import CountMismatch
+from tests.support.contracts import changed_columns, valid_values
 from tests.support.rows import DAY, NEXT_DAY, at, order
-from tests.support.spark_tables import reasons, run, table, write_bronze
+from tests.support.spark_tables import reasons, run, table, totals, write_bronze
 
+JOB = silver_job("orders")
 ROW_RULES: list[tuple[dict[str, Any], str | None]] = [
     ({"order_id": None}, "order_id_not_null"),
     ({"customer_id": None}, "customer_id_not_null"),
@@ -45,7 +46,7 @@ ROW_RULES: list[tuple[dict[str, Any], str | None]] = [
     ({"order_date": NEXT_DAY, "updated_at": at(DAY)}, "order_date_not_in_future"),
     ({"order_date": DAY, "updated_at": at(DAY)}, None),
     ({"order_date": DAY - dt.timedelta(days=400), "updated_at": at(DAY)}, None),
-    ({"order_date": None, "updated_at": at(DAY)}, "order_date_not_in_future"),
+    ({"order_date": None, "updated_at": at(DAY)}, "order_date_not_null"),
     ({"updated_at": None}, "updated_at_not_null"),
     ({"order_id": None, "amount": Decimal("0.00")}, "order_id_not_null"),  # the first rule names it
 ]
@@ -88,7 +89,7 @@ def test_the_newest_valid_version_counts(spark: SparkSession, lake: Lake) -> Non
             order(3, amount=Decimal("0.00")),
         ],
     )
-    assert run(spark, lake, JOB) == RowCounts("orders", rows_in=5, rows_out=2, duplicates=1, quarantined=2)
+    assert totals(run(spark, lake, JOB)) == ("orders", 5, 2, 1, 2)
     assert table(spark, lake, "silver.orders", "order_id", "status") == [(1, "shipped"), (2, "pending")]
     assert table(spark, lake, "quarantine.orders", "key", "reason", "ds") == [
         ("2", "status_known", DAY),
@@ -101,8 +102,8 @@ def test_versions_that_come_late_or_again_change_nothing(spark: SparkSession, la
     write_bronze(lake, "orders", [newest])
     run(spark, lake, JOB)
     write_bronze(lake, "orders", [order(1, updated_at=at(DAY, 1)), newest])
-    assert run(spark, lake, JOB) == RowCounts("orders", rows_in=2, rows_out=0, duplicates=2, quarantined=0)
-    assert run(spark, lake, JOB) == RowCounts("orders", rows_in=0, rows_out=0, duplicates=0, quarantined=0)
+    assert totals(run(spark, lake, JOB)) == ("orders", 2, 0, 2, 0)
+    assert totals(run(spark, lake, JOB)) == ("orders", 0, 0, 0, 0)
     assert table(spark, lake, "silver.orders") == [tuple(newest.values())]
 
 
@@ -116,7 +117,7 @@ def test_silver_rebuilt_from_bronze_equals_what_grew(spark: SparkSession, lake: 
         run(spark, lake, JOB)
     names = ("silver.orders", "quarantine.orders")
     grown = [table(spark, lake, name) for name in names]
-    assert run(spark, lake, JOB, full=True) == RowCounts("orders", 6, 2, 2, 2)
+    assert totals(run(spark, lake, JOB, full=True)) == ("orders", 6, 2, 2, 2)
     assert [table(spark, lake, name) for name in names] == grown
 
 
@@ -131,10 +132,13 @@ def test_a_rebuild_that_stops_leaves_every_row_in_silver_or_in_quarantine(
     before = [table(spark, lake, name) for name in names]
 
     # The rules let in the first, and no longer the third.
-    monkeypatch.setattr(silver_orders, "MAX_QUANTITY", 500)
-    monkeypatch.setattr(silver_orders, "STATUSES", ["pending"])
-    checked = silver.check(spark, lake, JOB, "UTC", full=True)
-    assert checked.rejected == {"status_known": 2}
+    with (
+        changed_columns("orders", "quantity", logicalTypeOptions={"minimum": 1, "maximum": 500}),
+        changed_columns("orders", "status", quality=valid_values("pending")),
+    ):
+        job = silver_job("orders")
+    flagged = silver.flag_new(spark, lake, job, "UTC", full=True)
+    assert flagged.rejected == {"status_known": 2}
     assert [table(spark, lake, name) for name in names] == before
 
     def stop(rows: DataFrame, lake: Lake, name: str) -> int:
@@ -142,11 +146,11 @@ def test_a_rebuild_that_stops_leaves_every_row_in_silver_or_in_quarantine(
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt, match=r"silver\.orders"):
         patched.setattr(silver, "overwrite", stop)
-        silver.publish(spark, lake, JOB, checked, full=True)
+        silver.write(spark, lake, job, flagged, full=True)
     assert table(spark, lake, "silver.orders", "order_id") == [(3,)]
     assert table(spark, lake, "quarantine.orders", "key") == [("1",), ("2",), ("3",)]
 
-    silver.publish(spark, lake, JOB, checked, full=True)
+    silver.write(spark, lake, job, flagged, full=True)
     assert table(spark, lake, "silver.orders", "order_id") == [(1,)]
     assert table(spark, lake, "quarantine.orders", "key") == [("2",), ("3",)]
 
@@ -173,17 +177,17 @@ def test_rejected_versions_a_microsecond_apart_are_two(spark: SparkSession, lake
 
 
 def test_an_empty_bronze_makes_empty_tables(spark: SparkSession, lake: Lake) -> None:
-    assert run(spark, lake, JOB) == RowCounts("orders", 0, 0, 0, 0)
+    assert totals(run(spark, lake, JOB)) == ("orders", 0, 0, 0, 0)
     assert table(spark, lake, "silver.orders") == table(spark, lake, "quarantine.orders") == []
 
 
 def test_counts_that_do_not_add_up_stop_the_run(spark: SparkSession, lake: Lake) -> None:
     write_bronze(lake, "orders", [order(1)])
-    checked = silver.check(spark, lake, JOB, "UTC")
-    lying = silver.Flagged("orders", checked.bronze_version, rows_in=2, rejected={})
+    flagged = silver.flag_new(spark, lake, JOB, "UTC")
+    lying = Flagged("orders", flagged.bronze_version, rows_in=2, rejected={})
     with pytest.raises(CountMismatch, match=r"silver\.orders: .*accounted for"):
-        silver.publish(spark, lake, JOB, lying)
+        silver.write(spark, lake, JOB, lying)
     assert lake.progress("silver.orders", "bronze") is None
     # Told the truth, the next attempt finds everything in place.
-    assert silver.publish(spark, lake, JOB, checked) == RowCounts("orders", 1, 0, 1, 0)
+    assert totals(silver.write(spark, lake, JOB, flagged)) == ("orders", 1, 0, 1, 0)
     assert lake.progress("silver.orders", "bronze") == 0

@@ -5,10 +5,11 @@ from decimal import Decimal
 from pyspark.sql import SparkSession
 
 from lake.delta import Lake
-from lake.row_counts import RowCounts
-from spark_jobs.silver.products import JOB
+from spark_jobs.silver.jobs import silver_job
 from tests.support.rows import DAY, NEXT_DAY, at, product
-from tests.support.spark_tables import reasons, run, table, write_bronze
+from tests.support.spark_tables import reasons, run, table, totals, write_bronze
+
+JOB = silver_job("products")
 
 
 def test_each_row_rule(spark: SparkSession) -> None:
@@ -24,9 +25,9 @@ def test_each_row_rule(spark: SparkSession) -> None:
 def test_the_newest_version_counts_whatever_comes_first(spark: SparkSession, lake: Lake) -> None:
     dearer = product(1, unit_cost=Decimal("4.01"), updated_at=at(NEXT_DAY))
     write_bronze(lake, "products", [dearer, product(1, updated_at=at(DAY)), product(2, unit_cost=None)])
-    assert run(spark, lake, JOB) == RowCounts("products", 3, 2, 1, 0)
+    assert totals(run(spark, lake, JOB)) == ("products", 3, 2, 1, 0)
     write_bronze(lake, "products", [product(1, updated_at=at(DAY, 13)), product(3)])
-    assert run(spark, lake, JOB) == RowCounts("products", 2, 1, 1, 0)
+    assert totals(run(spark, lake, JOB)) == ("products", 2, 1, 1, 0)
     assert table(spark, lake, "silver.products") == [
         tuple(row.values()) for row in (dearer, product(2, unit_cost=None), product(3))
     ]

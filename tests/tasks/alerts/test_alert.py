@@ -9,7 +9,7 @@ from tasks.ledger.queries import previous_status
 from tasks.ledger.records import append_records
 from tasks.ledger.run import Run
 from tests.support.alerts import ended, rejected, warned
-from tests.support.platforms import Platform
+from tests.support.platforms import Platform, lake_here
 from tests.support.rows import DAY, at
 
 UI = "http://prefect.example:4200"
@@ -17,7 +17,7 @@ UI = "http://prefect.example:4200"
 
 def record(run_id: str, status: str, flow: str = "daily") -> None:
     run = {"run_id": run_id, "flow": flow, "ds": DAY, "status": status, "started_at": at(DAY)}
-    append_records("pipeline_runs", [run])
+    append_records(lake_here(), "pipeline_runs", [run])
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_ledger_that_cannot_be_read_keeps_no_alert_back(platform: Platform) ->
     for log in (platform.folder / "lake" / "ops" / "pipeline_runs" / "_delta_log").glob("*.json"):
         log.write_text("not a log")
     with pytest.raises(DeltaError):
-        previous_status("daily", "run-1")
+        previous_status(lake_here(), "daily", "run-1")
     assert alert_about(ended("failed")).kind == "run-failed"
 
 

@@ -15,7 +15,7 @@ from tasks.alerts.delivery import SENDERS, deliver
 from tasks.ledger.queries import delivered_alerts
 from tasks.ledger.warehouse_copy import copy_to_warehouse
 from tests.support.alerts import alert
-from tests.support.platforms import Platform
+from tests.support.platforms import Platform, here, lake_here
 from tests.support.receivers import Mailbox, Webhook
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -171,16 +171,19 @@ def test_the_same_alert_is_sent_once(platform: Platform, webhook: Webhook, mailb
     other = CRITICAL.model_copy(update={"run_id": "run-2", "alert_id": "run-failed-twice/run-2"})
     assert delivering(other)
     assert posted(webhook) == ["slack", "pagerduty"] * 2
-    assert delivered_alerts("run-2") == {(other.alert_id, "slack"), (other.alert_id, "pagerduty")}
+    assert delivered_alerts(lake_here(), "run-2") == {
+        (other.alert_id, "slack"),
+        (other.alert_id, "pagerduty"),
+    }
 
 
 @pytest.mark.usefixtures("slack")
 def test_what_was_not_delivered_is_tried_when_told_again(platform: Platform, webhook: Webhook) -> None:
     webhook.answers.append(404)
     assert delivering(alert())
-    assert delivered_alerts("run-1") == set()
+    assert delivered_alerts(lake_here(), "run-1") == set()
     assert delivering(alert())
-    assert delivered_alerts("run-1") == {("run-failed/run-1", "slack")}
+    assert delivered_alerts(lake_here(), "run-1") == {("run-failed/run-1", "slack")}
     assert [row[2] for row in recorded(platform)] == [False, True]
 
 
@@ -266,7 +269,7 @@ def test_a_ledger_that_is_broken_keeps_no_alert_back(
 def test_the_warehouse_has_every_delivery(platform: Platform, webhook: Webhook) -> None:
     webhook.answers.append(404)
     delivering(alert())
-    copy_to_warehouse()
+    copy_to_warehouse(*here())
     columns = "alert_id, run_id, kind, severity, channel, is_delivered"
     with duckdb.connect(platform.warehouse, read_only=True) as connection:
         rows = connection.execute(

@@ -10,9 +10,9 @@ import pytest
 
 from blocks.failures import PermanentFailure, TransientFailure
 from tasks.ingest import clickstream
-from tasks.ingest.clickstream import ingest_clickstream
+from tasks.ingest.clickstream import extract_clickstream
 from tasks.ingest.extract_window import LATE_DAYS
-from tests.support.platforms import Platform
+from tests.support.platforms import Platform, here
 from tests.support.rows import DAY, NEXT_DAY, click, write_clicks
 
 LATER = NEXT_DAY + dt.timedelta(days=1)
@@ -30,7 +30,7 @@ def put_bytes(platform: Platform, content: bytes, name: str = "part-0.jsonl", da
 
 def ingest(platform: Platform, ds: dt.date = DAY) -> int:
     del platform  # `Settings` finds it in the environment.
-    return ingest_clickstream.fn(ds).rows
+    return extract_clickstream.fn(ds, *here()).rows
 
 
 def lines(platform: Platform) -> list[tuple[int, str]]:
@@ -210,7 +210,7 @@ def test_other_endings_are_told_and_not_read(platform: Platform) -> None:
     put_bytes(platform, b"one\n", "f.jsonl")
     put_bytes(platform, b"id,name\n", "f.csv")
     put_bytes(platform, b"{}", "f.json.bz2")
-    outcome = ingest_clickstream.fn(DAY)
+    outcome = extract_clickstream.fn(DAY, *here())
     assert outcome.rows == 1
     assert [warning.split(" is not")[0] for warning in outcome.warnings] == [
         f"clickstream file {DAY}/f.csv",
@@ -220,7 +220,7 @@ def test_other_endings_are_told_and_not_read(platform: Platform) -> None:
 
 def test_a_day_without_a_folder_is_a_warning(platform: Platform) -> None:
     write_clicks(platform.clickstream, DAY, [click("a")])
-    outcome = ingest_clickstream.fn(NEXT_DAY)
+    outcome = extract_clickstream.fn(NEXT_DAY, *here())
     # The first run reads the days before, too.
     assert (outcome.rows, outcome.warnings) == (1, [f"clickstream has no folder for {NEXT_DAY}"])
 
@@ -229,7 +229,7 @@ def test_other_folders_do_not_matter(platform: Platform) -> None:
     (platform.clickstream / "_temporary").mkdir()
     (platform.clickstream / "2024-13-45").mkdir()
     write_clicks(platform.clickstream, DAY, [click("a")])
-    assert ingest_clickstream.fn(DAY).warnings == []
+    assert extract_clickstream.fn(DAY, *here()).warnings == []
 
 
 def test_a_missing_root_is_permanent(platform: Platform) -> None:

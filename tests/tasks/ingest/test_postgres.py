@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from blocks.failures import DataFailure, PermanentFailure, TransientFailure
-from expectations.contracts import SOURCE_TABLES
+from lake.catalog import shop_tables
 from tasks.ingest import postgres as extract
 from tasks.ingest.bronze import covered_until
-from tests.support.platforms import Platform
+from tests.support.platforms import Platform, here
 from tests.support.rows import DAY, NEXT_DAY, at, customer, order, put
 
 MICROSECOND = dt.timedelta(microseconds=1)
@@ -19,12 +19,12 @@ MICROSECOND = dt.timedelta(microseconds=1)
 def run(platform: Platform, ds: dt.date = DAY, table: str = "orders") -> int:
     """Extract one table for a day; returns the rows that were new to bronze."""
     del platform  # `Settings` finds it in the environment.
-    return extract.extract_table.fn(table, ds).rows
+    return extract.extract_table.fn(table, ds, *here()).rows
 
 
 def bronze(platform: Platform, table: str = "orders") -> list[dict[str, Any]]:
     rows = platform.lake.table(f"bronze.{table}").to_pyarrow_table().to_pylist()
-    return sorted(rows, key=lambda row: (row[SOURCE_TABLES[table].key], row["updated_at"]))
+    return sorted(rows, key=lambda row: (row[shop_tables()[table].key], row["updated_at"]))
 
 
 def order_ids(platform: Platform) -> list[int]:
@@ -142,7 +142,7 @@ def test_a_run_for_today_does_not_mark_the_day_as_covered(platform: Platform) ->
 def keyless_orders(platform: Platform, rows: list[dict[str, Any]]) -> None:
     """Replace the table by one whose key may be null or repeat, as a broken source has it."""
     platform.execute("drop table orders")
-    columns = ", ".join(f"{name} {kind}" for name, kind in SOURCE_TABLES["orders"].columns.items())
+    columns = ", ".join(f"{column.name} {column.type}" for column in shop_tables()["orders"].columns)
     platform.execute(f"create table orders ({columns})")
     for row in rows:
         platform.execute(f"insert into orders values ({', '.join(['%s'] * len(row))})", tuple(row.values()))

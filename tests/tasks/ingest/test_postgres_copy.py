@@ -17,7 +17,8 @@ from psycopg2 import sql
 from blocks.failures import TransientFailure
 from blocks.settings.environment import REPOSITORY
 from blocks.shop_database import shop_connection
-from tasks.ingest.postgres_copy import arrow_schema, copy_batches, copy_query
+from lake.source_table import Column, SourceTable
+from tasks.ingest.postgres_copy import copy_batches, copy_query
 from tests.support.platforms import Platform
 from tests.support.rows import DAY, at, order, put
 
@@ -29,7 +30,20 @@ TYPES = {
     "m": "numeric(12,2)",
     "z": "timestamp with time zone",
 }
-SCHEMA = arrow_schema(TYPES)
+
+
+def promised(name: str, **types: str) -> SourceTable:
+    """A source table with these columns, {name: type}, and plain facts otherwise."""
+    plain = {"is_required": False, "is_unique": False, "is_personal": False, "warehouse_name": None}
+    columns = [
+        Column(column, kind, "", **plain, valid_values=(), options={}, checks=())
+        for column, kind in types.items()
+    ]
+    return SourceTable(name, "table", "", "", next(iter(types)), "", "z", "keep", tuple(columns), None)
+
+
+EVERY_TYPE = promised("every_type", **TYPES)
+SCHEMA = EVERY_TYPE.schema
 EVERYTHING = sql.SQL("true")
 
 
@@ -51,7 +65,7 @@ def round_trip(platform: Platform, column: str, literal: str) -> Any:
         if column != "i"
         else f"insert into every_type (i) values ({literal})"
     )
-    return read(platform.dsn, copy_query("every_type", TYPES, EVERYTHING)).column(column).to_pylist()
+    return read(platform.dsn, copy_query(EVERY_TYPE, EVERYTHING)).column(column).to_pylist()
 
 
 @pytest.mark.parametrize(
@@ -102,14 +116,14 @@ def test_an_empty_result_has_no_rows_and_the_schema(platform: Platform) -> None:
     platform.execute(
         "create table every_type (i bigint, n int, t text, d date, m numeric(12,2), z timestamptz)"
     )
-    table = read(platform.dsn, copy_query("every_type", TYPES, EVERYTHING))
+    table = read(platform.dsn, copy_query(EVERY_TYPE, EVERYTHING))
     assert (table.num_rows, table.schema) == (0, SCHEMA)
 
 
 def test_the_condition_selects(platform: Platform) -> None:
     put(platform, "orders", order(1), order(2), order(3))
-    columns = {"order_id": "bigint"}
-    rows = read(platform.dsn, copy_query("orders", columns, sql.SQL("order_id >= 2")), arrow_schema(columns))
+    orders = promised("orders", order_id="bigint")
+    rows = read(platform.dsn, copy_query(orders, sql.SQL("order_id >= 2")), orders.schema)
     assert sorted(rows["order_id"].to_pylist()) == [2, 3]
 
 
@@ -198,6 +212,7 @@ MEMORY_PROBE = """
 import resource, sys
 import psycopg2, pyarrow as pa
 from psycopg2 import sql
+from lake.source_table import Column, SourceTable
 from tasks.ingest.postgres_copy import copy_batches
 
 def copy(rows):

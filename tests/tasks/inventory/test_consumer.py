@@ -17,9 +17,15 @@ from blocks.failures import DataFailure, PermanentFailure, TransientFailure
 from blocks.kafka_cluster import KafkaCluster
 from blocks.settings.settings import Settings
 from tasks.inventory import consumer as inventory_stream
-from tasks.inventory.consumer import GROUP, TABLE, InventoryConsumer, drain, follow
+from tasks.inventory.consumer import (
+    GROUP,
+    TABLE,
+    InventoryConsumer,
+    consume_to_end,
+    consume_until,
+)
 from tasks.monitoring.freshness import consumer_lag
-from tests.support.platforms import Broker, Platform
+from tests.support.platforms import Broker, Platform, here
 from tests.support.stock_events import drained, joined, lose_head, produce
 
 
@@ -70,7 +76,7 @@ def test_a_drain_stops_at_the_end_that_it_saw(kafka: Broker, topic: str, platfor
         ends = consumer.ends()
         produce(kafka, topic, range(10, 20))
         assert sum(ends.values()) == 10
-        assert drain(consumer) == 20
+        assert consume_to_end(consumer) == 20
 
 
 def test_the_position_is_the_lakes_and_not_the_groups(kafka: Broker, topic: str, platform: Platform) -> None:
@@ -125,7 +131,7 @@ def test_a_rebalance_at_any_moment_costs_no_event_and_doubles_none(
             return result
 
         monkeypatch.setattr(holder, place, rebalanced)
-        drain(consumer)
+        consume_to_end(consumer)
     assert next(rebalances, 5) > 0
     assert numbers(platform) == once(300)
 
@@ -149,12 +155,12 @@ def test_a_batch_that_another_consumer_has_brought_in_is_not_brought_twice(
 
         monkeypatch.setattr(slow, "_poll", overtaken)
         while not brought:
-            assert slow.take() == 0
+            assert slow.consume_batch() == 0
         assert brought == [True]
-        drain(slow)
+        consume_to_end(slow)
         assert numbers(platform) == once(300)
         produce(kafka, topic, range(300, 400))
-        assert drain(slow) == 100
+        assert consume_to_end(slow) == 100
     assert numbers(platform) == once(400)
 
 
@@ -165,7 +171,7 @@ def test_consumers_share_the_partitions_and_a_new_partition_is_found(
 
     def work() -> None:
         with joined() as consumer:
-            taken.append(follow(consumer, done.is_set, lambda: None))
+            taken.append(consume_until(consumer, done.is_set, lambda: None))
 
     workers = [threading.Thread(target=work) for _ in range(2)]
     for worker in workers:
@@ -176,7 +182,7 @@ def test_consumers_share_the_partitions_and_a_new_partition_is_found(
     admin.close()
     produce(kafka, topic, range(2000, 2100), partition=3)
     with joined() as third:
-        drain(third)
+        consume_to_end(third)
     done.set()
     for worker in workers:
         worker.join(60)
@@ -341,7 +347,7 @@ def test_a_kafka_that_is_not_there_is_named(
     monkeypatch.setattr("blocks.kafka_client.BOOTSTRAP_TIMEOUT_MS", 2000)
     monkeypatch.setenv(variable, value)
     with pytest.raises(failure, match=words):
-        InventoryConsumer(Settings())
+        InventoryConsumer(*here())
 
 
 def test_a_drain_that_sees_nothing_gives_up(
@@ -350,7 +356,7 @@ def test_a_drain_that_sees_nothing_gives_up(
     """Another member of the group, dead or stuck, holds the partitions."""
     produce(kafka, topic, range(10))
     monkeypatch.setattr(inventory_stream, "IDLE_SECONDS", 1)
-    monkeypatch.setattr(InventoryConsumer, "take", lambda self: 0)
+    monkeypatch.setattr(InventoryConsumer, "consume_batch", lambda self: 0)
     with pytest.raises(TransientFailure, match="for 1 s"):
         drained()
 

@@ -13,14 +13,13 @@ import pytest
 from kafka import KafkaProducer
 
 from blocks.settings.environment import REPOSITORY
-from blocks.settings.settings import Settings
 from demo.services.kafka import start, stop
 from tasks.inventory import consumer as inventory_stream
-from tasks.inventory.consumer import TABLE, InventoryConsumer, drain
-from tests.support.platforms import Broker, Platform
+from tasks.inventory.consumer import TABLE, InventoryConsumer, consume_to_end
+from tests.support.platforms import Broker, Platform, here
 
 EVENTS, PRODUCTS, KILLS = 50_000, 200, 20
-CHILD = REPOSITORY / "tests" / "support" / "inventory_child.py"
+CHILD = "tests.support.inventory_child"
 
 
 class Production(threading.Thread):
@@ -62,7 +61,7 @@ def test_each_event_once_though_the_consumer_is_killed_and_the_broker_restarted(
     dice, versions = random.Random(11), []
     for number in range(KILLS):
         child = subprocess.Popen(
-            [sys.executable, str(CHILD)],
+            [sys.executable, "-m", CHILD],
             env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -80,8 +79,8 @@ def test_each_event_once_though_the_consumer_is_killed_and_the_broker_restarted(
     assert len(set(versions)) > KILLS / 2, f"most children were killed before they wrote: {versions}"
 
     production.join()
-    consumer = InventoryConsumer(Settings())
-    drain(consumer)
+    consumer = InventoryConsumer(*here())
+    consume_to_end(consumer)
     consumer.close()
     table = platform.lake.table(TABLE)
     assert table

@@ -15,8 +15,9 @@ from deltalake import DeltaTable, write_deltalake
 
 from blocks.settings.environment import REPOSITORY
 from lake.delta import Lake
+from lake.row_counts import RowCounts
 from tasks.inventory.consumer import SCHEMA
-from tasks.inventory.silver import BRONZE, QUARANTINE, RULES, SILVER, Settled, settle
+from tasks.inventory.silver import BRONZE, QUARANTINE, RULES, SILVER, write_silver
 
 UTC = ZoneInfo("UTC")
 NOON = dt.datetime(2024, 3, 4, 12, tzinfo=dt.UTC)
@@ -68,7 +69,7 @@ def rows(lake: Lake, name: str, *columns: str) -> list[tuple]:
 
 def test_an_event_comes_through_with_its_types(lake: Lake) -> None:
     arrive(lake, event(event_time="2024-03-04T13:00:00.5+01:00"))
-    assert settle(lake, UTC) == Settled(rows_in=1, rows_out=1)
+    assert write_silver(lake, UTC) == RowCounts("inventory", rows_in=1, rows_out=1)
     columns = ("event_id", "product_id", "warehouse_id", "quantity_change", "on_hand", "event_at", "offset")
     assert rows(lake, SILVER, *columns) == [
         ("e1", 1, "north", -2, 8, NOON + dt.timedelta(milliseconds=500), 0)
@@ -105,7 +106,7 @@ def test_a_message_that_is_no_event_is_quarantined_with_its_coordinates_and_the_
     lake: Lake, raw: str | None, reason: str
 ) -> None:
     arrive(lake, event("good"), raw, first_offset=40, partition=2)
-    assert settle(lake, UTC) == Settled(rows_in=2, rows_out=1, rejected={reason: 1})
+    assert write_silver(lake, UTC) == RowCounts("inventory", rows_in=2, rows_out=1, rejected={reason: 1})
     assert rows(lake, SILVER, "event_id") == [("good",)]
     assert rows(lake, QUARANTINE, "reason", "origin", "raw") == [(reason, "inventory/2/41", raw)]
 
@@ -121,23 +122,23 @@ def test_every_rule_has_a_message_that_breaks_it() -> None:
 
 def test_a_producers_clock_may_be_a_little_ahead(lake: Lake) -> None:
     arrive(lake, event(event_time=(NOON + dt.timedelta(minutes=4)).isoformat()))
-    assert settle(lake, UTC).rejected == {}
+    assert write_silver(lake, UTC).rejected == {}
 
 
 def test_of_messages_with_one_event_id_the_first_counts_in_one_batch_and_in_two(lake: Lake) -> None:
     arrive(lake, event("e1", on_hand=8), event("e1", on_hand=9), event("e2", on_hand=7))
-    assert settle(lake, UTC) == Settled(rows_in=3, rows_out=2, duplicates=1)
+    assert write_silver(lake, UTC) == RowCounts("inventory", rows_in=3, rows_out=2, duplicates=1)
     arrive(lake, event("e1", on_hand=10), event("e3", on_hand=6), first_offset=3)
-    assert settle(lake, UTC) == Settled(rows_in=2, rows_out=1, duplicates=1)
+    assert write_silver(lake, UTC) == RowCounts("inventory", rows_in=2, rows_out=1, duplicates=1)
     assert rows(lake, SILVER, "event_id", "on_hand") == [("e1", 8), ("e2", 7), ("e3", 6)]
 
 
 def test_settling_again_changes_nothing_and_without_messages_there_is_nothing_to_settle(lake: Lake) -> None:
-    assert settle(lake, UTC) == Settled()
+    assert write_silver(lake, UTC) == RowCounts("inventory")
     arrive(lake, event(), "junk")
-    settle(lake, UTC)
+    write_silver(lake, UTC)
     before = (rows(lake, SILVER, "event_id"), rows(lake, QUARANTINE, "origin"))
-    assert settle(lake, UTC) == Settled()
+    assert write_silver(lake, UTC) == RowCounts("inventory")
     assert (rows(lake, SILVER, "event_id"), rows(lake, QUARANTINE, "origin")) == before
 
 
@@ -152,7 +153,7 @@ def settle_and_crash_before_silver(lake: Lake, monkeypatch: pytest.MonkeyPatch) 
     with monkeypatch.context() as patched:
         patched.setattr("tasks.inventory.silver.write_deltalake", crash)
         with pytest.raises(KeyboardInterrupt):
-            settle(lake, UTC)
+            write_silver(lake, UTC)
 
 
 def test_a_crash_between_quarantine_and_silver_is_made_good(
@@ -161,7 +162,9 @@ def test_a_crash_between_quarantine_and_silver_is_made_good(
     arrive(lake, event(), "junk")
     settle_and_crash_before_silver(lake, monkeypatch)
     assert rows(lake, QUARANTINE, "origin") == [("inventory/0/1",)]
-    assert settle(lake, UTC) == Settled(rows_in=2, rows_out=1, rejected={"line_is_event": 1})
+    assert write_silver(lake, UTC) == RowCounts(
+        "inventory", rows_in=2, rows_out=1, rejected={"line_is_event": 1}
+    )
     assert rows(lake, QUARANTINE, "origin") == [("inventory/0/1",)]
 
 
@@ -175,26 +178,30 @@ def test_of_two_that_settle_at_once_one_does(
     def overtaken(table: Any, *arguments: Any, **named: Any) -> None:
         if not outcomes:
             outcomes.append(None)
-            outcomes.append(settle(lake, UTC))
+            outcomes.append(write_silver(lake, UTC))
         real(table, *arguments, **named)
 
     monkeypatch.setattr("tasks.inventory.silver.write_deltalake", overtaken)
-    outcomes.append(settle(lake, UTC))
+    outcomes.append(write_silver(lake, UTC))
     rejected = {"line_is_event": 1} if junk else {}
-    assert outcomes == [None, Settled(rows_in=2 + len(junk), rows_out=2, rejected=rejected), Settled()]
+    assert outcomes == [
+        None,
+        RowCounts("inventory", rows_in=2 + len(junk), rows_out=2, rejected=rejected),
+        RowCounts("inventory"),
+    ]
     assert rows(lake, SILVER, "event_id") == [("e1",), ("e2",)]
     assert rows(lake, QUARANTINE, "raw") == [(each,) for each in junk]
 
 
 def test_the_day_of_an_event_is_the_shops(lake: Lake) -> None:
     arrive(lake, event(event_time="2024-03-03T23:30:00Z"))
-    settle(lake, ZoneInfo("Europe/Berlin"))
+    write_silver(lake, ZoneInfo("Europe/Berlin"))
     assert rows(lake, SILVER, "event_date") == [(dt.date(2024, 3, 4),)]
 
 
 def test_the_day_of_a_rejected_message_is_the_shops(lake: Lake) -> None:
     arrive(lake, "junk")
-    settle(lake, ZoneInfo("Pacific/Auckland"))
+    write_silver(lake, ZoneInfo("Pacific/Auckland"))
     assert rows(lake, QUARANTINE, "ds") == [(dt.date(2024, 3, 5),)]
 
 
@@ -202,8 +209,8 @@ def test_a_machine_elsewhere_comes_to_the_same(lake: Lake) -> None:
     """A time without an offset is UTC, as in the clickstream."""
     arrive(lake, event(event_time="2024-03-04T11:30:00"))
     script = (
-        "import sys, zoneinfo; from lake.delta import Lake; from tasks.inventory.silver import settle; "
-        "settle(Lake(sys.argv[1]), zoneinfo.ZoneInfo('UTC'))"
+        "import sys, zoneinfo; from lake.delta import Lake; from tasks.inventory.silver import write_silver; "
+        "write_silver(Lake(sys.argv[1]), zoneinfo.ZoneInfo('UTC'))"
     )
     subprocess.run(
         [sys.executable, "-c", script, lake.root],
@@ -215,10 +222,10 @@ def test_a_machine_elsewhere_comes_to_the_same(lake: Lake) -> None:
 
 
 def test_what_two_batches_became_adds_up() -> None:
-    first = Settled(rows_in=3, rows_out=1, duplicates=1, rejected={"line_is_event": 1})
-    second = Settled(rows_in=3, rows_out=1, rejected={"line_is_event": 1, "product_known": 1})
-    assert first + second == Settled(
-        rows_in=6, rows_out=2, duplicates=1, rejected={"line_is_event": 2, "product_known": 1}
+    first = RowCounts("inventory", rows_in=3, rows_out=1, duplicates=1, rejected={"line_is_event": 1})
+    second = RowCounts("inventory", rows_in=3, rows_out=1, rejected={"line_is_event": 1, "product_known": 1})
+    assert first + second == RowCounts(
+        "inventory", rows_in=6, rows_out=2, duplicates=1, rejected={"line_is_event": 2, "product_known": 1}
     )
 
 
@@ -230,20 +237,20 @@ def add_product(lake: Lake, number: int) -> None:
 def test_what_came_before_its_product_was_known_is_taken_in_when_it_is(lake: Lake) -> None:
     arrive(lake, event("e1"), event("e3", product_id=3), event("e3", product_id=3), event("e1", product_id=3))
     arrive(lake, event("e4", product_id=4), "junk", first_offset=4)
-    assert settle(lake, UTC).rejected == {"product_known": 4, "line_is_event": 1}
+    assert write_silver(lake, UTC).rejected == {"product_known": 4, "line_is_event": 1}
     add_product(lake, 3)
-    assert settle(lake, UTC) == Settled(rows_in=3, rows_out=1, duplicates=2)
+    assert write_silver(lake, UTC) == RowCounts("inventory", rows_in=3, rows_out=1, duplicates=2)
     assert rows(lake, SILVER, "event_id", "product_id", "offset", "sent_at") == [
         ("e1", 1, 0, NOON),
         ("e3", 3, 1, NOON + dt.timedelta(seconds=1)),
     ]
     left = [("line_is_event", "inventory/0/5"), ("product_known", "inventory/0/4")]
     assert rows(lake, QUARANTINE, "reason", "origin") == left
-    assert settle(lake, UTC) == Settled()
+    assert write_silver(lake, UTC) == RowCounts("inventory")
 
     add_product(lake, 4)
     arrive(lake, event("e5"), event("e4", product_id=4), first_offset=6)
-    assert settle(lake, UTC) == Settled(rows_in=3, rows_out=2, duplicates=1)
+    assert write_silver(lake, UTC) == RowCounts("inventory", rows_in=3, rows_out=2, duplicates=1)
     assert rows(lake, SILVER, "event_id", "offset") == [("e1", 0), ("e3", 1), ("e4", 4), ("e5", 6)]
     assert rows(lake, QUARANTINE, "reason") == [("line_is_event",)]
 
@@ -252,10 +259,10 @@ def test_what_a_newer_rule_holds_back_stays_in_quarantine(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrive(lake, event("e1", product_id=3, on_hand=0))
-    settle(lake, UTC)
+    write_silver(lake, UTC)
     add_product(lake, 3)
     monkeypatch.setitem(RULES, "on_hand_not_negative", "on_hand > 0")
-    assert settle(lake, UTC).rows_out == 0
+    assert write_silver(lake, UTC).rows_out == 0
     assert rows(lake, QUARANTINE, "origin") == [("inventory/0/0",)]
 
 
@@ -264,7 +271,7 @@ def test_a_crash_while_what_was_rejected_is_taken_in_is_made_good(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     arrive(lake, event("e1"), event("e3", product_id=3))
-    settle(lake, UTC)
+    write_silver(lake, UTC)
     add_product(lake, 3)
 
     def crash(*_: Any, **__: Any) -> None:
@@ -273,11 +280,11 @@ def test_a_crash_while_what_was_rejected_is_taken_in_is_made_good(
     with monkeypatch.context() as patched:
         patched.setattr(f"tasks.inventory.silver.{step}", crash)
         with pytest.raises(KeyboardInterrupt):
-            settle(lake, UTC)
-    settle(lake, UTC)
+            write_silver(lake, UTC)
+    write_silver(lake, UTC)
     assert rows(lake, SILVER, "event_id") == [("e1",), ("e3",)]
     assert rows(lake, QUARANTINE, "origin") == []
-    assert settle(lake, UTC) == Settled()
+    assert write_silver(lake, UTC) == RowCounts("inventory")
 
 
 def test_products_that_become_known_between_a_crash_and_its_repair_count_once(
@@ -287,16 +294,16 @@ def test_products_that_become_known_between_a_crash_and_its_repair_count_once(
     settle_and_crash_before_silver(lake, monkeypatch)
     assert rows(lake, QUARANTINE, "origin") == [("inventory/0/1",)]
     add_product(lake, 3)
-    assert settle(lake, UTC) == Settled(rows_in=2, rows_out=2)
+    assert write_silver(lake, UTC) == RowCounts("inventory", rows_in=2, rows_out=2)
     assert rows(lake, QUARANTINE, "origin") == []
 
 
 def test_all_of_bronze_is_judged_anew_and_what_was_rejected_may_come_through(lake: Lake) -> None:
     arrive(lake, event("e1"), event("e2", product_id=3), event("e1"))
-    assert settle(lake, UTC).rejected == {"product_known": 1}
+    assert write_silver(lake, UTC).rejected == {"product_known": 1}
     add_product(lake, 3)
-    assert settle(lake, UTC, full=True) == Settled(rows_in=3, rows_out=2, duplicates=1)
+    assert write_silver(lake, UTC, full=True) == RowCounts("inventory", rows_in=3, rows_out=2, duplicates=1)
     assert rows(lake, SILVER, "event_id") == [("e1",), ("e2",)]
     assert rows(lake, QUARANTINE, "origin") == []
     arrive(lake, event("e3"), first_offset=3)
-    assert settle(lake, UTC) == Settled(rows_in=1, rows_out=1)
+    assert write_silver(lake, UTC) == RowCounts("inventory", rows_in=1, rows_out=1)

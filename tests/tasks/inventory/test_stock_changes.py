@@ -13,7 +13,7 @@ from tasks.inventory.stock_changes import BADNESS, LastSeen, StockChange, news, 
 from tasks.ledger.queries import query_records
 from tasks.ledger.records import append_records
 from tasks.ledger.tables import STOCK_ALERTS
-from tests.support.platforms import Platform
+from tests.support.platforms import Platform, lake_here
 
 NOW = dt.datetime(2024, 3, 4, 12, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -76,7 +76,10 @@ def test_changes_are_recorded_once(platform: Platform) -> None:
     assert changes(platform, {1: 0, 2: 0, 3: 50}, run_id="run-2") == [(2, "stock-out")]
     assert changes(platform, {1: 90, 2: 0, 3: 50}) == [(1, "stock-refilled")]
     rows = query_records(
-        "stock_alerts", "select alert_id, product_id, state from records order by recorded_at", []
+        lake_here(),
+        "stock_alerts",
+        "select alert_id, product_id, state from records order by recorded_at",
+        [],
     )
     assert rows == [
         ("stock-short/1", 1, "low"),
@@ -115,11 +118,12 @@ def test_of_two_that_see_the_same_change_one_records_it(
     monkeypatch.setattr("tasks.inventory.stock_changes.append_records", overtaken)
     assert changes(platform, {1: 0}) == []
     assert others == [None, (1, "stock-out")]
-    assert query_records("stock_alerts", "select run_id from records", []) == [("the other",)]
+    assert query_records(lake_here(), "stock_alerts", "select run_id from records", []) == [("the other",)]
 
 
 def delivered(alert_id: str, is_delivered: bool) -> None:
     append_records(
+        lake_here(),
         "alert_deliveries",
         [{"alert_id": alert_id, "kind": "stock-low", "channel": "slack", "is_delivered": is_delivered}],
     )
@@ -129,10 +133,10 @@ def test_what_no_channel_has_delivered_is_untold_for_a_day(platform: Platform) -
     record_changes(platform.lake, {1: 9}, PRODUCTS, "run-1")
     record_changes(platform.lake, {1: 9, 2: 0}, PRODUCTS, "run-2")
     now = dt.datetime.now(dt.UTC)
-    assert [change.product_id for change in unsent(now)] == [1, 2]
+    assert [change.product_id for change in unsent(lake_here(), now)] == [1, 2]
     delivered("stock-short/1", True)
     delivered("stock-short/2", False)
-    [left] = unsent(now)
+    [left] = unsent(lake_here(), now)
     assert left == StockChange(
         alert_id="stock-short/2",
         run_id="run-2",
@@ -145,10 +149,10 @@ def test_what_no_channel_has_delivered_is_untold_for_a_day(platform: Platform) -
         days_of_cover=0,
         reorder_point=10,
     )
-    assert unsent(now + 24 * HOUR) == []
+    assert unsent(lake_here(), now + 24 * HOUR) == []
 
 
 def test_without_a_ledger_nothing_is_untold(platform: Platform) -> None:
-    assert unsent(NOW) == []
+    assert unsent(lake_here(), NOW) == []
     platform.lake.ensure("ops.stock_alerts", STOCK_ALERTS)
-    assert unsent(NOW) == []
+    assert unsent(lake_here(), NOW) == []

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from lake.delta import Lake
 from tasks.inventory.consumer import SCHEMA
-from tasks.inventory.silver import BRONZE, settle
+from tasks.inventory.silver import BRONZE
 from tasks.inventory.stock_levels import Gap, Stock, StockLevel
+from tasks.transform.spark import write_silver
 
 UTC = ZoneInfo("UTC")
 START = dt.datetime(2024, 3, 4, tzinfo=dt.UTC)
@@ -117,9 +118,9 @@ def test_the_stock_follows_the_rule_whatever_becomes_of_the_messages(
             arrive(lake, shuffled[offset : offset + size], offset)
             offset += size
             if data.draw(st.booleans(), label="settled at once"):
-                settle(lake, UTC)
+                write_silver(lake, UTC)
                 followed.refresh()
-        settle(lake, UTC)
+        write_silver(lake, UTC)
         followed.refresh()
         levels, gaps = expected(moves)
         with followed, whole:
@@ -170,31 +171,31 @@ def lake(tmp_path: Path) -> Lake:
 
 def test_a_products_stock_is_that_of_all_warehouses(lake: Lake) -> None:
     arrive(lake, [told(1, "north", 5, 5, 0), told(1, "south", 2, 2, 1), told(2, "north", 0, 0, 2)], 0)
-    settle(lake, UTC)
+    write_silver(lake, UTC)
     with Stock(lake) as stock:
         assert stock.on_hand() == {1: 7, 2: 0}
 
 
 def test_a_gap_is_reported_when_it_comes_and_not_again(lake: Lake) -> None:
     arrive(lake, [told(1, "north", 5, 5, 0)], 0)
-    settle(lake, UTC)
+    write_silver(lake, UTC)
     with Stock(lake) as stock:
         arrive(lake, [told(1, "north", -1, 3, 2), told(1, "north", -1, 2, 3)], 1)
-        settle(lake, UTC)
+        write_silver(lake, UTC)
         [gap] = stock.refresh()
         assert (gap.expected, gap.on_hand, gap.event_at) == (4, 3, START + dt.timedelta(minutes=2))
         assert stock.refresh() == []
         # The lost event, late: it opens no second gap, and older than the newest it changes no level.
         arrive(lake, [told(1, "north", -1, 4, 1)], 3)
-        settle(lake, UTC)
+        write_silver(lake, UTC)
         assert stock.refresh() == []
         assert stock.on_hand() == {1: 2}
 
 
 def test_silver_rebuilt_under_a_running_stock_is_read_again_without_a_gap(lake: Lake) -> None:
     arrive(lake, [told(1, "north", 5, 5, 0), told(1, "north", -1, 4, 1)], 0)
-    settle(lake, UTC)
+    write_silver(lake, UTC)
     with Stock(lake) as stock:
-        settle(lake, UTC, full=True)
+        write_silver(lake, UTC, full=True)
         assert stock.refresh() == []
         assert stock.on_hand() == {1: 4}

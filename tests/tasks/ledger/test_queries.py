@@ -10,9 +10,9 @@ from tasks.ledger.records import append_records
 from tasks.ledger.tables import TABLES, UNIQUE_BY
 from tasks.ledger.warehouse_copy import copy_to_warehouse
 from tasks.quality.validation import validate_bronze
-from tests.support.flagged_rows import checked
+from tests.support.flagged_rows import write_flagged
 from tests.support.ledger_records import counted, delivery, run_record
-from tests.support.platforms import Platform
+from tests.support.platforms import Platform, here, lake_here
 from tests.support.rows import DAY
 
 
@@ -49,8 +49,8 @@ def days(*rows_in: int) -> list[dict[str, Any]]:
 def test_usual_rows(
     platform: Platform, records: list[dict[str, Any]], expected: tuple[int, int] | None
 ) -> None:
-    append_records("table_runs", records)
-    assert usual_rows("orders", DAY) == expected
+    append_records(lake_here(), "table_runs", records)
+    assert usual_rows(lake_here(), "orders", DAY) == expected
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,9 @@ def test_usual_rows(
 )
 def test_an_unusual_number_of_rows_is_a_warning(platform: Platform, rows: int, warned: bool) -> None:
 
-    append_records("table_runs", days(100, 100, 100))
-    checked(platform, rejected=0, valid=rows)
-    failed = [result for result in validate_bronze.fn("orders", DAY, "run") if not result.is_success]
+    append_records(lake_here(), "table_runs", days(100, 100, 100))
+    write_flagged(platform, rejected=0, valid=rows)
+    failed = [result for result in validate_bronze.fn("orders", DAY, "run", *here()) if not result.is_success]
     assert [(each.severity, each.observed) for each in failed] == ([("warning", str(rows))] if warned else [])
 
 
@@ -85,17 +85,19 @@ def test_previous_status(
     platform: Platform, records: list[tuple[str, str, str]], expected: str | None
 ) -> None:
     for run_id, status, flow in records:
-        append_records("pipeline_runs", [run_record(run_id, status, flow=flow)])
-    assert previous_status("daily", "c") == expected
+        append_records(lake_here(), "pipeline_runs", [run_record(run_id, status, flow=flow)])
+    assert previous_status(lake_here(), "daily", "c") == expected
 
 
 def test_delivered_alerts_are_those_of_the_run_that_have_arrived(platform: Platform) -> None:
-    assert delivered_alerts("a") == set()
-    append_records("alert_deliveries", [delivery("a", "slack", False), delivery("a", "email", True)])
-    append_records("alert_deliveries", [delivery("b", "pagerduty", True)])
-    assert delivered_alerts("a") == {("run-failed/a", "email")}
-    append_records("alert_deliveries", [delivery("a", "slack", True)])
-    assert delivered_alerts("a") == {("run-failed/a", "email"), ("run-failed/a", "slack")}
+    assert delivered_alerts(lake_here(), "a") == set()
+    append_records(
+        lake_here(), "alert_deliveries", [delivery("a", "slack", False), delivery("a", "email", True)]
+    )
+    append_records(lake_here(), "alert_deliveries", [delivery("b", "pagerduty", True)])
+    assert delivered_alerts(lake_here(), "a") == {("run-failed/a", "email")}
+    append_records(lake_here(), "alert_deliveries", [delivery("a", "slack", True)])
+    assert delivered_alerts(lake_here(), "a") == {("run-failed/a", "email"), ("run-failed/a", "slack")}
 
 
 def query(platform: Platform, statement: str) -> list[tuple]:
@@ -104,12 +106,16 @@ def query(platform: Platform, statement: str) -> list[tuple]:
 
 
 def test_the_warehouse_has_the_last_record_of_each_run(platform: Platform) -> None:
-    append_records("pipeline_runs", [run_record("a", "running")])
-    append_records("pipeline_runs", [run_record("b", "running")])
-    append_records("pipeline_runs", [run_record("a", "failed", error="why", failed_step="extract")])
-    append_records("table_runs", [counted(5, 1, run_id="a"), counted(6, 1, table="customers", run_id="a")])
-    copy_to_warehouse()
-    copy_to_warehouse()
+    append_records(lake_here(), "pipeline_runs", [run_record("a", "running")])
+    append_records(lake_here(), "pipeline_runs", [run_record("b", "running")])
+    append_records(
+        lake_here(), "pipeline_runs", [run_record("a", "failed", error="why", failed_step="extract")]
+    )
+    append_records(
+        lake_here(), "table_runs", [counted(5, 1, run_id="a"), counted(6, 1, table="customers", run_id="a")]
+    )
+    copy_to_warehouse(*here())
+    copy_to_warehouse(*here())
     assert query(platform, "select run_id, status, failed_step, error from ops.pipeline_runs order by 1") == [
         ("a", "failed", "extract", "why"),
         ("b", "running", None, None),
@@ -122,9 +128,9 @@ def test_the_warehouse_has_the_last_record_of_each_run(platform: Platform) -> No
 
 def test_the_warehouse_has_every_attempt_to_tell(platform: Platform) -> None:
     for is_delivered in (False, True):
-        append_records("alert_deliveries", [delivery("a", "slack", is_delivered)])
-    copy_to_warehouse()
-    copy_to_warehouse()
+        append_records(lake_here(), "alert_deliveries", [delivery("a", "slack", is_delivered)])
+    copy_to_warehouse(*here())
+    copy_to_warehouse(*here())
     columns = "alert_id, channel, is_delivered, detail"
     assert query(platform, f"select {columns} from ops.alert_deliveries order by recorded_at") == [
         ("run-failed/a", "slack", False, "why"),
@@ -135,8 +141,8 @@ def test_the_warehouse_has_every_attempt_to_tell(platform: Platform) -> None:
 def test_the_copy_leaves_the_rest_of_the_warehouse_alone(platform: Platform) -> None:
     with duckdb.connect(platform.warehouse) as connection:
         connection.execute("create table precious as select 42 as value")
-    append_records("pipeline_runs", [run_record("a", "completed")])
-    copy_to_warehouse()
+    append_records(lake_here(), "pipeline_runs", [run_record("a", "completed")])
+    copy_to_warehouse(*here())
     assert query(platform, "select value from precious") == [(42,)]
 
 

@@ -8,7 +8,7 @@ import pytest
 from blocks.failures import PermanentFailure, TransientFailure
 from blocks.settings.settings import Settings
 from tasks.monitoring.freshness import consumer_lag, newest_data
-from tests.support.platforms import Broker, Platform
+from tests.support.platforms import Broker, Platform, here
 from tests.support.prometheus_servers import value
 from tests.support.rows import DAY, NEXT_DAY, at, order
 from tests.support.silver_tables import Silver, event
@@ -67,7 +67,7 @@ def test_a_recorded_lag_is_exported(kafka: Broker, topic: str, platform: Platfor
     from tests.support.alerts import ended
 
     produce(kafka, topic, range(7), partition=1)
-    push_metrics(ended("completed"))
+    push_metrics(ended("completed"), *here())
     labels: dict[str, Any] = {"topic": topic, "partition": "1"}
     assert value(pushgateway, "ecommerce_consumer_lag_events", **labels) == 7
 

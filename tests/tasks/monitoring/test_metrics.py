@@ -14,13 +14,13 @@ from tasks.monitoring import metrics
 from tasks.monitoring.metrics import METRICS, push_metrics
 from tests.support.alerts import ended
 from tests.support.ledger_records import judge_days
-from tests.support.platforms import Platform
+from tests.support.platforms import Platform, here
 from tests.support.prometheus_servers import open_pushgateway, pushed, unused_port, value
 from tests.support.recorded_runs import fails, ledger, pipeline, works
 from tests.support.rows import DAY, at
 from tests.support.silver_tables import Silver
 
-ORDERS = RowCounts("orders", rows_in=10, rows_out=7, duplicates=2, quarantined=1)
+ORDERS = RowCounts("orders", rows_in=10, rows_out=7, duplicates=2, rejected={"status_known": 1})
 
 
 def good(**values: Any) -> Any:
@@ -31,7 +31,7 @@ def good(**values: Any) -> Any:
 
 def test_a_run_and_its_tables(platform: Platform, pushgateway: str) -> None:
     before = time.time()
-    push_metrics(good())
+    push_metrics(good(), *here())
     now = pushed(pushgateway)
     of_run = {name: each for (name, labels), each in now.items() if dict(labels).get("flow") == "daily"}
     assert {"flow", "platform", "job"} <= {key for _, labels in now for key, _ in labels}
@@ -53,9 +53,9 @@ def test_a_run_and_its_tables(platform: Platform, pushgateway: str) -> None:
 def test_a_failed_run_leaves_the_last_success_and_what_the_tables_took_in(
     platform: Platform, pushgateway: str
 ) -> None:
-    push_metrics(good())
+    push_metrics(good(), *here())
     success = value(pushgateway, "ecommerce_run_last_success_timestamp_seconds", flow="daily")
-    push_metrics(ended("failed", duration_seconds=3.0, run_id="run-2"))
+    push_metrics(ended("failed", duration_seconds=3.0, run_id="run-2"), *here())
     assert value(pushgateway, "ecommerce_run_success", flow="daily") == 0
     assert value(pushgateway, "ecommerce_run_duration_seconds", flow="daily") == 3
     assert value(pushgateway, "ecommerce_run_last_success_timestamp_seconds", flow="daily") == success
@@ -65,15 +65,15 @@ def test_a_failed_run_leaves_the_last_success_and_what_the_tables_took_in(
 def test_runs_replace_each_other_and_flows_and_platforms_do_not(
     platform: Platform, pushgateway: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    push_metrics(good())
+    push_metrics(good(), *here())
     series = len(pushed(pushgateway))
-    push_metrics(good(run_id="run-2", duration_seconds=99.0))
+    push_metrics(good(run_id="run-2", duration_seconds=99.0), *here())
     assert len(pushed(pushgateway)) == series
-    push_metrics(good(flow="rebuild", duration_seconds=1.0))
+    push_metrics(good(flow="rebuild", duration_seconds=1.0), *here())
     assert value(pushgateway, "ecommerce_run_duration_seconds", flow="daily") == 99
     assert value(pushgateway, "ecommerce_run_duration_seconds", flow="rebuild") == 1
     monkeypatch.setattr(metrics, "PlatformName", lambda: type("Staging", (), {"platform": "staging"}))
-    push_metrics(good(duration_seconds=5.0))
+    push_metrics(good(duration_seconds=5.0), *here())
     assert value(pushgateway, "ecommerce_run_duration_seconds", flow="daily") == 99
     assert value(pushgateway, "ecommerce_run_duration_seconds", flow="daily", platform="staging") == 5
 
@@ -91,13 +91,13 @@ def test_the_quality_of_the_last_days(
     platform: Platform, pushgateway: str, rejected: list[int], score: float, streak: int
 ) -> None:
     judge_days(*rejected)
-    push_metrics(ended("failed"))
+    push_metrics(ended("failed"), *here())
     assert value(pushgateway, "ecommerce_quality_score") == pytest.approx(score)
     assert value(pushgateway, "ecommerce_quality_low_days") == streak
 
 
 def test_how_new_the_tables_are(silver: Silver, pushgateway: str) -> None:
-    push_metrics(good())
+    push_metrics(good(), *here())
     newest = "ecommerce_table_newest_data_timestamp_seconds"
     assert value(pushgateway, newest, table="orders") == at(DAY).timestamp()
     assert value(pushgateway, newest, table="inventory") is None
@@ -105,7 +105,7 @@ def test_how_new_the_tables_are(silver: Silver, pushgateway: str) -> None:
 
 def test_every_name_has_its_unit_and_every_sample_its_name(silver: Silver) -> None:
     judge_days(1)
-    samples = [*metrics.run_samples(good()), *metrics.state_samples(metrics.Settings())]
+    samples = [*metrics.run_samples(good()), *metrics.state_samples(*here())]
     assert {name for name, _, _ in samples} == set(METRICS) - {"ecommerce_consumer_lag_events"}
     text = generate_latest(metrics._registry(samples)).decode()
     for name in {name for name, _, _ in samples}:
@@ -117,7 +117,7 @@ def test_every_name_has_its_unit_and_every_sample_its_name(silver: Silver) -> No
 
 def test_without_a_gateway_nothing_is_measured(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "_push", lambda *_: pytest.fail("measured"))
-    push_metrics(good())
+    push_metrics(good(), *here())
 
 
 def test_a_login_is_sent_and_kept_out_of_the_log(
@@ -134,7 +134,7 @@ def test_a_login_is_sent_and_kept_out_of_the_log(
     with open_pushgateway(tmp_path, f"--web.config.file={tmp_path / 'web.yml'}") as url:
         for password in ("hunter2%2Fsecret", "wrong%2Fsecret"):
             monkeypatch.setenv("PUSHGATEWAY_URL", url.replace("://", f"://pusher:{password}@"))
-            push_metrics(good())
+            push_metrics(good(), *here())
         answer = httpx.get(f"{url}/api/v1/metrics", auth=("pusher", "hunter2/secret"), timeout=5)
     assert {group["labels"].get("flow") for group in answer.json()["data"]} == {None, "daily"}
     assert [record.getMessage() for record in caplog.records if "PUSHGATEWAY" in record.getMessage()] == [
@@ -159,7 +159,7 @@ def test_a_gateway_that_cannot_be_had_is_a_warning(
     reason: str,
 ) -> None:
     monkeypatch.setenv("PUSHGATEWAY_URL", address.format(port=unused_port()))
-    push_metrics(good())
+    push_metrics(good(), *here())
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert reason in record.getMessage()
@@ -171,7 +171,7 @@ def test_a_lake_that_cannot_be_read_leaves_the_runs_own_metrics(
 ) -> None:
     (platform.folder / "file").write_text("not a folder")
     monkeypatch.setenv("LAKE_URI", (platform.folder / "file" / "lake").as_uri())
-    push_metrics(good())
+    push_metrics(good(), *here())
     assert value(pushgateway, "ecommerce_run_success", flow="daily") == 1
     assert {dict(labels).get("flow") for _, labels in pushed(pushgateway)} == {"daily"}
 
@@ -183,11 +183,11 @@ def test_a_recorded_run_pushes_after_the_ledger_and_before_its_message(
 
     seen: list[Any] = []
 
-    def tell(run: Any) -> None:
+    def tell(run: Any, *_: object) -> None:
         seen.append((ledger(platform)[0][0], value(pushgateway, "ecommerce_run_success", flow=run.flow)))
 
     with pytest.raises(DataFailure):
-        pipeline(works, fails, tell=tell)()
+        pipeline(works, fails, notify=tell)()
     assert seen == [("failed", 0)]
     assert value(pushgateway, "ecommerce_run_records_processed", flow="test-pipeline") == 10
 
@@ -197,6 +197,6 @@ def test_a_dead_gateway_never_fails_a_run(platform: Platform, monkeypatch: pytes
 
     monkeypatch.setenv("PUSHGATEWAY_URL", f"http://127.0.0.1:{unused_port()}")
     told: list[str] = []
-    pipeline(works, tell=lambda run: told.append(run.status))()
+    pipeline(works, notify=lambda run, *_: told.append(run.status))()
     assert told == ["completed"]
     assert ledger(platform)[0][0] == "completed"

@@ -14,16 +14,16 @@ from rich.console import Console
 
 from blocks.settings.environment import REPOSITORY, Patience
 from blocks.settings.saved_blocks import saved_values
-from blocks.settings.settings import EnvironmentSettings
+from blocks.settings.settings import EnvironmentSettings, Settings
 from flows import daily
 from flows import status as flows_status
 from tasks.ledger.records import append_records
 from tasks.monitoring import status as module
-from tasks.monitoring.status import DAILY, MOST_LAG, Status, look
+from tasks.monitoring.status import DAILY, MOST_LAG, Status, collect_status
 from tasks.monitoring.status_screen import show
 from tasks.warehouse.access import staged_warehouse
 from tests.support.ledger_records import delivery
-from tests.support.platforms import Broker, Platform
+from tests.support.platforms import Broker, Platform, lake_here
 from tests.support.rows import DAY, order
 from tests.support.silver_tables import Silver, load, rejected
 from tests.support.stock_events import produce
@@ -36,13 +36,13 @@ def ran(status: str, hours_ago: float = 1, flow: str = DAILY, run_id: str = "a",
     began = NOW - dt.timedelta(hours=hours_ago)
     ended = None if status == "running" else began + dt.timedelta(minutes=1)
     given = {"run_id": run_id, "flow": flow, "ds": DAY, "status": status, "started_at": began}
-    append_records("pipeline_runs", [given | {"ended_at": ended} | values])
+    append_records(lake_here(), "pipeline_runs", [given | {"ended_at": ended} | values])
 
 
 def judged(expectation: str, is_success: bool, severity: str = "critical", run_id: str = "a") -> None:
     given = {"layer": "gold", "table_name": "fct_orders", "ds": DAY, "samples": "7, 8"}
     said = {"expectation": expectation, "severity": severity, "is_success": is_success, "run_id": run_id}
-    append_records("quality_results", [given | said])
+    append_records(lake_here(), "quality_results", [given | said])
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def shop(silver: Silver) -> Silver:
         "quarantine.orders",
         *(rejected(number, "orders", str(number), order(1)["updated_at"]) for number in (1, 8, 9)),
     )
-    with staged_warehouse() as staged:
+    with staged_warehouse(Settings()) as staged:
         load(staged.path)
         staged.publish()
     ran("running")
@@ -62,7 +62,7 @@ def shop(silver: Silver) -> Silver:
 
 
 def looked() -> Status:
-    return look(EnvironmentSettings(), Patience(), NOW)
+    return collect_status(EnvironmentSettings(), Patience(), NOW)
 
 
 def test_a_healthy_shop(shop: Silver) -> None:
@@ -82,7 +82,9 @@ def test_warnings_and_what_went_wrong_before_the_last_run_are_not_broken(shop: S
     judged("unit_cost positive", is_success=False, severity="warning", run_id="newer")
     ran("failed", hours_ago=5, run_id="before", failed_step="extract")
     ran("running", hours_ago=0.1, run_id="now")
-    append_records("alert_deliveries", [delivery("a", "slack", False), delivery("a", "email", True)])
+    append_records(
+        lake_here(), "alert_deliveries", [delivery("a", "slack", False), delivery("a", "email", True)]
+    )
     assert looked().broken == []
     assert [each.expectation for each in looked().failed_expectations] == ["unit_cost positive"]
 
@@ -121,9 +123,11 @@ def test_a_critical_expectation(shop: Silver) -> None:
 
 
 def test_an_alert_that_reached_nobody(shop: Silver) -> None:
-    append_records("alert_deliveries", [delivery("a", channel, False) for channel in ("slack", "email")])
+    append_records(
+        lake_here(), "alert_deliveries", [delivery("a", channel, False) for channel in ("slack", "email")]
+    )
     assert looked().broken == ["nobody was told: run-failed/a"]
-    assert look(EnvironmentSettings(), Patience(), NOW + dt.timedelta(days=8)).undelivered == []
+    assert collect_status(EnvironmentSettings(), Patience(), NOW + dt.timedelta(days=8)).undelivered == []
 
 
 def test_kafka_and_the_lake(shop: Silver, kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +184,7 @@ def test_a_warehouse_in_the_cloud_is_not_asked_and_the_screen_says_so(
 
 def test_a_writer_does_not_disturb(shop: Silver, platform: Platform) -> None:
     """A run works on a copy: the live file can be opened at any time."""
-    with staged_warehouse() as staged, staged.session():
+    with staged_warehouse(Settings()) as staged, staged.session():
         assert looked().verdict == "healthy"
 
 
@@ -188,6 +192,7 @@ def test_the_screen_is_one_screen(shop: Silver, capsys: pytest.CaptureFixture[st
     ran("failed", hours_ago=0.5, run_id="b", failed_step="transform", error="DataFailure: [bold] why\n" * 9)
     given = {"layer": "gold", "table_name": "fct_orders", "ds": DAY, "severity": "warning", "run_id": "b"}
     append_records(
+        lake_here(),
         "quality_results",
         [given | {"expectation": f"expectation {number}", "is_success": False} for number in range(40)],
     )
@@ -203,6 +208,7 @@ def test_the_screen_is_one_screen(shop: Silver, capsys: pytest.CaptureFixture[st
 
 def test_on_a_narrow_screen_no_column_goes(shop: Silver, capsys: pytest.CaptureFixture[str]) -> None:
     append_records(
+        lake_here(),
         "quality_results",
         [
             {

@@ -14,7 +14,7 @@ from blocks.failures import DataFailure
 from tasks.ingest.postgres import extract_table
 from tasks.quality.validation import stop_on_critical, validate_gold
 from tasks.warehouse.duckdb import DuckDBWarehouse
-from tests.support.platforms import Platform
+from tests.support.platforms import Platform, here
 from tests.support.rows import DAY, NEXT_DAY, at, order, put
 
 MONEY = pa.decimal128(18, 2)
@@ -79,8 +79,14 @@ class Books:
 
     def judge(self, ds: dt.date = DAY) -> list[str]:
         """Extract and judge; returns the failed expectations."""
-        extract_table.fn("orders", ds)
-        results = validate_gold.fn("order_totals", DuckDBWarehouse(self.platform.warehouse), ds, "run")
+        extract_table.fn("orders", ds, *here())
+        results = validate_gold.fn(
+            "order_totals",
+            DuckDBWarehouse(self.platform.warehouse, self.platform.warehouse),
+            ds,
+            "run",
+            *here(),
+        )
         return [result.expectation for result in results if not result.is_success]
 
 
@@ -221,8 +227,14 @@ def test_an_old_day_again_is_compared_as_of_that_day(books: Books) -> None:
 def test_the_gate_names_date_and_consequence_and_stops_the_run(books: Books) -> None:
     books.execute("delete from gold.fct_orders where order_id = 3")
     books.aggregate()
-    extract_table.fn("orders", DAY)
-    results = validate_gold.fn("order_totals", DuckDBWarehouse(books.platform.warehouse), DAY, "run")
+    extract_table.fn("orders", DAY, *here())
+    results = validate_gold.fn(
+        "order_totals",
+        DuckDBWarehouse(books.platform.warehouse, books.platform.warehouse),
+        DAY,
+        "run",
+        *here(),
+    )
     with pytest.raises(DataFailure) as failure:
         stop_on_critical.fn(results)
     told = str(failure.value)

@@ -14,7 +14,7 @@ from tasks.ledger.run import Run
 from tasks.quality.trend import report_low_quality
 from tests.support.alerts import ended
 from tests.support.ledger_records import judge, judge_days
-from tests.support.platforms import Platform
+from tests.support.platforms import Platform, here, lake_here
 from tests.support.rows import DAY, NEXT_DAY
 
 NAME = "prefect.resource.name"
@@ -27,28 +27,28 @@ def last_of(rejected: list[int]) -> Run:
 
 
 def test_no_day_no_score(platform: Platform) -> None:
-    assert quality_scores(3) == []
+    assert quality_scores(lake_here(), 3) == []
 
 
 def test_scores_are_of_the_last_days_newest_first(platform: Platform) -> None:
     judge_days(50, 1, 2, 10)
-    assert quality_scores(3) == [("run-3", 0.9), ("run-2", 0.98), ("run-1", 0.99)]
-    assert [score for _, score in quality_scores(9)] == [0.9, 0.98, 0.99, 0.5]
+    assert quality_scores(lake_here(), 3) == [("run-3", 0.9), ("run-2", 0.98), ("run-1", 0.99)]
+    assert [score for _, score in quality_scores(lake_here(), 9)] == [0.9, 0.98, 0.99, 0.5]
 
 
 def test_a_score_is_of_all_rows_of_a_day(platform: Platform) -> None:
     judge("run-1", orders=(90, 0), customers=(10, 10))
     judge("run-2", NEXT_DAY, orders=(100, 0))
     judge("run-2", NEXT_DAY, customers=(100, 50))
-    assert quality_scores(3) == [("run-2", 0.75), ("run-1", 0.9)]
+    assert quality_scores(lake_here(), 3) == [("run-2", 0.75), ("run-1", 0.9)]
 
 
 def test_a_day_that_several_runs_judge_is_one_day(platform: Platform) -> None:
     """The quality flow judges each day twice more: one bad day is no trend for it."""
     for run in ("daily", "noon", "evening"):
         judge(run, orders=(100, 50))
-    assert quality_scores(3) == [("daily", 0.5)]
-    assert not report_low_quality(ended("completed", run_id="daily"))
+    assert quality_scores(lake_here(), 3) == [("daily", 0.5)]
+    assert not report_low_quality(ended("completed", run_id="daily"), *here())
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,8 @@ def test_what_says_nothing_of_the_rows_is_no_score(platform: Platform, other: di
         "rows_checked": 100,
         "rows_unexpected": 100,
     }
-    append_records("quality_results", [record | other])
-    assert quality_scores(3) == [("run-1", 0.99)]
+    append_records(lake_here(), "quality_results", [record | other])
+    assert quality_scores(lake_here(), 3) == [("run-1", 0.99)]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_what_says_nothing_of_the_rows_is_no_score(platform: Platform, other: di
 )
 def test_what_is_no_trend(platform: Platform, rejected: list[int]) -> None:
     judge_days(*rejected)
-    assert not report_low_quality(last_of(rejected))
+    assert not report_low_quality(last_of(rejected), *here())
 
 
 @pytest.mark.parametrize("run_id", ["of another flow", "noon"])
@@ -97,13 +97,13 @@ def test_a_run_that_is_not_the_first_to_judge_the_day_does_not_repeat_it(
 ) -> None:
     judge_days(50, 50, 50)
     judge("noon", DAY + dt.timedelta(days=2), orders=(100, 50))
-    assert not report_low_quality(ended("completed", run_id=run_id))
+    assert not report_low_quality(ended("completed", run_id=run_id), *here())
 
 
 def test_the_minimum_can_be_changed(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     judge_days(6, 6, 6)
     monkeypatch.setenv("QUALITY_MINIMUM", "0.9")
-    assert not report_low_quality(last_of([6, 6, 6]))
+    assert not report_low_quality(last_of([6, 6, 6]), *here())
 
 
 def events(flow: str) -> list[dict[str, Any]]:
@@ -120,7 +120,7 @@ def events(flow: str) -> list[dict[str, Any]]:
 @pytest.mark.usefixtures("prefect_server")
 def test_three_low_days_in_a_row_are_reported(platform: Platform) -> None:
     judge_days(0, 6, 10, 25)
-    assert report_low_quality(ended("failed", run_id="run-3", flow="a-flow-of-bad-days"))
+    assert report_low_quality(ended("failed", run_id="run-3", flow="a-flow-of-bad-days"), *here())
     (event,) = events("a-flow-of-bad-days")
     assert event["resource"] == {
         "prefect.resource.id": "ecommerce-pipeline.quality.production",

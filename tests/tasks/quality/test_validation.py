@@ -8,12 +8,12 @@ import pytest
 from deltalake import write_deltalake
 
 from blocks.failures import DataFailure
-from expectations.suite import CRITICAL, INFO, WARNING, Suite
+from expectations.suite import CRITICAL, INFO, WARNING, Suite, Thresholds
 from tasks.ledger.quality_result import QualityResult
 from tasks.quality import validation as quality
 from tasks.quality.validation import stop_on_critical, validate_bronze, validate_silver
-from tests.support.flagged_rows import checked
-from tests.support.platforms import Platform
+from tests.support.flagged_rows import write_flagged
+from tests.support.platforms import Platform, here
 from tests.support.rows import DAY, NEXT_DAY, at
 
 
@@ -22,9 +22,9 @@ def recorded(platform: Platform) -> list[dict[str, Any]]:
 
 
 def test_a_failing_gate_names_table_rule_count_and_three_keys(platform: Platform) -> None:
-    checked(platform, rejected=7, valid=13)
+    write_flagged(platform, rejected=7, valid=13)
     with pytest.raises(DataFailure) as failure:
-        stop_on_critical.fn(validate_bronze.fn("orders", DAY, "run-1"))
+        stop_on_critical.fn(validate_bronze.fn("orders", DAY, "run-1", *here()))
     told = str(failure.value)
     assert "orders: reject_reason to be null (mostly=0.95): 7 of 20 rows" in told
     keys = told.split("e.g. ")[1].split(":")[0].split(", ")
@@ -35,8 +35,8 @@ def test_a_failing_gate_names_table_rule_count_and_three_keys(platform: Platform
 
 
 def test_a_passing_gate_returns_the_warnings_only(platform: Platform) -> None:
-    checked(platform, rejected=1, valid=20)
-    assert stop_on_critical.fn(validate_bronze.fn("orders", DAY, "run-1")) == []
+    write_flagged(platform, rejected=1, valid=20)
+    assert stop_on_critical.fn(validate_bronze.fn("orders", DAY, "run-1", *here())) == []
 
 
 def result(severity: str, is_success: bool) -> QualityResult:
@@ -68,8 +68,8 @@ def test_only_critical_failures_stop(outcomes: list[tuple[str, bool]], stops: bo
 
 
 def test_every_result_is_recorded_passed_or_not(platform: Platform) -> None:
-    checked(platform, rejected=2, valid=18)
-    results = validate_bronze.fn("orders", DAY, "run-1")
+    write_flagged(platform, rejected=2, valid=18)
+    results = validate_bronze.fn("orders", DAY, "run-1", *here())
     rows = recorded(platform)
     assert {(row["run_id"], row["ds"], row["layer"], row["table_name"]) for row in rows} == {
         ("run-1", DAY, "bronze", "orders")
@@ -82,18 +82,25 @@ def test_every_result_is_recorded_passed_or_not(platform: Platform) -> None:
 
 
 def test_of_events_the_days_are_judged_and_of_the_rest_all(platform: Platform) -> None:
-    assert validate_silver.fn("clickstream", DAY, "run-1") == []
+    assert validate_silver.fn("clickstream", DAY, "run-1", *here()) == []
     event = {"event_id": "e", "user_id": "1", "event_at": at(DAY)}
     days = [event | {"event_date": day} for day in (DAY, NEXT_DAY, NEXT_DAY)]
     write_deltalake(platform.lake.uri("silver.clickstream"), pa.Table.from_pylist(days))
-    assert [each for each in validate_silver.fn("clickstream", DAY, "run-1") if not each.is_success] == []
-    (twice,) = [each for each in validate_silver.fn("clickstream", NEXT_DAY, "run-1") if not each.is_success]
+    assert [
+        each for each in validate_silver.fn("clickstream", DAY, "run-1", *here()) if not each.is_success
+    ] == []
+    (twice,) = [
+        each for each in validate_silver.fn("clickstream", NEXT_DAY, "run-1", *here()) if not each.is_success
+    ]
     assert (twice.layer, twice.rows_checked, twice.rows_unexpected) == ("silver", 2, 2)
     assert twice.expectation == "event_id to be unique"
 
     customers = pa.Table.from_pylist([{"customer_id": 1}, {"customer_id": 1}])
     write_deltalake(platform.lake.uri("silver.customers"), customers)
-    assert [each.is_success for each in validate_silver.fn("customers", DAY, "run-1")] == [True, False]
+    assert [each.is_success for each in validate_silver.fn("customers", DAY, "run-1", *here())] == [
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -112,10 +119,9 @@ def test_of_events_the_days_are_judged_and_of_the_rest_all(platform: Platform) -
 def test_an_expectation_that_cannot_be_computed_is_an_error(
     platform: Platform, expectation: gxe.Expectation
 ) -> None:
-    checked(platform, rejected=0, valid=2)
+    write_flagged(platform, rejected=0, valid=2)
     suite = Suite(name="orders", key=["order_id"], expectations=lambda thresholds: [expectation])
     with pytest.raises(RuntimeError, match="suite orders could not be computed"):
-        quality._judge(
-            "bronze", suite, quality.Thresholds(0.05), DAY, "run-1", quality._rows("flagged.orders")
-        )
+        rows = quality._rows(*here(), "flagged.orders")
+        quality._validate(platform.lake, "bronze", suite, Thresholds(0.05), DAY, "run-1", rows)
     assert platform.lake.table("ops.quality_results") is None

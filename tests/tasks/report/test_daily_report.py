@@ -10,11 +10,13 @@ from types import SimpleNamespace
 import pytest
 
 from blocks.settings import environment
+from blocks.settings.settings import Settings
 from tasks.alerts.alert import alert_about
 from tasks.report import charts as report_charts
 from tasks.report.daily_report import publish_report, remove_old_reports, write_report
 from tasks.report.models import Share
 from tasks.report.run_summary import message
+from tests.support.platforms import here
 from tests.support.report_marts import HOSTILE, days_ago, finished, shop
 from tests.support.rows import DAY, NEXT_DAY
 
@@ -31,7 +33,7 @@ def names(folder: Path) -> list[str]:
 def test_a_page_per_day_and_the_newest_as_latest(reports: Path) -> None:
     query = shop()
     for day, latest in ((DAY, DAY), (NEXT_DAY, NEXT_DAY), (days_ago(3), NEXT_DAY)):
-        assert publish_report(finished(ds=day), query) == (reports / f"{day}.html").as_uri()
+        assert publish_report(finished(ds=day), *here(), query) == (reports / f"{day}.html").as_uri()
         page = (reports / f"{day}.html").read_text(encoding="utf-8")
         assert f"<title>The shop on {day}</title>" in page
         assert f"<title>The shop on {latest}</title>" in (reports / "latest.html").read_text(encoding="utf-8")
@@ -40,15 +42,15 @@ def test_a_page_per_day_and_the_newest_as_latest(reports: Path) -> None:
 
 
 def test_pages_that_were_written_long_ago_are_removed(folder: Path, reports: Path) -> None:
-    assert remove_old_reports.fn() == 0
-    publish_report(finished(), shop())
+    assert remove_old_reports.fn(Settings()) == 0
+    publish_report(finished(), *here(), shop())
     old, rewritten = reports / f"{days_ago(400)}.html", reports / f"{days_ago(399)}.html"
     for page in (old, rewritten, reports / "latest.html"):
         page.write_text("long ago")
     a_year_ago = time.time() - 365 * 86_400
     for page in (old, reports / "latest.html"):
         os.utime(page, (a_year_ago, a_year_ago))
-    assert remove_old_reports.fn() == 1
+    assert remove_old_reports.fn(Settings()) == 1
     assert names(reports) == [rewritten.name, f"{DAY}.html", "latest.html"]
 
 
@@ -56,7 +58,7 @@ def test_where_a_web_server_shows_the_folder_people_are_sent_there(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REPORT_URL", "https://reports.example/shop/")
-    assert publish_report(finished(), shop()) == f"https://reports.example/shop/{DAY}.html"
+    assert publish_report(finished(), *here(), shop()) == f"https://reports.example/shop/{DAY}.html"
 
 
 @pytest.mark.parametrize("url", ["", "https://reports.example/shop/"])
@@ -67,30 +69,32 @@ def test_another_platform_has_a_folder_of_its_own(
     # Blocks of its own would be needed, and are not what is tested.
     monkeypatch.setattr(environment, "PlatformName", lambda: SimpleNamespace(platform="staging"))
     root = url or f"{reports.as_uri()}/"
-    assert publish_report(finished(), shop()) == f"{root}staging/{DAY}.html"
+    assert publish_report(finished(), *here(), shop()) == f"{root}staging/{DAY}.html"
     assert names(reports) == ["staging"]
 
 
 def test_documentation_is_linked_once_it_is_there(reports: Path) -> None:
     query = shop()
-    publish_report(finished(), query)
+    publish_report(finished(), *here(), query)
     assert "docs/dbt.html" not in (reports / "latest.html").read_text(encoding="utf-8")
-    assert "lineage" not in message(finished(duration_seconds=1))
+    assert "lineage" not in message(finished(duration_seconds=1), Settings())
     (reports / "docs").mkdir()
     (reports / "docs" / "dbt.html").write_text("lineage")
-    publish_report(finished(), query)
+    publish_report(finished(), *here(), query)
     page = (reports / "latest.html").read_text(encoding="utf-8")
     assert '<a href="docs/dbt.html">' in page
     assert "docs/quality" not in page
-    assert f"[lineage]({(reports / 'docs' / 'dbt.html').as_uri()})" in message(finished(duration_seconds=1))
+    assert f"[lineage]({(reports / 'docs' / 'dbt.html').as_uri()})" in message(
+        finished(duration_seconds=1), Settings()
+    )
 
 
 def test_the_message_and_the_alert_link_the_report(folder: Path) -> None:
     run = finished(duration_seconds=1, status="completed", report_url="https://reports.example/day.html")
-    assert "[report](https://reports.example/day.html)" in message(run)
+    assert "[report](https://reports.example/day.html)" in message(run, Settings())
     assert alert_about(run).facts["report"] == "https://reports.example/day.html"
     without = finished(duration_seconds=1, status="completed")
-    assert "[report]" not in message(without)
+    assert "[report]" not in message(without, Settings())
     assert "report" not in alert_about(without).facts
 
 
@@ -115,7 +119,7 @@ def test_what_can_be_written_is_written(folder: Path, reports: Path) -> None:
 
 def test_a_page_asks_for_nothing(reports: Path) -> None:
     """Neither by an address in its markup nor by one that a name smuggles in."""
-    publish_report(finished(), shop())
+    publish_report(finished(), *here(), shop())
     page = (reports / "latest.html").read_text(encoding="utf-8")
     assert not re.search(r"""(src|href|url)\s*[=(]\s*["']?(https?:)?//""", page)
     assert HOSTILE not in page

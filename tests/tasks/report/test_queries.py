@@ -10,6 +10,7 @@ import pytest
 from tasks.ledger.queries import QualityDay
 from tasks.report.models import Rejects, ReportData, Segment, Share, Totals
 from tasks.report.queries import DAYS_SHOWN, LONGEST_LIST, read_report_data
+from tests.support.platforms import lake_here
 from tests.support.report_marts import HOSTILE, days_ago, judge_days, marts, shop
 from tests.support.rows import DAY
 
@@ -20,7 +21,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReportData]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LAKE_URI", tmp_path_factory.mktemp("lake").as_uri())
         judge_days()
-        yield read_report_data(shop(), DAY)
+        yield read_report_data(shop(), lake_here(), DAY)
 
 
 def test_the_day(data: ReportData) -> None:
@@ -43,7 +44,7 @@ def test_the_day_before_and_the_week_before(data: ReportData) -> None:
 
 def test_days_without_orders_are_zeros_and_the_first_day_is_where_the_list_begins(folder: Path) -> None:
     orders = [(1, days_ago(4), 1, "10.00", None, None), (2, DAY, 1, "12.00", None, None)]
-    data = read_report_data(marts(fct_orders=orders), DAY)
+    data = read_report_data(marts(fct_orders=orders), lake_here(), DAY)
     assert [(day.date, day.revenue) for day in data.days] == [
         (days_ago(4), 10),
         (days_ago(3), 0),
@@ -59,13 +60,13 @@ def test_days_without_orders_are_zeros_and_the_first_day_is_where_the_list_begin
 
 def test_no_more_days_are_shown_than_a_page_has_room_for(folder: Path) -> None:
     orders = [(days, days_ago(days), 1, "10.00", None, None) for days in range(-3, 60)]
-    data = read_report_data(marts(fct_orders=orders), DAY)
+    data = read_report_data(marts(fct_orders=orders), lake_here(), DAY)
     assert len(data.days) == DAYS_SHOWN
     assert (data.days[0].date, data.days[-1].date) == (days_ago(DAYS_SHOWN - 1), DAY)
 
 
 def test_an_empty_warehouse_makes_an_empty_report(folder: Path) -> None:
-    data = read_report_data(marts(), DAY)
+    data = read_report_data(marts(), lake_here(), DAY)
     assert (data.day.revenue, data.day.average_order, data.week, data.day_before) == (0, None, None, None)
     assert (data.sales["region"], data.funnel, data.segments) == ([], [], [])
     assert (data.stock.states, data.quality, data.quarantine) == ({}, [], [])
@@ -88,7 +89,7 @@ def test_sales_by_part_largest_first_with_the_mean_of_the_week(data: ReportData)
 def test_the_small_parts_are_shown_together(folder: Path) -> None:
     names = [f"category {number:02}" for number in range(LONGEST_LIST + 3)]
     sales = [(DAY, name, "north", "gold", str(100 - number)) for number, name in enumerate(names)]
-    shares = read_report_data(marts(agg_daily_sales=sales), DAY).sales["category"]
+    shares = read_report_data(marts(agg_daily_sales=sales), lake_here(), DAY).sales["category"]
     assert [share.name for share in shares] == [*names[: LONGEST_LIST - 1], "4 others"]
     # 100 - 11 … 100 - 14
     assert shares[-1].value == 89 + 88 + 87 + 86
@@ -119,7 +120,7 @@ def test_stock_at_risk_is_what_is_out_and_then_what_is_low(data: ReportData) -> 
 
 def test_the_worst_of_much_stock_at_risk(folder: Path) -> None:
     stock = [(number, "p", "c", 1, 1.0, 20.0 - number, 9.0, "low", "2024-03-04") for number in range(1, 16)]
-    at_risk = read_report_data(marts(inventory_status=stock), DAY).stock.at_risk
+    at_risk = read_report_data(marts(inventory_status=stock), lake_here(), DAY).stock.at_risk
     assert [item.product_id for item in at_risk] == list(range(15, 15 - LONGEST_LIST, -1))
 
 
@@ -176,7 +177,7 @@ def test_every_query_is_one_that_other_warehouses_understand(folder: Path) -> No
         asked.append(sql.lower())
         return query(sql)
 
-    read_report_data(listen, DAY)
+    read_report_data(listen, lake_here(), DAY)
     assert len(asked) > 8
     for foreign in ("qualify", "filter (", "::", "group by all", "starts_with", "ilike", "?", "interval"):
         assert not [sql for sql in asked if foreign in sql]

@@ -7,11 +7,12 @@ from prefect import flow
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, get_current_settings, temporary_settings
 
 from blocks.failures import DataFailure, PermanentFailure
+from blocks.settings.settings import Settings
 from lake.row_counts import Extracted
 from tasks.ledger.run import Run
 from tasks.report.run_summary import message
 from tasks.runs.recorded_run import recorded_run
-from tests.support.platforms import Platform
+from tests.support.platforms import Platform, here
 from tests.support.recorded_runs import fails, ledger, pipeline, works
 from tests.support.rows import DAY
 
@@ -53,9 +54,9 @@ def test_a_ledger_that_cannot_be_written_never_hides_the_runs_own_end(
     told: list[Run] = []
     if fails in steps:
         with pytest.raises(DataFailure, match="orders: too many rejected"):
-            pipeline(*steps, tell=told.append)()
+            pipeline(*steps, notify=lambda run, *_: told.append(run))()
     else:
-        pipeline(*steps, tell=told.append)()
+        pipeline(*steps, notify=lambda run, *_: told.append(run))()
     assert [run.status for run in told] == ["failed" if fails in steps else "completed"]
 
 
@@ -65,20 +66,20 @@ def test_a_ledger_that_cannot_be_written_never_hides_the_runs_own_end(
 def test_a_message_that_cannot_be_sent_never_hides_the_runs_own_end(
     platform: Platform, steps: list[Any]
 ) -> None:
-    def unreachable(run: Run) -> None:
+    def unreachable(run: Run, *_: object) -> None:
         raise ConnectionError("nobody is listening")
 
     if fails in steps:
         with pytest.raises(DataFailure, match="orders: too many rejected"):
-            pipeline(*steps, tell=unreachable)()
+            pipeline(*steps, notify=unreachable)()
     else:
-        pipeline(*steps, tell=unreachable)()
+        pipeline(*steps, notify=unreachable)()
     assert [row[0] for row in ledger(platform)] == ["failed" if fails in steps else "completed"]
 
 
 def test_the_ledger_is_written_before_the_message_is_sent(platform: Platform) -> None:
     seen: list[list[tuple]] = []
-    pipeline(works, tell=lambda run: seen.append(ledger(platform)))()
+    pipeline(works, notify=lambda run, *_: seen.append(ledger(platform)))()
     assert [row[0] for row in seen[0]] == ["completed"]
 
 
@@ -86,17 +87,17 @@ def test_only_the_run_itself_sends_heartbeats(platform: Platform) -> None:
     """A step's own would keep it from ending until their thread wakes; the run's say that it lives."""
     seen: list[int | None] = []
 
-    def look(run: Run | None = None) -> None:
+    def look(*_: object) -> None:
         seen.append(get_current_settings().flows.heartbeat_frequency)
 
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: 30}):
-        pipeline(look, tell=look)()
+        pipeline(look, notify=look)()
         look()
     assert seen == [None, None, 30]
 
 
 def test_outside_a_flow_there_is_no_run(platform: Platform) -> None:
-    with pytest.raises(RuntimeError, match="inside a flow"), recorded_run("x", DAY, lambda run: None):
+    with pytest.raises(RuntimeError, match="inside a flow"), recorded_run("x", DAY, *here(), lambda *_: None):
         pass
 
 
@@ -108,15 +109,15 @@ def test_the_message_of_a_failed_run_says_where_and_why(platform: Platform) -> N
 
     @flow(name="test-message")
     def run_steps() -> None:
-        with recorded_run("test-pipeline", DAY, lambda run: None) as run:
+        with recorded_run("test-pipeline", DAY, *here(), lambda *_: None) as run:
             told.append(run)
-            run.tables = run.timed(works)
-            run.timed(warned)
-            run.timed(fails)
+            run.tables = works()
+            warned()
+            fails()
 
     with pytest.raises(DataFailure):
         run_steps()
-    text = message(told[0])
+    text = message(told[0], Settings())
     assert f"test-pipeline {DAY}: failed" in text
     assert "Failed in step-that-fails.** DataFailure: orders: too many rejected" in text
     assert "| orders | 10 | 7 | 2 | 1 | \N{EN DASH} |" in text
@@ -134,8 +135,8 @@ def test_the_password_reaches_neither_ledger_nor_message(
     monkeypatch.setenv("SHOP_DSN", dsn)
     told: list[Run] = []
     with pytest.raises(PermanentFailure, match="refuses the connection"):
-        pipeline(check_contracts, tell=told.append)()
+        pipeline(check_contracts, notify=lambda run, *_: told.append(run))()
     (row,) = ledger(platform)
     assert row[:2] == ("failed", "check_contracts")
     assert "PermanentFailure" in row[2]
-    assert "hunter2secret" not in row[2] + message(told[0])
+    assert "hunter2secret" not in row[2] + message(told[0], Settings())

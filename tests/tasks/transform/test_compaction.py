@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 from tasks.transform.compaction import compact_table
+from tests.support.platforms import here
 
 NAME = "bronze.numbers"
 
@@ -32,7 +33,7 @@ def append(lake: Lake, *numbers: int, mark: int = 0) -> None:
 def test_small_files_become_one_and_old_ones_stay_readable(lake: Lake) -> None:
     for number in range(5):
         append(lake, number, mark=number)
-    done = compact_table.fn(NAME)
+    done = compact_table.fn(NAME, *here())
     assert (done.files_before, done.files_after, done.files_deleted) == (5, 1, 0)
     present = DeltaTable(lake.uri(NAME))
     assert done.bytes_after == sum(path.stat().st_size for path in map(Path, present.file_uris()))
@@ -42,7 +43,7 @@ def test_small_files_become_one_and_old_ones_stay_readable(lake: Lake) -> None:
     assert DeltaTable(lake.uri(NAME), version=2).to_pyarrow_table().num_rows == 3
 
     version = present.version()
-    assert compact_table.fn(NAME).files_before == 1
+    assert compact_table.fn(NAME, *here()).files_before == 1
     assert DeltaTable(lake.uri(NAME)).version() - version <= 2
 
 
@@ -52,7 +53,7 @@ def test_what_is_older_than_the_retention_is_deleted(lake: Lake) -> None:
     # As if both commits, and their files, were of a fortnight ago.
     for path in Path(lake.uri(NAME).removeprefix("file://")).rglob("*.*"):
         age(path, dt.timedelta(days=14))
-    done = compact_table.fn(NAME)
+    done = compact_table.fn(NAME, *here())
     assert (done.files_before, done.files_after, done.files_deleted) == (1, 1, 1)
     assert DeltaTable(lake.uri(NAME)).to_pyarrow_table()["n"].to_pylist() == [2]
 

@@ -12,6 +12,7 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import StateType
 
 from blocks.failures import DataFailure, PermanentFailure
+from blocks.settings.settings import Settings
 from expectations.suite import CRITICAL, WARNING
 from tasks.ledger.quality_result import QualityResult
 from tasks.transform.dbt import PROJECT, build_marts
@@ -38,7 +39,8 @@ create table silver.clickstream as select
 create table silver.inventory as select
     'i1' as event_id, 1::bigint as product_id, 'north' as warehouse_id, -1::bigint as quantity_change,
     4::bigint as on_hand, timestamp '2024-01-13 08:00' as event_at, date '2024-01-13' as event_date,
-    timestamp '2024-01-13 08:00' as sent_at, 1::bigint as load_id;
+    timestamp '2024-01-13 08:00' as sent_at, 'inventory' as kafka_topic, 0::integer as kafka_partition,
+    0::bigint as kafka_offset, 1::bigint as load_id;
 """
 
 
@@ -58,7 +60,7 @@ def change(warehouse: Path, *statements: str) -> None:
 # dbt's models become tasks of the flow that calls it.
 @flow
 def build(warehouse: Path, ds: str) -> list[QualityResult]:
-    return build_marts(DuckDBWarehouse(warehouse), ds).results
+    return build_marts(DuckDBWarehouse(warehouse, warehouse), ds, Settings()).results
 
 
 def test_builds_once_per_state_of_loads_and_day(warehouse: Path) -> None:

@@ -8,12 +8,15 @@ from pyspark.sql import SparkSession
 
 from blocks.failures import PermanentFailure
 from blocks.settings.settings import Settings
+from lake.catalog import spark_tables
 from lake.delta import Lake
 from lake.row_counts import RowCounts
 from spark_jobs.engine.local_spark import COMES_WITH_SPARK, CONF, DELTA, S3, S3_CONF
 from spark_jobs.engine.sizing import size_for
-from tasks.transform.spark import GOLD_JOBS, SILVER_JOBS, build_gold, flag_rows, write_silver
+from spark_jobs.gold.jobs import GOLD_JOBS
+from tasks.transform.spark import build_gold, flag_rows, write_silver
 from tasks.transform.spark_submit import submit
+from tests.support.platforms import here
 from tests.support.spark_dirt import Dirt
 from tests.support.spark_tables import table, write_bronze
 from tests.support.submitting import FILES, local_submit, properties
@@ -37,19 +40,19 @@ def submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
 def make_silver_and_gold(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The daily run's Spark tasks; returns their outcomes."""
     monkeypatch.setenv("LAKE_URI", lake.root)
-    published = [write_silver.fn(flag_rows.fn(name)) for name in SILVER_JOBS]
-    return [*published, *(build_gold.fn(name) for name in GOLD_JOBS)]
+    published = [write_silver.fn(flag_rows.fn(name, *here()), *here()) for name in spark_tables()]
+    return [*published, *(build_gold.fn(name, *here()) for name in GOLD_JOBS)]
 
 
 def submit_silver_and_gold() -> list[Any]:
-    """The same by spark-submit: orders in a flow's two steps, the others in one, which saves JVMs."""
-    others = [name for name in SILVER_JOBS if name != "orders"]
+    """The same by spark-submit: the first in a flow's two steps, the others in one, which saves JVMs."""
+    first, *others = spark_tables()
     whole = [
-        RowCounts(**submit(f"silver/{name}", size_for(0), "--timezone", "America/New_York"))
+        RowCounts(**submit(Settings(), "silver", name, size_for(0), "--timezone", "America/New_York"))
         for name in others
     ]
-    published = [write_silver.fn(flag_rows.fn("orders")), *whole]
-    return [*published, *(build_gold.fn(name) for name in GOLD_JOBS)]
+    published = [write_silver.fn(flag_rows.fn(first, *here()), *here()), *whole]
+    return [*published, *(build_gold.fn(name, *here()) for name in GOLD_JOBS)]
 
 
 @pytest.mark.slow
@@ -59,25 +62,24 @@ def submit_silver_and_gold() -> list[Any]:
 def test_submitted_jobs_make_the_same_lake(
     submitted: Lake, sail: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = Lake((tmp_path / "here").as_uri())
+    beside = Lake((tmp_path / "beside").as_uri())
     for name, rows in Dirt(3).bronze().items():
-        for lake in (submitted, here):
+        for lake in (submitted, beside):
             write_bronze(lake, name, rows)
-    assert next(iter(SILVER_JOBS)) == "orders"
     outcomes = submit_silver_and_gold()
     monkeypatch.setenv("SPARK_SUBMIT", "")
-    assert make_silver_and_gold(here, monkeypatch) == outcomes
-    names = [f"{layer}.{name}" for name in SILVER_JOBS for layer in ("silver", "quarantine")]
+    assert make_silver_and_gold(beside, monkeypatch) == outcomes
+    names = [f"{layer}.{name}" for name in spark_tables() for layer in ("silver", "quarantine")]
     for name in [*names, *(f"gold.{name}" for name in GOLD_JOBS)]:
-        assert table(sail, submitted, name) == table(sail, here, name), name
+        assert table(sail, submitted, name) == table(sail, beside, name), name
     # The second job of a table knows what the first has done.
-    assert submitted.progress("silver.orders", "bronze") == 0
+    assert submitted.progress("silver.customers", "bronze") == 0
 
 
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        pytest.param("false", r"spark-submit of gold/daily_sales failed \(.*return code 1", id="fails"),
+        pytest.param("false", r"spark-submit of gold.daily_sales failed \(.*return code 1", id="fails"),
         pytest.param("true", "ended without an outcome; have SPARK_SUBMIT run the driver here", id="silent"),
         pytest.param("echo it is", "ended without an outcome", id="says something else"),
         pytest.param("no-such-program", "failed", id="is not there"),
@@ -88,7 +90,7 @@ def test_a_submission_that_came_to_nothing(
 ) -> None:
     monkeypatch.setenv("SPARK_SUBMIT", command)
     with pytest.raises(PermanentFailure, match=words):
-        submit("gold/daily_sales", size_for(0))
+        submit(Settings(), "gold", "daily_sales", size_for(0))
 
 
 def test_a_submission_is_one_command_of_quoted_words(
@@ -101,14 +103,16 @@ def test_a_submission_is_one_command_of_quoted_words(
     )
     program.chmod(0o755)
     monkeypatch.setenv("SPARK_SUBMIT", f"{program} --name 'my shop; $(touch {tmp_path}/carried-out)'")
-    words, has_remote = submit("silver/orders", size_for(0), "--checked", '{"a": "$HOME; `date`"}')
+    words, has_remote = submit(
+        Settings(), "silver", "orders", size_for(0), "--flagged", '{"a": "$HOME; `date`"}'
+    )
     assert words == [
         *size_for(0).options(),
         *("--name", f"my shop; $(touch {tmp_path}/carried-out)"),
         words[8],
-        *("--lake", submitted.root, "--checked", '{"a": "$HOME; `date`"}'),
+        *("silver", "orders", "--lake", submitted.root, "--flagged", '{"a": "$HOME; `date`"}'),
     ]
-    assert words[8].endswith("/spark_jobs/silver/orders.py")
+    assert words[8].endswith("/spark_jobs/engine/submitted.py")
     assert not has_remote
     assert not (tmp_path / "carried-out").exists()
 

@@ -11,6 +11,7 @@ import pytest
 
 from blocks.failures import PermanentFailure, TransientFailure
 from blocks.settings.environment import REPOSITORY
+from blocks.settings.settings import Settings
 from tasks.warehouse import file_lock as writer_lock
 from tasks.warehouse.access import publish_warehouse, staged_warehouse
 from tests.support.platforms import Platform
@@ -24,7 +25,7 @@ def make_live(path: Path, value: int) -> None:
 
 def test_a_publish_is_the_staged_copy_with_what_was_live(platform: Platform) -> None:
     make_live(platform.warehouse, 1)
-    with staged_warehouse() as staged:
+    with staged_warehouse(Settings()) as staged:
         assert query(staged.path, "select value from t") == [(1,)]
         query(staged.path, "create table u as select 2 as value")
         publish_warehouse.fn(staged)
@@ -55,7 +56,7 @@ def test_a_reader_keeps_the_state_it_opened(platform: Platform) -> None:
 
     try:
         assert seen() == "1"
-        with staged_warehouse() as staged:
+        with staged_warehouse(Settings()) as staged:
             make_live(staged.path, 2)
             assert seen() == "1"
             staged.publish()
@@ -68,7 +69,7 @@ def test_a_reader_keeps_the_state_it_opened(platform: Platform) -> None:
 def test_a_run_that_fails_leaves_the_live_file_byte_for_byte(platform: Platform) -> None:
     make_live(platform.warehouse, 1)
     before = platform.warehouse.read_bytes()
-    with pytest.raises(RuntimeError, match="gate"), staged_warehouse() as staged:
+    with pytest.raises(RuntimeError, match="gate"), staged_warehouse(Settings()) as staged:
         make_live(staged.path, 2)
         raise RuntimeError("gate")
     assert platform.warehouse.read_bytes() == before
@@ -84,14 +85,14 @@ def test_what_a_killed_run_left_behind_does_not_matter(platform: Platform) -> No
     left = platform.warehouse.with_name(".warehouse.duckdb.staged")
     left.write_bytes(b"half a file")
     left.with_name(left.name + ".wal").write_bytes(b"half a log")
-    with staged_warehouse() as staged:
+    with staged_warehouse(Settings()) as staged:
         assert query(staged.path, "select value from t") == [(1,)]
 
 
 HOLDER = """
 import sys, duckdb
 from tasks.warehouse.access import staged_warehouse
-with staged_warehouse() as staged:
+with staged_warehouse(Settings()) as staged:
     print("held", flush=True)
     sys.stdin.readline()
     with duckdb.connect(staged.path) as connection:
@@ -121,7 +122,7 @@ def test_a_second_writer_waits_and_sees_the_firsts_work(holder: subprocess.Popen
         holder.stdin.flush()
 
     threading.Timer(0.3, let_go).start()
-    with staged_warehouse() as staged:
+    with staged_warehouse(Settings()) as staged:
         assert query(staged.path, "select value from t") == [(5,)]
 
 
@@ -130,16 +131,16 @@ def test_a_second_writer_gives_up_after_the_timeout(
 ) -> None:
     monkeypatch.setattr(writer_lock, "LOCK_TIMEOUT_SECONDS", 0.2)
     told = r"another run has held the warehouse .* for 0\.2 s"
-    with pytest.raises(TransientFailure, match=told), staged_warehouse():
+    with pytest.raises(TransientFailure, match=told), staged_warehouse(Settings()):
         pass
 
 
 def test_the_lock_of_a_killed_writer_is_free(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_lock, "LOCK_TIMEOUT_SECONDS", 5)
-    script = "import os\nfrom tasks.warehouse.access import staged_warehouse\nwith staged_warehouse():\n    os._exit(9)\n"
+    script = "import os\nfrom tasks.warehouse.access import staged_warehouse\nwith staged_warehouse(Settings()):\n    os._exit(9)\n"
     killed = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, check=False)
     assert killed.returncode == 9
-    with staged_warehouse() as staged:
+    with staged_warehouse(Settings()) as staged:
         assert not staged.path.exists()
 
 
@@ -148,5 +149,5 @@ def test_a_place_that_cannot_be_written_is_permanent(
 ) -> None:
     (platform.folder / "file").write_text("not a folder")
     monkeypatch.setenv("DUCKDB_PATH", str(platform.folder / "file" / "warehouse.duckdb"))
-    with pytest.raises(PermanentFailure, match="check DUCKDB_PATH"), staged_warehouse():
+    with pytest.raises(PermanentFailure, match="check DUCKDB_PATH"), staged_warehouse(Settings()):
         pass

@@ -4,29 +4,50 @@ What the emulators cannot tell is in docs/warehouses.md.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from blocks.settings.settings import Settings
 from tasks.warehouse.access import KINDS, live_warehouse, staged_warehouse
+from tasks.warehouse.bigquery import BigQuerySession
 from tasks.warehouse.interface import Warehouse
 from tasks.warehouse.load import load_warehouse
-from tests.support.platforms import Platform
+from tasks.warehouse.snowflake import SnowflakeSession
+from tests.support.contracts import lake_only
+from tests.support.dialects import faults
+from tests.support.platforms import Platform, lake_here
 from tests.support.rows import DAY, at, customer, order
-from tests.support.silver_tables import Silver, rejected
+from tests.support.silver_tables import Silver, moved, rejected
+
+SESSIONS = {"snowflake": SnowflakeSession, "bigquery": BigQuerySession}
 
 
 @pytest.fixture
-def staged(platform: Platform, cloud: str) -> Iterator[Warehouse]:
-    with staged_warehouse() as made:
+def staged(platform: Platform, cloud: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    """A warehouse to load; whatever is said to it must be its own SQL, not only the emulator's."""
+    said: list[str] = []
+    for name in ("execute", "rows"):
+        monkeypatch.setattr(SESSIONS[cloud], name, _noting(getattr(SESSIONS[cloud], name), said))
+    with staged_warehouse(Settings()) as made:
         assert type(made) is KINDS[cloud]
         yield made
+    assert said
+    assert {sql: found for sql in said if (found := faults(sql, cloud))} == {}
+
+
+def _noting(method: Callable, said: list[str]) -> Callable:
+    def noting(self: Any, sql: str) -> Any:
+        said.append(sql)
+        return method(self, sql)
+
+    return noting
 
 
 def load(staged: Warehouse, full: bool = False) -> dict[str, int]:
-    return {table: rows for table, rows in load_warehouse.fn(staged, full).rows.items() if rows}
+    return {table: rows for table, rows in load_warehouse.fn(staged, lake_here(), full).rows.items() if rows}
 
 
 def query(staged: Warehouse, statement: str) -> list[tuple]:
@@ -111,6 +132,43 @@ def test_a_load_that_died_half_way_is_made_good(silver: Silver, staged: Warehous
     execute(staged, "update ops.loads set lake_version = lake_version - 1 where table_name = 'silver.orders'")
     assert load(staged) == {}
     assert query(staged, "select order_id, load_id from silver.orders order by 1") == [(1, 1), (2, 1), (3, 2)]
+
+
+def test_columns_that_the_warehouse_lacks_are_added_and_filled(
+    silver: Silver, staged: Warehouse, cloud: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A load that dies between the two leaves it to the next."""
+    silver.append("silver.inventory", moved("i", 7), moved("j", 8))
+    with (
+        lake_only("orders", "order_date", "amount", "quantity", "status"),
+        lake_only("clickstream", "event_at"),
+        lake_only("inventory", "topic", "partition", "offset"),
+    ):
+        load(staged)
+    with monkeypatch.context() as death:
+        death.setattr(SESSIONS[cloud], "upsert", None)
+        with pytest.raises(TypeError):
+            load(staged)
+    assert query(
+        staged, "select order_date, amount, quantity, status from silver.orders where order_id = 1"
+    ) == [(None, None, None, None)]
+    assert load(staged) == {"orders": 2, "clickstream": 2, "inventory": 2}
+    columns = "order_id, order_date, amount, quantity, status, load_id"
+    assert query(staged, f"select {columns} from silver.orders order by order_id") == [
+        (1, DAY, Decimal("10.00"), 1, "pending", 3),
+        (2, DAY, Decimal("10.00"), 1, "pending", 3),
+    ]
+    noon = at(DAY).replace(tzinfo=None)
+    assert query(staged, "select event_id, event_at from silver.clickstream order by 1") == [
+        ("a", noon),
+        ("b", noon),
+    ]
+    broker = "kafka_topic, kafka_partition, kafka_offset"
+    assert query(staged, f"select event_id, {broker} from silver.inventory order by 1") == [
+        ("i", "inventory", 2, 7),
+        ("j", "inventory", 2, 8),
+    ]
+    assert load(staged) == {}
 
 
 def test_open_quarantine(silver: Silver, staged: Warehouse) -> None:
@@ -219,7 +277,7 @@ def test_the_live_warehouse_is_what_readers_see(staged: Warehouse) -> None:
     build(staged, 1)
     staged.publish()
     build(staged, 2)
-    with live_warehouse() as live:
+    with live_warehouse(Settings()) as live:
         assert marts(live, live.gold) == [(1, 1)]
         live.publish()
         assert marts(live, live.gold) == [(1, 1)]

@@ -6,10 +6,13 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
+from deltalake import Field as DeltaField
 from deltalake import write_deltalake
+from deltalake.schema import PrimitiveType
 
-from tests.support.rows import customer, order
-from tests.support.silver_tables import Silver, load, query
+from tests.support.contracts import lake_only
+from tests.support.rows import DAY, at, customer, order
+from tests.support.silver_tables import Silver, load, moved, query, rejected
 
 
 def load_ids(staged: Path) -> dict[int, int]:
@@ -92,3 +95,43 @@ def test_a_lake_that_was_begun_anew_is_compared_as_a_whole(silver: Silver, stage
     assert silver.lake.table("silver.orders").version() <= version
     assert load(staged) == {"orders": 1}
     assert load_ids(staged) == {2: 1, 3: 2}
+
+
+def test_a_column_that_the_warehouse_lacks_is_added_and_filled(silver: Silver, staged: Path) -> None:
+    silver.append("silver.orders", order(3, amount=None))
+    silver.append("quarantine.orders", rejected(1, "orders", "7", at(DAY)))
+    load(staged)
+    before = query(staged, "from silver.orders order by order_id")
+    # As a version that did not know them has left it; its rows are otherwise the lake's.
+    for column in ("amount", "order_date", "updated_at"):
+        query(staged, f"alter table silver.orders drop column {column}")
+    query(staged, "alter table quarantine.orders drop column raw")
+    assert load(staged) == {"orders": 3}
+    columns = "order_id, customer_id, product_id, order_date, amount, quantity, status, updated_at"
+    assert query(staged, f"select {columns}, 1 from silver.orders order by order_id") == before
+    assert load_ids(staged) == {1: 2, 2: 2, 3: 2}
+    assert query(staged, "select raw from quarantine.orders") == [("raw 1",)]
+    assert load(staged) == {}
+
+
+def test_a_warehouse_without_the_brokers_order_gets_it(silver: Silver, staged: Path) -> None:
+    silver.append("silver.inventory", moved("a", 7), moved("b", 8))
+    with lake_only("inventory", "topic", "partition", "offset"):
+        load(staged)
+    # One comes in the meantime.
+    silver.append("silver.inventory", moved("c", 9))
+    assert load(staged) == {"inventory": 3}
+    order = "event_id, kafka_topic, kafka_partition, kafka_offset"
+    assert query(staged, f"select {order} from silver.inventory order by event_id") == [
+        ("a", "inventory", 2, 7),
+        ("b", "inventory", 2, 8),
+        ("c", "inventory", 2, 9),
+    ]
+
+
+def test_a_column_that_the_lake_got_is_added_where_rows_did_not_change(silver: Silver, staged: Path) -> None:
+    load(staged)
+    table = silver.lake.table("silver.customers")
+    table.alter.add_columns(DeltaField("birthday", PrimitiveType("date")))
+    assert load(staged) == {}
+    assert query(staged, "select customer_id, birthday, load_id from silver.customers") == [(1, None, 1)]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lake.catalog import KEYS
+from lake.catalog import catalog
 from tests.support.rows import DAY, at, order
 from tests.support.silver_tables import Silver, load, query, rejected
 
@@ -75,8 +75,8 @@ def test_a_rejected_click_is_closed_by_the_event_whenever_it_happened(silver: Si
 
 
 def test_all_tables_are_in_the_view(silver: Silver, staged: Path) -> None:
-    for number, table in enumerate(KEYS):
+    for number, table in enumerate(catalog()):
         silver.append(f"quarantine.{table}", rejected(number, table, "999", at(DAY)))
     load(staged)
     found = query(staged, "select source from quarantine.open_rows order by 1")
-    assert found == [(table,) for table in sorted(KEYS)]
+    assert found == [(table,) for table in sorted(catalog())]

@@ -1,0 +1,35 @@
+"""The bronze gate of a source table, on `flagged.<table>`: all of it comes from the table's contract.
+
+Grain of what is judged: one row per bronze row that is new to silver.
+"""
+
+from functools import partial
+
+import great_expectations.expectations as gxe
+
+from expectations.row_rules import rules, warnings
+from expectations.suite import CRITICAL, Suite, Thresholds, accepted, quarantined, usual_size
+from lake.source_table import SourceTable
+
+
+def bronze_suite(table: SourceTable) -> Suite:
+    """No more rejected rows than the threshold allows, each row rule counted, and the contract's warnings."""
+    lineage = [column.name for column in table.columns if column.warehouse_name is None]
+    return Suite(name=table.name, key=lineage or [table.key], expectations=partial(_expectations, table))
+
+
+def _expectations(table: SourceTable, thresholds: Thresholds) -> list[gxe.Expectation]:
+    return [
+        accepted(thresholds),
+        *([] if table.is_event else [_one_per_version(table)]),
+        *(rule for column in table.columns for rule in rules(column, quarantined)),
+        *(warning for column in table.columns for warning in warnings(column)),
+        *usual_size(thresholds),
+    ]
+
+
+def _one_per_version(table: SourceTable) -> gxe.Expectation:
+    consequence = f"two versions of a row of {table.name} cannot be put in order: the source has no key"
+    return gxe.ExpectCompoundColumnsToBeUnique(
+        column_list=[table.key, table.cursor], severity=CRITICAL, meta={"consequence": consequence}
+    )

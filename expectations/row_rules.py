@@ -1,0 +1,75 @@
+"""A contract's row rules and warnings as expectations: they judge what Spark has flagged."""
+
+from collections.abc import Callable
+from typing import Any
+
+import great_expectations.expectations as gxe
+
+from expectations.suite import WARNING
+from lake.source_table import Check, Column
+
+Kind = type[gxe.Expectation]
+# A range with both its ends, exclusive or not, in Great Expectations' words.
+BOUNDS = {
+    "minimum": ("min_value", None),
+    "exclusiveMinimum": ("min_value", "strict_min"),
+    "maximum": ("max_value", None),
+    "exclusiveMaximum": ("max_value", "strict_max"),
+}
+
+
+def rules(
+    column: Column, make: Callable[..., gxe.Expectation], named: str | None = None
+) -> list[gxe.Expectation]:
+    """The row rules of a column, each made by `make(kind, **arguments)`; `named` is its name in a mart."""
+    name, options = named or column.name, column.options
+    made = []
+    if column.is_required:
+        made.append(make(gxe.ExpectColumnValuesToNotBeNull, column=name))
+    if bounds := _bounds(options):
+        made.append(make(gxe.ExpectColumnValuesToBeBetween, column=name, **bounds))
+    if lengths := {key: options[key] for key in ("minLength", "maxLength") if key in options}:
+        made.append(
+            make(
+                gxe.ExpectColumnValueLengthsToBeBetween,
+                column=name,
+                min_value=lengths.get("minLength"),
+                max_value=lengths.get("maxLength"),
+            )
+        )
+    if pattern := options.get("pattern"):
+        made.append(make(gxe.ExpectColumnValuesToMatchRegex, column=name, regex=pattern))
+    if column.valid_values:
+        made.append(make(gxe.ExpectColumnValuesToBeInSet, column=name, value_set=list(column.valid_values)))
+    return made
+
+
+def warnings(column: Column) -> list[gxe.Expectation]:
+    """What the contract wants to be warned of in a column."""
+    return [_warning(column, check) for check in column.checks]
+
+
+def _bounds(options: dict[str, Any]) -> dict[str, Any]:
+    bounds: dict[str, Any] = {}
+    for option, (argument, strict) in BOUNDS.items():
+        if option in options:
+            bounds[argument] = options[option]
+            if strict:
+                bounds[strict] = True
+    return bounds
+
+
+def _warning(column: Column, check: Check) -> gxe.Expectation:
+    common: dict[str, Any] = {
+        "column": column.name,
+        "severity": WARNING,
+        "meta": {"consequence": check.consequence},
+    }
+    if check.mostly < 1:
+        common["mostly"] = check.mostly
+    if check.metric == "nullValues":
+        return gxe.ExpectColumnValuesToNotBeNull(**common)
+    if check.metric == "invalidValues":
+        return gxe.ExpectColumnValuesToBeInSet(value_set=list(check.valid_values), **common)
+    kind: Kind = getattr(gxe, "".join(word.capitalize() for word in str(check.expectation).split("_")))
+    return kind(**common, **check.arguments)

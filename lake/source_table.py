@@ -1,0 +1,113 @@
+"""The facts of a source table, as every room reads them; they come from its contract (contract.py)."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pyarrow as pa
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+# PostgreSQL's types, as `format_type` prints them, and what the lake holds them as: without loss.
+ARROW_TYPES = {
+    "bigint": pa.int64(),
+    "integer": pa.int32(),
+    "boolean": pa.bool_(),
+    "double precision": pa.float64(),
+    "text": pa.string(),
+    "date": pa.date32(),
+    "timestamp with time zone": TIMESTAMP,
+}
+
+NUMERIC = re.compile(r"numeric\((\d+),(\d+)\)")
+
+MOST_DIGITS = 38
+
+
+Source = Literal["table", "file", "topic"]
+"""A table of the shop's PostgreSQL, JSON lines in files, or a topic of Kafka."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A quality check on a column that warns, and rejects no row."""
+
+    metric: str
+    """`nullValues`, `invalidValues`, or `custom` for an expectation of Great Expectations by name."""
+    mostly: float
+    """The share of rows, 0 to 1, that must pass."""
+    consequence: str
+    valid_values: tuple[Any, ...] = ()
+    expectation: str | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a source table, as silver holds it."""
+
+    name: str
+    type: str
+    """PostgreSQL's name of the type."""
+    description: str
+    is_required: bool
+    is_unique: bool
+    is_personal: bool
+    valid_values: tuple[Any, ...]
+    options: dict[str, Any]
+    """Those of RULE_OPTIONS that the contract sets."""
+    checks: tuple[Check, ...]
+    warehouse_name: str | None
+    """The column's name in the warehouse; None if the warehouse has no use for it."""
+
+    @property
+    def arrow_type(self) -> pa.DataType:
+        """The type in the lake."""
+        return arrow_type(self.type)
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """The facts of a source table. Grain: one row per `key`."""
+
+    name: str
+    source: Source
+    description: str
+    grain: str
+    key: str
+    key_consequence: str
+    """What is wrong with the figures if a key comes twice."""
+    cursor: str
+    """The column that says which of two versions of a row is the newer; of an event, when it happened."""
+    deletes: Literal["follow", "keep"]
+    """What a delete in the source means: the row goes from silver and gold too, or stays."""
+    columns: tuple[Column, ...]
+    freshness_hours: int | None
+    """How old the newest row may be before people are warned; None if nobody waits for it."""
+
+    @property
+    def is_event(self) -> bool:
+        """Whether its rows are events, which no newer version of themselves ever replaces."""
+        return self.source != "table"
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns in the lake's silver."""
+        return pa.schema([(column.name, column.arrow_type) for column in self.columns])
+
+    @property
+    def warehouse_names(self) -> dict[str, str | None]:
+        """The columns' names in the warehouse; None for what stays in the lake."""
+        return {column.name: column.warehouse_name for column in self.columns}
+
+    def column(self, name: str) -> Column:
+        """The column of that name. Raises KeyError if there is none."""
+        return {column.name: column for column in self.columns}[name]
+
+
+def arrow_type(type_name: str) -> pa.DataType:
+    """The lake's type for PostgreSQL's. Raises KeyError if there is none that holds it without loss."""
+    numeric = NUMERIC.fullmatch(type_name)
+    if numeric and 1 <= int(numeric[1]) <= MOST_DIGITS:
+        return pa.decimal128(int(numeric[1]), int(numeric[2]))
+    return ARROW_TYPES[type_name]

@@ -1,0 +1,55 @@
+"""What `spark-submit` starts: one job, by name; its outcome is the last line printed, as JSON.
+
+    spark-submit spark_jobs/engine/submitted.py silver orders --lake s3://bucket/lake --timezone Europe/Berlin
+    spark-submit spark_jobs/engine/submitted.py gold daily_sales --lake s3://bucket/lake
+
+A flow has a gate between the two halves of a silver job: it submits `--flag-only`, and then `--flagged` with
+what that printed.
+"""
+
+import argparse
+import json
+from dataclasses import asdict
+from typing import Any
+
+from lake.delta import Lake
+from lake.row_counts import Flagged
+from spark_jobs.engine.session import submitted_session
+from spark_jobs.gold.job import build
+from spark_jobs.gold.jobs import GOLD_JOBS
+from spark_jobs.silver.job import flag_new, write
+from spark_jobs.silver.jobs import silver_job
+
+
+def main() -> None:
+    """Run the job that the command line names."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("layer", choices=["silver", "gold"])
+    parser.add_argument("table")
+    parser.add_argument("--lake", required=True, help="root URI of the lake")
+    parser.add_argument("--timezone", default="UTC", help="the shop's business time zone")
+    parser.add_argument("--full", action="store_true", help="rebuild from all of bronze")
+    parser.add_argument("--flag-only", action="store_true", help="stop before silver changes")
+    parser.add_argument("--flagged", type=json.loads, help="write what this has flagged")
+    options = parser.parse_args()
+    outcome = _silver(options) if options.layer == "silver" else _gold(options)
+    print(json.dumps(outcome), flush=True)
+
+
+def _silver(options: argparse.Namespace) -> dict[str, Any]:
+    lake, spark, job = Lake(options.lake), submitted_session(), silver_job(options.table)
+    if options.flagged:
+        flagged = Flagged(**options.flagged)
+    else:
+        flagged = flag_new(spark, lake, job, options.timezone, options.full)
+    return asdict(flagged if options.flag_only else write(spark, lake, job, flagged, options.full))
+
+
+def _gold(options: argparse.Namespace) -> dict[str, Any]:
+    return {"rows": build(submitted_session(), Lake(options.lake), GOLD_JOBS[options.table])}
+
+
+if __name__ == "__main__":
+    main()

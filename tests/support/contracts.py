@@ -1,0 +1,50 @@
+"""The contracts as they might be: changed for the length of a block, in a folder of their own."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import yaml
+
+from lake import catalog
+
+
+@contextmanager
+def contracts_in(folder: Path) -> Iterator[None]:
+    """Within this context the catalog is what lies in `folder`."""
+    with patch.object(catalog, "CONTRACTS", folder):
+        catalog.catalog.cache_clear()
+        try:
+            yield
+        finally:
+            catalog.catalog.cache_clear()
+
+
+@contextmanager
+def changed_columns(table: str, *columns: str, **properties: Any) -> Iterator[None]:
+    """Within this context the contract says something else of these columns."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "contracts"
+        shutil.copytree(catalog.CONTRACTS, copy)
+        file = copy / f"{table}.yaml"
+        contract = yaml.safe_load(file.read_text(encoding="utf-8"))
+        found = {each["name"]: each for each in contract["schema"][0]["properties"]}
+        for column in columns:
+            found[column].update(properties)
+        file.write_text(yaml.safe_dump(contract), encoding="utf-8")
+        with contracts_in(copy):
+            yield
+
+
+def valid_values(*values: str) -> list[dict[str, Any]]:
+    """The quality of a column that may hold these values and no others."""
+    return [{"metric": "invalidValues", "arguments": {"validValues": list(values)}, "mustBe": 0}]
+
+
+def lake_only(table: str, *columns: str) -> Any:
+    """Within this context the warehouse has no use for these columns."""
+    return changed_columns(table, *columns, tags=["lake-only"])
