@@ -127,7 +127,9 @@ def test_an_alert_that_reached_nobody(shop: Silver) -> None:
         lake_here(), "alert_deliveries", [delivery("a", channel, False) for channel in ("slack", "email")]
     )
     assert looked().broken == ["nobody was told: run-failed/a"]
-    assert collect_status(EnvironmentSettings(), AlertThresholds(), NOW + dt.timedelta(days=8)).undelivered == []
+    assert (
+        collect_status(EnvironmentSettings(), AlertThresholds(), NOW + dt.timedelta(days=8)).undelivered == []
+    )
 
 
 def test_kafka_and_the_lake(shop: Silver, kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
