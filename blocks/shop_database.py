@@ -9,7 +9,6 @@ from psycopg2.extensions import parse_dsn
 
 from blocks.failures import PermanentFailure, TransientFailure
 from blocks.settings.fields import ShopFields
-from blocks.settings.settings import Settings
 from blocks.system_block import SystemBlock
 
 CONNECT_TIMEOUT_SECONDS = 10
@@ -30,13 +29,13 @@ class ShopDatabase(ShopFields, SystemBlock):
             pass
 
 
-def shop_connection() -> AbstractContextManager[Connection]:
+def shop_connection(settings: ShopFields) -> AbstractContextManager[Connection]:
     """A connection to `SHOP_DSN`, read-only and in UTC, closed at the end.
 
     Raises PermanentFailure if the DSN is missing or refused, TransientFailure if nobody answers or the
     connection is lost; neither message holds the password.
     """
-    return _connection(Settings().shop_dsn.get_secret_value())
+    return _connection(settings.shop_dsn.get_secret_value())
 
 
 @contextmanager

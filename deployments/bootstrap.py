@@ -22,7 +22,7 @@ from blocks.settings.saved_blocks import read_blocks
 from deployments.resources import automations, blocks, concurrency_limits, deployments, work_pool
 from deployments.resources.deployments import DeployFailed
 from deployments.resources.diff import Change
-from deployments.settings import DeploymentSettings, effective_settings
+from deployments.resources.settings import DeploymentSettings, effective_settings
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_serializer, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
 from blocks.settings.environment import (
@@ -106,6 +106,11 @@ class Settings(EnvironmentSettings):
             settings_cls, saved_values(PlatformName().platform, get_current_settings().api.url)
         )
         return init_settings, saved, env_settings, dotenv_settings
+
+    @model_serializer
+    def _name_only(self) -> str:
+        # Prefect keeps the parameters of each flow run and shows them to everybody.
+        return f"settings of {PlatformName().platform}"
 
 
 def quick_settings() -> EnvironmentSettings:

@@ -22,7 +22,7 @@ from blocks.settings.settings import EnvironmentSettings
 from deployments.resources.blocks import read_document, server_blocks, server_document
 from deployments.resources.deployments import deployment_ids
 from deployments.resources.diff import Change
-from deployments.settings import DAILY, HEARTBEAT_SECONDS, DeploymentSettings
+from deployments.resources.settings import DAILY, HEARTBEAT_SECONDS, DeploymentSettings
 from tasks.alerts.events import DELIVERED_EVENT, LOW_QUALITY_EVENT, quality_resource
 
 Labels = dict[str, str | list[str]]

@@ -16,7 +16,7 @@ from blocks.settings.integration_blocks import AWS_CREDENTIALS
 from blocks.settings.settings import EnvironmentSettings
 from blocks.system_block import SystemBlock, system_blocks
 from deployments.resources.diff import Change, differing
-from deployments.settings import DAILY
+from deployments.resources.settings import DAILY
 from tasks.alerts.alert import COLORS
 
 # The server's own alerts: one block per colour, since a block's payload is fixed but for subject and body.

@@ -12,7 +12,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.utilities.templating import apply_values
 
 from deployments.resources.diff import Change
-from deployments.settings import FOLDER
+from deployments.resources.settings import FOLDER
 
 # Ships with Prefect: the templates of every kind of worker, so none has to be installed to be deployed to.
 WORKERS = files("prefect.server.api").joinpath("collections_data/views/aggregate-worker-metadata.json")

@@ -15,7 +15,7 @@ from tasks.report.run_summary import create_artifact, print_summary
 @flow(name="notify", flow_run_name="notify-{run.ds}", validate_parameters=False)
 def notify(run: Run, settings: Settings, lake: Lake) -> None:
     """Alert people, print the run's summary, keep it as an artifact, and report a run of bad days."""
-    if deliver(alert_about(run)):
+    if deliver(alert_about(run, settings, lake), settings, lake):
         copy_to_warehouse(settings, lake)
     print_summary(run, settings)
     create_artifact(run, settings)

@@ -6,8 +6,7 @@ from prefect.logging import get_logger
 from prefect.utilities.urls import url_for
 from pydantic import BaseModel
 
-from blocks.settings.fields import Severity
-from blocks.settings.settings import Settings
+from blocks.settings.fields import AlertFields, Severity
 from lake.delta import Lake
 from tasks.ledger.queries import previous_status
 from tasks.ledger.run import Run
@@ -48,9 +47,9 @@ class Alert(BaseModel):
     """Good news goes where the bad news went: the severity of that one."""
 
 
-def alert_about(run: Run) -> Alert:
+def alert_about(run: Run, settings: AlertFields, lake: Lake) -> Alert:
     """The alert that a run's end gives rise to; a second failure in a row is critical."""
-    kind, severity, end = _classify(run)
+    kind, severity, end = _classify(run, lake)
     known = {
         "flow": run.flow,
         "ds": run.ds.isoformat(),
@@ -71,7 +70,7 @@ def alert_about(run: Run) -> Alert:
         flow=run.flow,
         facts={name: value for name, value in known.items() if value},
         run_url=run_link(run.run_id),
-        runbook_url=runbook_link(kind),
+        runbook_url=runbook_link(settings, kind),
         dedup_key=run.flow,
         is_resolution=run.status == "completed",
     )
@@ -82,15 +81,15 @@ def run_link(run_id: str) -> str | None:
     return url_for("flow-run", obj_id=run_id)
 
 
-def runbook_link(kind: str) -> str:
+def runbook_link(settings: AlertFields, kind: str) -> str:
     """The address of the runbook's heading about a kind of alert."""
-    return f"{Settings().runbook_url}#{kind}"
+    return f"{settings.runbook_url}#{kind}"
 
 
-def _classify(run: Run) -> tuple[Kind, Severity, str]:
+def _classify(run: Run, lake: Lake) -> tuple[Kind, Severity, str]:
     if run.status == "failed":
         end = f"failed in {run.step}" if run.step else "failed before its first step"
-        if _has_failed_before(run):
+        if _has_failed_before(run, lake):
             return "run-failed-twice", "critical", f"{end}, as the run before it did"
         return "run-failed", "error", end
     if run.notes:
@@ -98,9 +97,9 @@ def _classify(run: Run) -> tuple[Kind, Severity, str]:
     return "run-completed", "info", "completed"
 
 
-def _has_failed_before(run: Run) -> bool:
+def _has_failed_before(run: Run, lake: Lake) -> bool:
     try:
-        return previous_status(Lake(Settings().lake_uri), run.flow, run.run_id) == "failed"
+        return previous_status(lake, run.flow, run.run_id) == "failed"
     except Exception as error:
         # The lake may be what the alert is about.
         get_logger("alerts").warning("the ledger does not say how the run before ended: %s", error)

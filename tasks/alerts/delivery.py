@@ -27,7 +27,7 @@ from tasks.alerts.smtp import send_email
 from tasks.ledger.queries import delivered_alerts
 from tasks.ledger.records import append_records
 
-SENDERS: dict[Channel, Callable[[Alert], str]] = {
+SENDERS: dict[Channel, Callable[[Alert, AlertFields], str]] = {
     "slack": send_slack,
     "email": send_email,
     "pagerduty": send_pagerduty,
@@ -37,24 +37,25 @@ RETRY_SECONDS = 2
 
 
 @task(task_run_name="send-{channel}", **{**RETRY_TRANSIENT, "retry_delay_seconds": RETRY_SECONDS})
-def send(channel: Channel, alert: Alert) -> str:
+def send(channel: Channel, alert: Alert, settings: AlertFields) -> str:
     """Send the alert through one channel; returns the receipt. Raises PipelineFailure."""
-    return SENDERS[channel](alert)
+    return SENDERS[channel](alert, settings)
 
 
-def deliver(alert: Alert) -> bool:
+def deliver(alert: Alert, settings: AlertFields, lake: Lake) -> bool:
     """Send the alert through each chain of its severity; returns whether anything was tried.
 
     In a chain the next channel is tried when one cannot deliver. A channel that has had this alert is not
     sent it again. A good run also resolves PagerDuty's incident, whoever opened it.
     """
-    settings = Settings()
     alert = _as_this_platforms(alert)
     active = settings.active_channels()
     chains = [[channel for channel in chain if channel in active] for chain in _chains(alert, settings)]
-    delivered = _delivered_before(alert)
+    delivered = _delivered_before(alert, lake)
     for chain in chains:
-        channel = next((each for each in chain if each in delivered or _try(each, alert)), None)
+        channel = next(
+            (each for each in chain if each in delivered or _try(each, alert, settings, lake)), None
+        )
         if channel:
             delivered.add(channel)
         elif chain:
@@ -81,7 +82,8 @@ def _chains(alert: Alert, settings: AlertFields) -> list[list[Channel]]:
 
 def confirm_delivery(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
     """Flow hook: confirm to Prefect's server that an alert about this run's end was delivered."""
-    delivered = {alert_id for alert_id, _ in delivered_alerts(Lake(Settings().lake_uri), str(flow_run.id))}
+    lake = Lake(Settings().lake_uri)
+    delivered = {alert_id for alert_id, _ in delivered_alerts(lake, str(flow_run.id))}
     if flow_run.deployment_id is None or not any(alert_id.startswith("run-") for alert_id in delivered):
         return
     with get_client(sync_client=True) as client:
@@ -110,9 +112,9 @@ def confirm_delivery(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> N
     )
 
 
-def _try(channel: Channel, alert: Alert) -> bool:
+def _try(channel: Channel, alert: Alert, settings: AlertFields, lake: Lake) -> bool:
     """Send the alert through one channel and record how that ended; returns whether it was delivered."""
-    state = send(channel, alert, return_state=True)
+    state = send(channel, alert, settings, return_state=True)
     record = {
         "alert_id": alert.alert_id,
         "run_id": alert.run_id,
@@ -123,16 +125,16 @@ def _try(channel: Channel, alert: Alert) -> bool:
         "detail": str(state.result(raise_on_failure=False)),
     }
     try:
-        append_records(Lake(Settings().lake_uri), "alert_deliveries", [record])
+        append_records(lake, "alert_deliveries", [record])
     except Exception as error:
         get_logger("alerts").warning("not recorded: %s: %s", record, error)
     return state.is_completed()
 
 
-def _delivered_before(alert: Alert) -> set[Channel]:
+def _delivered_before(alert: Alert, lake: Lake) -> set[Channel]:
     """The channels that have had this alert."""
     try:
-        records = delivered_alerts(Lake(Settings().lake_uri), alert.run_id)
+        records = delivered_alerts(lake, alert.run_id)
     except Exception as error:
         # Rather twice than never.
         get_logger("alerts").warning("the ledger does not say what was delivered: %s", error)

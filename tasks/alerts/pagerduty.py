@@ -5,16 +5,15 @@ https://developer.pagerduty.com/docs/send-alert-event
 
 from typing import Any
 
-from blocks.settings.settings import Settings
+from blocks.settings.fields import AlertFields
 from tasks.alerts.alert import Alert
 from tasks.alerts.webhook import post
 
 LONGEST_SUMMARY = 1024
 
 
-def send_pagerduty(alert: Alert) -> str:
+def send_pagerduty(alert: Alert, settings: AlertFields) -> str:
     """Send the event; returns the receipt. Raises PipelineFailure."""
-    settings = Settings()
     event = {"routing_key": settings.pagerduty_routing_key.get_secret_value(), **payload(alert)}
     return post("PagerDuty", settings.pagerduty_url, event)
 

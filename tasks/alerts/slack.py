@@ -3,7 +3,7 @@
 from html import escape
 from typing import Any
 
-from blocks.settings.settings import Settings
+from blocks.settings.fields import AlertFields
 from tasks.alerts.alert import COLORS, Alert
 from tasks.alerts.webhook import post
 
@@ -11,9 +11,9 @@ from tasks.alerts.webhook import post
 LONGEST = 2900
 
 
-def send_slack(alert: Alert) -> str:
+def send_slack(alert: Alert, settings: AlertFields) -> str:
     """Post the alert; returns the receipt. Raises PipelineFailure."""
-    return post("Slack", Settings().slack_webhook_url.get_secret_value(), payload(alert))
+    return post("Slack", settings.slack_webhook_url.get_secret_value(), payload(alert))
 
 
 def payload(alert: Alert) -> dict[str, Any]:

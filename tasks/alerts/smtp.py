@@ -4,14 +4,13 @@ import datetime as dt
 from email.message import EmailMessage
 
 from blocks.alert_channels import mail_server
-from blocks.settings.settings import Settings
+from blocks.settings.fields import AlertFields
 from tasks.alerts.alert import COLORS, Alert
 from tasks.templates.render import render
 
 
-def send_email(alert: Alert) -> str:
+def send_email(alert: Alert, settings: AlertFields) -> str:
     """Send the alert to every recipient; returns the receipt. Raises PipelineFailure."""
-    settings = Settings()
     with mail_server(settings.smtp_url.get_secret_value()) as server:
         refused = server.send_message(message(alert, settings.alert_email_from, settings.alert_email_to))
     receipt = f"accepted for {settings.alert_email_to}"

@@ -13,6 +13,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from blocks.failures import RETRY_TRANSIENT, DataFailure, PermanentFailure
+from blocks.settings.fields import ShopFields
 from blocks.settings.settings import Settings
 from blocks.shop_database import shop_connection
 from lake.catalog import shop_tables
@@ -37,7 +38,7 @@ def check_contracts(settings: Settings) -> dict[str, list[str]]:
     Raises PermanentFailure for a missing table, DataFailure for a dropped or retyped column.
     """
     broken, warnings = [], {}
-    with shop_connection() as connection:
+    with shop_connection(settings) as connection:
         for table in shop_tables().values():
             actual = actual_columns(connection, table.name)
             if not actual:
@@ -73,18 +74,18 @@ def extract_table(
         settings.shop_timezone,
         settings.extract_overlap,
     )
-    with shop_connection() as connection:
+    with shop_connection(settings) as connection:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         covered = covered_to(window, _now(connection))
         if name == "orders":
             record_source_totals(connection, lake, window)
-        batches = window_batches(connection, lake, table, window)
+        batches = window_batches(connection, settings, lake, table, window)
         rows = append(lake, f"bronze.{name}", table.schema, batches, int(covered.timestamp()))
     return Extracted(table=name, rows=rows, warnings=drift or [])
 
 
 def window_batches(
-    connection: Connection, lake: Lake, table: SourceTable, window: Window
+    connection: Connection, settings: ShopFields, lake: Lake, table: SourceTable, window: Window
 ) -> Iterator[pa.RecordBatch]:
     """The rows in `window` that bronze does not hold, read by WORKERS connections in one snapshot."""
     in_window = window_condition(table.cursor, window)
@@ -101,7 +102,8 @@ def window_batches(
         # Words have no middle: one chunk.
         low = high = None
     streams = [
-        partial(_chunk_batches, snapshot, lake, table, window, chunk) for chunk in key_ranges(rows, low, high)
+        partial(_chunk_batches, settings, snapshot, lake, table, window, chunk)
+        for chunk in key_ranges(rows, low, high)
     ]
     return interleave(streams, WORKERS)
 
@@ -130,7 +132,12 @@ def window_condition(cursor: str, window: Window) -> sql.Composable:
 
 
 def _chunk_batches(
-    snapshot: str, lake: Lake, table: SourceTable, window: Window, chunk: tuple[int | None, int | None]
+    settings: ShopFields,
+    snapshot: str,
+    lake: Lake,
+    table: SourceTable,
+    window: Window,
+    chunk: tuple[int | None, int | None],
 ) -> Iterator[pa.RecordBatch]:
     low, high = chunk
     key = pads.field(table.key)
@@ -150,7 +157,7 @@ def _chunk_batches(
     held = held_rows(lake, f"bronze.{table.name}", [table.key, table.cursor], in_bronze)
     schema = table.schema
     query = copy_query(table, sql.SQL(" and ").join(in_source))
-    with shop_connection() as connection:
+    with shop_connection(settings) as connection:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         with connection.cursor() as cursor:
             cursor.execute("set transaction snapshot %s", (snapshot,))

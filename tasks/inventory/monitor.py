@@ -73,8 +73,8 @@ class InventoryMonitor:
             for product_id, product in self._products.items()
             if product_id in on_hand
         )
-        for alert in alerts_about(changes, is_all_well):
-            deliver(alert)
+        for alert in alerts_about(changes, self._settings, is_all_well):
+            deliver(alert, self._settings, self._lake)
 
 
 @task(task_run_name="consume-backlog", cache_policy=NO_CACHE, **RETRY_TRANSIENT)

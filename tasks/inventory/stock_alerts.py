@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from prefect.events import emit_event
 
 from blocks.settings.environment import PlatformName
-from blocks.settings.fields import Severity
+from blocks.settings.fields import AlertFields, Severity
 from tasks.alerts.alert import Alert, run_link, runbook_link
 from tasks.inventory.stock_changes import BADNESS, StockChange, StockKind
 
@@ -17,13 +17,15 @@ WORST = 10
 SEVERITY: dict[StockKind, Severity] = {"stock-low": "warning", "stock-out": "error", "stock-refilled": "info"}
 
 
-def alerts_about(changes: Iterable[StockChange], is_all_well: bool = False) -> list[Alert]:
+def alerts_about(
+    changes: Iterable[StockChange], settings: AlertFields, is_all_well: bool = False
+) -> list[Alert]:
     """One message for all that have become short at once, one for all that no longer are."""
     together: dict[str, list[StockChange]] = {}
     for change in changes:
         if change.alert_id:
             together.setdefault(change.alert_id, []).append(change)
-    return [_alert(alert_id, told, is_all_well) for alert_id, told in together.items()]
+    return [_alert(alert_id, about, settings, is_all_well) for alert_id, about in together.items()]
 
 
 def emit(changes: Iterable[StockChange]) -> None:
@@ -41,7 +43,7 @@ def emit(changes: Iterable[StockChange]) -> None:
             )
 
 
-def _alert(alert_id: str, changes: list[StockChange], is_all_well: bool) -> Alert:
+def _alert(alert_id: str, changes: list[StockChange], settings: AlertFields, is_all_well: bool) -> Alert:
     by_badness = sorted(changes, key=_least_first)
     worst, more = by_badness[:WORST], by_badness[WORST:]
     kind = worst[0].kind
@@ -59,7 +61,7 @@ def _alert(alert_id: str, changes: list[StockChange], is_all_well: bool) -> Aler
         flow="inventory",
         facts=facts,
         run_url=run_link(worst[0].run_id),
-        runbook_url=runbook_link(kind),
+        runbook_url=runbook_link(settings, kind),
         dedup_key="stock",
         is_resolution=kind == "stock-refilled" and is_all_well,
     )

@@ -12,6 +12,7 @@ from psycopg2.extensions import parse_dsn
 
 from blocks.failures import PermanentFailure, PipelineFailure, TransientFailure
 from blocks.settings import settings
+from blocks.settings.settings import Settings
 from blocks.shop_database import shop_connection
 from tests.support.platforms import Platform
 from tests.support.rows import order, put
@@ -22,7 +23,7 @@ SECRET = "hunter2secret"
 def failure(monkeypatch: pytest.MonkeyPatch, dsn: str) -> PipelineFailure:
     """How the attempt to connect to `dsn` fails."""
     monkeypatch.setenv("SHOP_DSN", dsn)
-    with pytest.raises(PipelineFailure) as raised, shop_connection():
+    with pytest.raises(PipelineFailure) as raised, shop_connection(Settings()):
         pass
     return raised.value
 
@@ -41,7 +42,7 @@ def unused_port() -> Iterator[int]:
 
 
 def test_a_connection_works_in_utc_and_ends(platform: Platform) -> None:
-    with shop_connection() as connection, connection.cursor() as cursor:
+    with shop_connection(Settings()) as connection, connection.cursor() as cursor:
         cursor.execute("select current_setting('TimeZone'), current_setting('statement_timeout')")
         assert cursor.fetchone() == ("UTC", "1h")
     assert connection.closed
@@ -113,7 +114,7 @@ def test_no_message_and_no_log_holds_the_password(
 
 
 def test_a_lost_connection_is_transient(platform: Platform) -> None:
-    with pytest.raises(TransientFailure, match="broke off"), shop_connection() as connection:
+    with pytest.raises(TransientFailure, match="broke off"), shop_connection(Settings()) as connection:
         platform.execute("select pg_terminate_backend(%s)", (connection.info.backend_pid,))
         connection.cursor().execute("select 1")
 
@@ -137,7 +138,7 @@ def test_a_lost_connection_is_transient(platform: Platform) -> None:
     ],
 )
 def test_which_errors_inside_are_transient(platform: Platform, error: Exception, transient: bool) -> None:
-    with pytest.raises(TransientFailure if transient else type(error)), shop_connection():
+    with pytest.raises(TransientFailure if transient else type(error)), shop_connection(Settings()):
         raise error
 
 
@@ -146,11 +147,11 @@ def test_a_missing_grant_is_permanent(platform: Platform, monkeypatch: pytest.Mo
     platform.execute(f"create role {user} login password '{SECRET}'")
     monkeypatch.setenv("SHOP_DSN", replaced(platform.dsn, user=user, password=SECRET))
     refusal = "permission denied for table orders; grant SELECT"
-    with pytest.raises(PermanentFailure, match=refusal), shop_connection() as connection:
+    with pytest.raises(PermanentFailure, match=refusal), shop_connection(Settings()) as connection:
         connection.cursor().execute("select 1 from orders")
 
 
 def test_the_shop_is_only_read(platform: Platform) -> None:
     put(platform, "orders", order(1))
-    with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction), shop_connection() as connection:
+    with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction), shop_connection(Settings()) as connection:
         connection.cursor().execute(sql.SQL("delete from orders"))

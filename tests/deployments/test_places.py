@@ -6,7 +6,7 @@ import pytest
 
 from blocks.failures import PermanentFailure
 from blocks.settings.settings import EnvironmentSettings
-from deployments.settings import DeploymentSettings
+from deployments.resources.settings import DeploymentSettings
 
 VOLUME = "/opt/ecommerce-pipeline/data"
 FILES = {

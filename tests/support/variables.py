@@ -2,7 +2,7 @@
 
 from blocks.settings.environment import PlatformName, RetrySettings
 from blocks.settings.settings import Settings
-from deployments.settings import DeploymentSettings
+from deployments.resources.settings import DeploymentSettings
 
 VARIABLES = sorted(
     name.upper()

@@ -31,7 +31,7 @@ from blocks.settings.saved_blocks import read_blocks
 from blocks.settings.settings import Settings
 from blocks.snowflake_account import SnowflakeAccount
 from deployments.resources.blocks import platform_blocks, server_blocks
-from deployments.settings import effective_settings
+from deployments.resources.settings import effective_settings
 from tasks.warehouse.bigquery import BigQueryWarehouse
 from tests.support.platforms import Platform
 

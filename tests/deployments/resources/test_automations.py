@@ -11,7 +11,7 @@ from prefect.events.schemas.automations import AutomationCore, Posture
 from blocks.settings.environment import REPOSITORY
 from blocks.settings.settings import EnvironmentSettings
 from deployments.resources.automations import automations
-from deployments.settings import FOLDER, HEARTBEAT_SECONDS, DeploymentSettings
+from deployments.resources.settings import FOLDER, HEARTBEAT_SECONDS, DeploymentSettings
 from tasks.alerts.alert import Kind
 
 RUNBOOK = (REPOSITORY / "docs" / "runbook.md").read_text(encoding="utf-8")

@@ -12,8 +12,8 @@ from prefect.utilities.templating import find_placeholders
 from blocks.settings.environment import REPOSITORY
 from blocks.settings.settings import EnvironmentSettings
 from deployments.resources.deployments import entries, full_name, wanted
+from deployments.resources.settings import DeploymentSettings
 from deployments.resources.work_pool import defaults, job_template
-from deployments.settings import DeploymentSettings
 
 KINDS = get_args(DeploymentSettings.model_fields["work_pool"].annotation)
 

@@ -9,7 +9,7 @@ from tasks.ledger.queries import previous_status
 from tasks.ledger.records import append_records
 from tasks.ledger.run import Run
 from tests.support.alerts import ended, rejected, warned
-from tests.support.platforms import Platform, lake_here
+from tests.support.platforms import Platform, here, lake_here
 from tests.support.rows import DAY, at
 
 UI = "http://prefect.example:4200"
@@ -49,7 +49,7 @@ def record(run_id: str, status: str, flow: str = "daily") -> None:
 )
 def test_how_bad_it_is(platform: Platform, run: Run, expected: tuple[str, str, str]) -> None:
     kind, severity, words = expected
-    alert = alert_about(run)
+    alert = alert_about(run, *here())
     assert (alert.kind, alert.severity, alert.title) == (kind, severity, f"daily {DAY} {words}")
     assert alert.alert_id == f"{kind}/run-1"
 
@@ -75,19 +75,19 @@ def test_a_second_failure_in_a_row_is_critical(
 ) -> None:
     for run_id, status in before:
         record(run_id, status)
-    alert = alert_about(ended("failed"))
+    alert = alert_about(ended("failed"), *here())
     assert alert.severity == expected
     assert alert.kind == ("run-failed-twice" if expected == "critical" else "run-failed")
 
 
 def test_another_flows_failure_is_not_ours(platform: Platform) -> None:
     record("a", "failed", flow="rebuild")
-    assert alert_about(ended("failed")).severity == "error"
+    assert alert_about(ended("failed"), *here()).severity == "error"
 
 
 def test_a_good_run_after_a_failed_one_is_good(platform: Platform) -> None:
     record("a", "failed")
-    alert = alert_about(ended("completed"))
+    alert = alert_about(ended("completed"), *here())
     assert (alert.severity, alert.is_resolution) == ("info", True)
 
 
@@ -97,7 +97,7 @@ def test_a_ledger_that_cannot_be_read_keeps_no_alert_back(platform: Platform) ->
         log.write_text("not a log")
     with pytest.raises(DeltaError):
         previous_status(lake_here(), "daily", "run-1")
-    assert alert_about(ended("failed")).kind == "run-failed"
+    assert alert_about(ended("failed"), *here()).kind == "run-failed"
 
 
 def test_what_is_known_of_a_failed_run(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +107,8 @@ def test_what_is_known_of_a_failed_run(platform: Platform, monkeypatch: pytest.M
             "failed",
             checked=rejected(orders=1200, customers=34),
             extracted=warned("orders.coupon is new", "a second thing"),
-        )
+        ),
+        *here(),
     )
     assert alert.facts == {
         "flow": "daily",
@@ -123,20 +124,20 @@ def test_what_is_known_of_a_failed_run(platform: Platform, monkeypatch: pytest.M
 
 
 def test_a_completed_run_names_no_step(platform: Platform) -> None:
-    alert = alert_about(ended("completed", step="quality_gold"))
+    alert = alert_about(ended("completed", step="quality_gold"), *here())
     assert alert.facts == {"flow": "daily", "ds": "2024-03-04"}
 
 
 def test_alerts_of_a_flow_are_one_incident(platform: Platform) -> None:
     record("a", "failed")
-    alerts = [alert_about(ended("failed")), alert_about(ended("completed", run_id="run-2"))]
+    alerts = [alert_about(ended("failed"), *here()), alert_about(ended("completed", run_id="run-2"), *here())]
     assert [alert.dedup_key for alert in alerts] == ["daily", "daily"]
     assert len({alert.alert_id for alert in alerts}) == 2
 
 
 def test_the_run_is_linked_where_prefect_has_a_page_for_it(platform: Platform) -> None:
     with temporary_settings({PREFECT_API_URL: None, PREFECT_UI_URL: None}):
-        assert alert_about(ended("failed")).run_url is None
+        assert alert_about(ended("failed"), *here()).run_url is None
     run_id = "11111111-2222-3333-4444-555555555555"
     with temporary_settings({PREFECT_UI_URL: UI}):
-        assert alert_about(ended("failed", run_id=run_id)).run_url == f"{UI}/runs/flow-run/{run_id}"
+        assert alert_about(ended("failed", run_id=run_id), *here()).run_url == f"{UI}/runs/flow-run/{run_id}"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from blocks.settings.settings import Settings
 from tasks.alerts.pagerduty import payload as pagerduty
 from tasks.alerts.slack import payload as slack
 from tasks.alerts.smtp import message, send_email
@@ -130,7 +131,7 @@ def test_email_goes_to_every_recipient(
     monkeypatch.setenv("SMTP_URL", mailbox.url)
     monkeypatch.setenv("ALERT_EMAIL_TO", "you@example.com, boss@example.com")
     mailbox.refused |= refused
-    assert send_email(alert()) == receipt
+    assert send_email(alert(), Settings()) == receipt
     (mail,) = mailbox.messages
     assert (mail["From"], mail["To"]) == ("ecommerce-pipeline@localhost", "you@example.com, boss@example.com")
 

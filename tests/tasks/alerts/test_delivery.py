@@ -29,7 +29,7 @@ WARNED = alert(
 
 @flow(name="test-deliver")
 def delivering(message: Alert) -> bool:
-    return deliver(message)
+    return deliver(message, *here())
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from psycopg2 import sql
 
 from blocks.failures import TransientFailure
 from blocks.settings.environment import REPOSITORY
+from blocks.settings.settings import Settings
 from blocks.shop_database import shop_connection
 from lake.source_table import Column, SourceTable
 from tasks.ingest.postgres_copy import copy_batches, copy_query
@@ -196,7 +197,7 @@ def slow_rows() -> Iterator[pa.RecordBatch]:
         "repeat('x', 500) || case when i % 1000 = 0 then pg_sleep(0.01)::text else '' end as t "
         "from generate_series(1, 10000000) i) to stdout (format csv, header)"
     )
-    with shop_connection() as connection:
+    with shop_connection(Settings()) as connection:
         yield from copy_batches(connection, query, pa.schema([("i", pa.int64()), ("t", pa.string())]))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from prefect.client.orchestration import get_client
 
+from blocks.settings.settings import Settings
 from tasks.inventory.reorder_points import State
 from tasks.inventory.stock_alerts import alerts_about, emit
 from tasks.inventory.stock_changes import StockChange, StockKind
@@ -32,7 +33,7 @@ def change(product_id: int, state: State, on_hand: int, **values: Any) -> StockC
 
 @pytest.mark.usefixtures("platform")
 def test_one_product_is_named_in_the_title() -> None:
-    [alert] = alerts_about([change(1, "low", 9)])
+    [alert] = alerts_about([change(1, "low", 9)], Settings())
     assert (alert.kind, alert.severity, alert.undoes) == ("stock-low", "warning", None)
     assert alert.title == "Product 1 (1): low in stock"
     assert alert.facts == {"Product 1 (1)": "9 left, enough for 4.5 days; sells 2.0 a day, order below 20"}
@@ -44,7 +45,7 @@ def test_one_product_is_named_in_the_title() -> None:
 def test_many_at_once_are_one_message_with_the_ten_worst_first() -> None:
     low = [change(number, "low", number) for number in range(3, 15)]
     out = [change(1, "out", 0), change(2, "out", 0, units_per_day=5.0, product_name=None)]
-    [alert] = alerts_about([*low, *out])
+    [alert] = alerts_about([*low, *out], Settings())
     assert (alert.kind, alert.severity) == ("stock-out", "error")
     assert alert.title == "products: 2 out of stock, 12 low in stock"
     assert list(alert.facts) == [
@@ -59,7 +60,7 @@ def test_many_at_once_are_one_message_with_the_ten_worst_first() -> None:
 @pytest.mark.usefixtures("platform")
 def test_what_does_not_sell_is_the_least_of_the_worries() -> None:
     still = change(1, "low", 1, units_per_day=0.0, days_of_cover=None)
-    [alert] = alerts_about([still, change(2, "low", 19)])
+    [alert] = alerts_about([still, change(2, "low", 19)], Settings())
     assert list(alert.facts) == ["Product 2 (2)", "Product 1 (1)"]
 
 
@@ -68,7 +69,7 @@ def test_what_does_not_sell_is_the_least_of_the_worries() -> None:
 def test_good_news_goes_where_the_bad_news_went_and_ends_the_trouble_if_it_was_all(is_all_well: bool) -> None:
     bad = change(1, "out", 0)
     good = [change(number, "ok", 90, alert_id="stock-refilled/2") for number in (2, 3)]
-    first, second = alerts_about([bad, *good], is_all_well)
+    first, second = alerts_about([bad, *good], Settings(), is_all_well)
     assert (first.kind, first.is_resolution) == ("stock-out", False)
     assert (second.kind, second.severity, second.undoes) == ("stock-refilled", "info", "error")
     assert second.title == "products: 2 no longer short"
@@ -77,7 +78,7 @@ def test_good_news_goes_where_the_bad_news_went_and_ends_the_trouble_if_it_was_a
 
 @pytest.mark.usefixtures("platform")
 def test_what_is_only_noted_is_told_to_nobody() -> None:
-    assert alerts_about([change(1, "low", 9, alert_id=None, kind=None)]) == []
+    assert alerts_about([change(1, "low", 9, alert_id=None, kind=None)], Settings()) == []
 
 
 @pytest.mark.usefixtures("prefect_server", "platform")

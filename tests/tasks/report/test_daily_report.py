@@ -92,10 +92,10 @@ def test_documentation_is_linked_once_it_is_there(reports: Path) -> None:
 def test_the_message_and_the_alert_link_the_report(folder: Path) -> None:
     run = finished(duration_seconds=1, status="completed", report_url="https://reports.example/day.html")
     assert "[report](https://reports.example/day.html)" in message(run, Settings())
-    assert alert_about(run).facts["report"] == "https://reports.example/day.html"
+    assert alert_about(run, *here()).facts["report"] == "https://reports.example/day.html"
     without = finished(duration_seconds=1, status="completed")
     assert "[report]" not in message(without, Settings())
-    assert "report" not in alert_about(without).facts
+    assert "report" not in alert_about(without, *here()).facts
 
 
 @pytest.mark.usefixtures("prefect_server")
