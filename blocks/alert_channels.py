@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import httpx
 
-from blocks.failures import PermanentFailure, TransientFailure
+from blocks.settings.failures import PermanentFailure, TransientFailure
 from blocks.settings.fields import AlertFields
 from blocks.system_block import SystemBlock
 

@@ -14,7 +14,7 @@ from google.cloud.bigquery.retry import DEFAULT_RETRY
 from google.oauth2 import service_account
 from requests.exceptions import RequestException
 
-from blocks.failures import PermanentFailure, TransientFailure
+from blocks.settings.failures import PermanentFailure, TransientFailure
 from blocks.settings.fields import BigQueryFields
 from blocks.system_block import SystemBlock
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from kafka import KafkaAdminClient
 from kafka.errors import AuthorizationError, KafkaError, KafkaTimeoutError, SaslAuthenticationFailedError
 
-from blocks.failures import PermanentFailure, TransientFailure
+from blocks.settings.failures import PermanentFailure, TransientFailure
 from blocks.settings.fields import KafkaFields
 
 REQUEST_TIMEOUT_MS = 15_000

@@ -4,7 +4,7 @@ import re
 
 import pyarrow.fs as pafs
 
-from blocks.failures import PermanentFailure, PipelineFailure, TransientFailure, is_store_outage
+from blocks.settings.failures import PermanentFailure, PipelineFailure, TransientFailure, is_store_outage
 from blocks.settings.fields import LakeFields
 from blocks.system_block import SystemBlock
 

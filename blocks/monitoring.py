@@ -3,7 +3,7 @@
 import psycopg2
 
 from blocks.alert_channels import check_answers
-from blocks.failures import PermanentFailure, TransientFailure
+from blocks.settings.failures import PermanentFailure, TransientFailure
 from blocks.settings.fields import MonitoringFields
 from blocks.system_block import SystemBlock
 

@@ -7,7 +7,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import parse_dsn
 
-from blocks.failures import PermanentFailure, TransientFailure
+from blocks.settings.failures import PermanentFailure, TransientFailure
 from blocks.settings.fields import ShopFields
 from blocks.system_block import SystemBlock
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from blocks.failures import PermanentFailure, TransientFailure
+from blocks.settings.failures import PermanentFailure, TransientFailure
 from blocks.settings.fields import SnowflakeFields
 from blocks.system_block import SystemBlock
 

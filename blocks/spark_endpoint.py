@@ -3,7 +3,7 @@
 import socket
 from urllib.parse import urlsplit
 
-from blocks.failures import PermanentFailure, TransientFailure
+from blocks.settings.failures import PermanentFailure, TransientFailure
 from blocks.settings.fields import SparkFields
 from blocks.system_block import SystemBlock
 

@@ -16,8 +16,8 @@ from prefect.settings import get_current_settings
 from rich.console import Console
 from rich.table import Table
 
-from blocks.failures import PermanentFailure, PipelineFailure
 from blocks.settings.environment import PlatformName, UnreadableEnvFile
+from blocks.settings.failures import PermanentFailure, PipelineFailure
 from blocks.settings.saved_blocks import read_blocks
 from deployments.resources import automations, blocks, concurrency_limits, deployments, work_pool
 from deployments.resources.deployments import DeployFailed

@@ -11,8 +11,8 @@ import sys
 from pydantic import ValidationError
 from rich.console import Console
 
-from blocks.failures import PipelineFailure
 from blocks.settings.environment import AlertThresholds
+from blocks.settings.failures import PipelineFailure
 from blocks.settings.settings import quick_settings
 from tasks.monitoring.status import collect_status
 from tasks.monitoring.status_screen import show

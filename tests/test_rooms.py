@@ -68,7 +68,9 @@ class PutBack:
         ),
         pytest.param(
             PutBack(
-                "spark_jobs.rows", "from blocks.failures import DataFailure", "spark_jobs.rows may not import"
+                "spark_jobs.rows",
+                "from blocks.settings.failures import DataFailure",
+                "spark_jobs.rows may not import",
             ),
             id="an import that is not allowed",
         ),

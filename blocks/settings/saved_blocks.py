@@ -13,8 +13,8 @@ import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import ObjectNotFound
 
-from blocks.failures import PermanentFailure, TransientFailure
 from blocks.settings.environment import PRODUCTION
+from blocks.settings.failures import PermanentFailure, TransientFailure
 from blocks.settings.fields import PLACES, SYSTEMS
 from blocks.settings.integration_blocks import INTEGRATIONS, LOGINS
 

@@ -4,8 +4,8 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from blocks.failures import PermanentFailure
 from blocks.settings.environment import REPOSITORY, AlertThresholds
+from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import EnvironmentSettings
 
 DAILY = "daily-ecommerce-pipeline"

@@ -14,8 +14,8 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.events import Event, emit_event
 from prefect.logging import get_logger
 
-from blocks.failures import RETRY_TRANSIENT
 from blocks.settings.environment import PRODUCTION, PlatformName
+from blocks.settings.failures import RETRY_TRANSIENT
 from blocks.settings.fields import AlertFields, Channel
 from blocks.settings.settings import Settings
 from lake.delta import Lake

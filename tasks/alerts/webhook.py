@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from blocks.alert_channels import NO_URL, TIMEOUT_SECONDS
-from blocks.failures import PermanentFailure, TransientFailure
+from blocks.settings.failures import PermanentFailure, TransientFailure
 
 LONGEST_ANSWER = 200
 

@@ -17,8 +17,8 @@ import pyarrow.dataset as pads
 import pyarrow.fs as pafs
 from prefect import task
 
-from blocks.failures import RETRY_TRANSIENT, PermanentFailure, TransientFailure
 from blocks.lake_storage import store_failure
+from blocks.settings.failures import RETRY_TRANSIENT, PermanentFailure, TransientFailure
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 from lake.row_counts import Extracted

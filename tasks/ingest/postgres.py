@@ -12,7 +12,7 @@ from prefect import task
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from blocks.failures import RETRY_TRANSIENT, DataFailure, PermanentFailure
+from blocks.settings.failures import RETRY_TRANSIENT, DataFailure, PermanentFailure
 from blocks.settings.fields import ShopFields
 from blocks.settings.settings import Settings
 from blocks.shop_database import shop_connection

@@ -24,9 +24,9 @@ from kafka.errors import (
 )
 from kafka.structs import OffsetAndMetadata
 
-from blocks.failures import DataFailure, PermanentFailure, TransientFailure
 from blocks.kafka_client import consumer_options, kafka_errors, missing_topic, topic_identity
 from blocks.settings.environment import namespaced
+from blocks.settings.failures import DataFailure, PermanentFailure, TransientFailure
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 

@@ -15,7 +15,7 @@ from typing import Self
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from blocks.failures import RETRY_TRANSIENT
+from blocks.settings.failures import RETRY_TRANSIENT
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 from lake.row_counts import Extracted, Flagged, RowCounts

@@ -15,7 +15,7 @@ from deltalake.exceptions import CommitFailedError
 from prefect import task
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt
 
-from blocks.failures import TransientFailure
+from blocks.settings.failures import TransientFailure
 from blocks.settings.settings import Settings
 from lake.catalog import catalog
 from lake.delta import Lake

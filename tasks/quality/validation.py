@@ -13,7 +13,7 @@ from prefect import task
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from blocks.failures import DataFailure, PermanentFailure
+from blocks.settings.failures import DataFailure, PermanentFailure
 from blocks.settings.settings import Settings
 from expectations.suite import CRITICAL, WARNING, Suite, Thresholds
 from lake.catalog import catalog

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from prefect import runtime
 
-from blocks.failures import PermanentFailure
+from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from tasks.ingest.extract_window import previous_business_date
 

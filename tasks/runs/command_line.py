@@ -8,9 +8,9 @@ from functools import partial
 
 from pydantic import ValidationError
 
-from blocks.failures import PipelineFailure
 from blocks.lake_storage import check_writable
 from blocks.settings.environment import UnreadableEnvFile
+from blocks.settings.failures import PipelineFailure
 from blocks.settings.settings import Settings
 from lake.contract import ContractError
 from tasks.ingest.postgres import check_contracts

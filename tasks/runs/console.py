@@ -7,7 +7,7 @@ from functools import cache
 
 from prefect.logging.handlers import PrefectConsoleHandler
 
-from blocks.failures import PipelineFailure
+from blocks.settings.failures import PipelineFailure
 
 
 def quiet_logs() -> None:

@@ -11,7 +11,7 @@ from deltalake.exceptions import CommitFailedError
 from prefect import task
 from pydantic import BaseModel
 
-from blocks.failures import RETRY_TRANSIENT, TransientFailure
+from blocks.settings.failures import RETRY_TRANSIENT, TransientFailure
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 from tasks.timing import timed

@@ -15,8 +15,8 @@ from prefect.logging import get_run_logger
 from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
 from pydantic import BaseModel
 
-from blocks.failures import DataFailure, PermanentFailure
 from blocks.settings.environment import REPOSITORY
+from blocks.settings.failures import DataFailure, PermanentFailure
 from blocks.settings.settings import Settings
 from expectations.suite import CRITICAL, WARNING
 from tasks.ledger.quality_result import QualityResult

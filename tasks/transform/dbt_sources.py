@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from blocks.failures import PermanentFailure
 from blocks.settings.environment import REPOSITORY
+from blocks.settings.failures import PermanentFailure
 from lake.catalog import catalog
 from lake.contract import PERSONAL
 from lake.source_table import Column, SourceTable

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from prefect import task
 from pyspark.sql import SparkSession
 
-from blocks.failures import RETRY_TRANSIENT
+from blocks.settings.failures import RETRY_TRANSIENT
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 from lake.row_counts import Flagged, RowCounts

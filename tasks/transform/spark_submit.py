@@ -7,8 +7,8 @@ from typing import Any
 
 from prefect_shell import ShellOperation
 
-from blocks.failures import PermanentFailure
 from blocks.settings.environment import REPOSITORY
+from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from spark_jobs.engine.sizing import Size
 

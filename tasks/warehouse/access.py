@@ -12,7 +12,7 @@ from typing import Any
 from prefect import runtime, task
 from prefect.concurrency.sync import concurrency
 
-from blocks.failures import RETRY_TRANSIENT
+from blocks.settings.failures import RETRY_TRANSIENT
 from blocks.settings.settings import Settings
 from tasks.timing import timed
 from tasks.warehouse.bigquery import BigQueryWarehouse

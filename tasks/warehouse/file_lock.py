@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from blocks.failures import PermanentFailure, TransientFailure
+from blocks.settings.failures import PermanentFailure, TransientFailure
 
 # Another run holds the warehouse for minutes; one that waits longer is better told.
 LOCK_TIMEOUT_SECONDS = 900

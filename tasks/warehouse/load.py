@@ -7,7 +7,7 @@ import pyarrow.dataset as pads
 from deltalake import DeltaTable
 from prefect import task
 
-from blocks.failures import RETRY_TRANSIENT
+from blocks.settings.failures import RETRY_TRANSIENT
 from lake.catalog import catalog
 from lake.delta import Lake
 from lake.quarantine import QUARANTINE_SCHEMA

@@ -18,8 +18,8 @@ from pydantic import SecretStr
 
 from blocks import alert_channels
 from blocks.alert_channels import AlertChannels, check_answers, mail_server
-from blocks.failures import PermanentFailure, TransientFailure
 from blocks.lake_storage import LakeStorage, check_writable
+from blocks.settings.failures import PermanentFailure, TransientFailure
 from blocks.shop_database import ShopDatabase
 from blocks.spark_endpoint import SparkEndpoint
 from tests.support.failing_checks import SECRET, failure

@@ -15,7 +15,7 @@ from google.cloud.bigquery.retry import DEFAULT_RETRY
 
 from blocks import bigquery_project, snowflake_account
 from blocks.bigquery_project import BigQueryProject
-from blocks.failures import PermanentFailure, TransientFailure
+from blocks.settings.failures import PermanentFailure, TransientFailure
 from blocks.settings.settings import Settings
 from blocks.snowflake_account import SnowflakeAccount
 from tasks.warehouse.access import check_warehouse

@@ -3,8 +3,8 @@
 import pytest
 from pydantic import SecretStr
 
-from blocks.failures import PermanentFailure, PipelineFailure, TransientFailure
 from blocks.monitoring import Monitoring
+from blocks.settings.failures import PermanentFailure, PipelineFailure, TransientFailure
 from tests.support.prometheus_servers import unused_port
 
 

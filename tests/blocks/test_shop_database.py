@@ -10,8 +10,8 @@ import pytest
 from psycopg2 import sql
 from psycopg2.extensions import parse_dsn
 
-from blocks.failures import PermanentFailure, PipelineFailure, TransientFailure
 from blocks.settings import settings
+from blocks.settings.failures import PermanentFailure, PipelineFailure, TransientFailure
 from blocks.settings.settings import Settings
 from blocks.shop_database import shop_connection
 from tests.support.platforms import Platform

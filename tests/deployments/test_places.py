@@ -4,7 +4,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from blocks.failures import PermanentFailure
+from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import EnvironmentSettings
 from deployments.resources.settings import DeploymentSettings
 

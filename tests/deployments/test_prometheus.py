@@ -13,8 +13,8 @@ import httpx
 import pytest
 import yaml
 
-from blocks.failures import DataFailure
 from blocks.settings.environment import REPOSITORY
+from blocks.settings.failures import DataFailure
 from deployments.grafana.boards import boards
 from tests.support.platforms import Broker, Platform
 from tests.support.prometheus_servers import debian, open_prometheus, pushed, wait_until

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blocks.failures import DataFailure, PermanentFailure
+from blocks.settings.failures import DataFailure, PermanentFailure
 from blocks.settings.settings import Settings
 from tasks.ingest.postgres import check_contracts
 from tests.support.platforms import Platform

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from prefect.artifacts import Artifact
 
-from blocks.failures import DataFailure, PermanentFailure
+from blocks.settings.failures import DataFailure, PermanentFailure
 from flows.daily import daily_ecommerce_pipeline
 from lake.catalog import catalog
 from tests.support.contracts import changed_columns, valid_values

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from blocks.failures import DataFailure
+from blocks.settings.failures import DataFailure
 from blocks.settings.settings import Settings
 from flows.daily import daily_ecommerce_pipeline
 from flows.subflows.dbt_build import dbt_build

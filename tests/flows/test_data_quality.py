@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from deltalake import write_deltalake
 
-from blocks.failures import DataFailure, PermanentFailure
+from blocks.settings.failures import DataFailure, PermanentFailure
 from flows.daily import daily_ecommerce_pipeline
 from flows.data_quality import data_quality
 from lake.catalog import catalog, spark_tables

@@ -5,7 +5,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from blocks.failures import DataFailure
+from blocks.settings.failures import DataFailure
 from flows.daily import daily_ecommerce_pipeline
 from flows.rebuild import rebuild
 from tests.support.contracts import changed_columns

@@ -13,7 +13,7 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from blocks.failures import DataFailure
+from blocks.settings.failures import DataFailure
 from lake.row_counts import RowCounts
 from tests.properties.changes import CHANGES, CLICKS, FILES, Change, Click
 from tests.properties.crash import Crashed, Seam, crashing

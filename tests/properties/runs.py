@@ -13,7 +13,7 @@ from unittest.mock import patch
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 
-from blocks.failures import DataFailure
+from blocks.settings.failures import DataFailure
 from blocks.settings.settings import Settings
 from expectations.gold.order_totals import PAIRS
 from lake.catalog import shop_tables, spark_tables

@@ -22,8 +22,8 @@ from filelock import FileLock
 from prefect.settings import PREFECT_API_URL
 from psycopg2 import sql
 
-from blocks.failures import TransientFailure
 from blocks.settings.environment import REPOSITORY
+from blocks.settings.failures import TransientFailure
 from flows.daily import daily_ecommerce_pipeline
 from lake.catalog import shop_tables
 from lake.delta import Lake

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 import pytest
 
-from blocks.failures import TransientFailure
+from blocks.settings.failures import TransientFailure
 from lake.delta import Lake
 from tasks.ingest.bronze import append, covered_until
 from tests.storage.conftest import Store

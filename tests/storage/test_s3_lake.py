@@ -13,9 +13,9 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from pyspark.sql import SparkSession
 
-from blocks.failures import PermanentFailure, TransientFailure, is_store_outage
 from blocks.lake_storage import LakeStorage, check_writable
 from blocks.settings.environment import REPOSITORY
+from blocks.settings.failures import PermanentFailure, TransientFailure, is_store_outage
 from lake.delta import Lake
 from lake.row_counts import RowCounts
 from spark_jobs.engine.session import spark_session

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from blocks.failures import PipelineFailure
+from blocks.settings.failures import PipelineFailure
 
 SECRET = "hunter2secret"
 

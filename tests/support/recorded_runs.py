@@ -5,7 +5,7 @@ from typing import Any
 import duckdb
 from prefect import flow
 
-from blocks.failures import DataFailure
+from blocks.settings.failures import DataFailure
 from lake.row_counts import RowCounts
 from tasks.runs.recorded_run import recorded_run
 from tasks.timing import timed

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from blocks.failures import PipelineFailure
+from blocks.settings.failures import PipelineFailure
 from flows.daily import daily_ecommerce_pipeline
 from tests.support.platforms import Platform
 from tests.support.rows import DAY, NEXT_DAY, at, click, customer, order, product, put, write_clicks

@@ -17,9 +17,9 @@ from pydantic import SecretStr
 
 from blocks.alert_channels import AlertChannels
 from blocks.bigquery_project import BigQueryProject
-from blocks.failures import PermanentFailure, TransientFailure
 from blocks.lake_storage import LakeStorage
 from blocks.settings.environment import PlatformName
+from blocks.settings.failures import PermanentFailure, TransientFailure
 from blocks.settings.fields import PLACES, SYSTEMS, WarehouseKind
 from blocks.settings.saved_blocks import saved_values
 from blocks.settings.settings import EnvironmentSettings, Settings

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from blocks.failures import PermanentFailure, PipelineFailure, TransientFailure
+from blocks.settings.failures import PermanentFailure, PipelineFailure, TransientFailure
 from tasks.alerts import webhook as module
 from tasks.alerts.webhook import post
 from tests.support.receivers import Request, Webhook

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from blocks.failures import PermanentFailure, TransientFailure
+from blocks.settings.failures import PermanentFailure, TransientFailure
 from tasks.ingest import clickstream
 from tasks.ingest.clickstream import extract_clickstream
 from tasks.ingest.extract_window import LATE_DAYS

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from blocks.failures import DataFailure, PermanentFailure, TransientFailure
+from blocks.settings.failures import DataFailure, PermanentFailure, TransientFailure
 from lake.catalog import shop_tables
 from tasks.ingest import postgres as extract
 from tasks.ingest.bronze import covered_until

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pytest
 from psycopg2 import sql
 
-from blocks.failures import TransientFailure
 from blocks.settings.environment import REPOSITORY
+from blocks.settings.failures import TransientFailure
 from blocks.settings.settings import Settings
 from blocks.shop_database import shop_connection
 from lake.source_table import Column, SourceTable

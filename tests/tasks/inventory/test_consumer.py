@@ -13,8 +13,8 @@ from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import TopicAlreadyExistsError
 from kafka.structs import OffsetAndMetadata
 
-from blocks.failures import DataFailure, PermanentFailure, TransientFailure
 from blocks.kafka_cluster import KafkaCluster
+from blocks.settings.failures import DataFailure, PermanentFailure, TransientFailure
 from blocks.settings.settings import Settings
 from tasks.inventory import consumer as inventory_stream
 from tasks.inventory.consumer import (

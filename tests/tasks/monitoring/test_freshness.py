@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from blocks.failures import PermanentFailure, TransientFailure
+from blocks.settings.failures import PermanentFailure, TransientFailure
 from blocks.settings.settings import Settings
 from tasks.monitoring.freshness import consumer_lag, newest_data
 from tests.support.platforms import Broker, Platform, here

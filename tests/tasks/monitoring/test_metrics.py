@@ -8,7 +8,7 @@ import httpx
 import pytest
 from prometheus_client.exposition import generate_latest
 
-from blocks.failures import DataFailure
+from blocks.settings.failures import DataFailure
 from lake.row_counts import RowCounts
 from tasks.monitoring import metrics
 from tasks.monitoring.metrics import METRICS, push_metrics

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from blocks.failures import DataFailure
+from blocks.settings.failures import DataFailure
 from tasks.ingest.postgres import extract_table
 from tasks.quality.validation import stop_on_critical, validate_gold
 from tasks.warehouse.duckdb import DuckDBWarehouse

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from blocks.failures import DataFailure
+from blocks.settings.failures import DataFailure
 from expectations.suite import CRITICAL, INFO, WARNING, Suite, Thresholds
 from tasks.ledger.quality_result import QualityResult
 from tasks.quality import validation as quality

@@ -6,7 +6,7 @@ import pytest
 from prefect import flow
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, get_current_settings, temporary_settings
 
-from blocks.failures import DataFailure, PermanentFailure
+from blocks.settings.failures import DataFailure, PermanentFailure
 from blocks.settings.settings import Settings
 from lake.row_counts import Extracted
 from tasks.ledger.run import Run

@@ -11,7 +11,7 @@ from prefect import flow, get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import StateType
 
-from blocks.failures import DataFailure, PermanentFailure
+from blocks.settings.failures import DataFailure, PermanentFailure
 from blocks.settings.settings import Settings
 from expectations.suite import CRITICAL, WARNING
 from tasks.ledger.quality_result import QualityResult

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from blocks.failures import PermanentFailure
+from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from lake.catalog import spark_tables
 from lake.delta import Lake

@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from blocks.failures import PermanentFailure, TransientFailure
 from blocks.settings.environment import REPOSITORY
+from blocks.settings.failures import PermanentFailure, TransientFailure
 from blocks.settings.settings import Settings
 from tasks.warehouse import file_lock as writer_lock
 from tasks.warehouse.access import publish_warehouse, staged_warehouse

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from prefect import flow, task
 
-from blocks.failures import RETRY_TRANSIENT, DataFailure, PermanentFailure, TransientFailure
+from blocks.settings.failures import RETRY_TRANSIENT, DataFailure, PermanentFailure, TransientFailure
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
