@@ -123,6 +123,10 @@ def test_frames_and_spaces_of_a_table_do_not_count(repository: Path) -> None:
     carry_out(repository, "```console\n$ echo '│  a │   1 │'\n│ a │ 1 │\n```\n")
 
 
+def test_a_command_goes_on_over_empty_lines(repository: Path) -> None:
+    carry_out(repository, "```console\n$ cat <<END\n> a\n>\n> b\n> END\na b\n```\n")
+
+
 def test_the_copy_has_the_sources_and_nothing_that_git_ignores(tmp_path: Path) -> None:
     copy = copy_repository(tmp_path / "copy")
     assert (copy / "README.md").read_bytes() == (REPOSITORY / "README.md").read_bytes()

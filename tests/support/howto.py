@@ -131,7 +131,7 @@ def _commands(step: Step) -> Iterator[tuple[str, list[str]]]:
             command, expected = line[2:], []
         elif not command:
             raise step.failure(f"output before any command: {line}")
-        elif line.startswith("> ") and not expected:
+        elif f"{line} ".startswith("> ") and not expected:
             command += "\n" + line[2:]
         else:
             expected.append(line)
