@@ -171,7 +171,7 @@ def failed_expectations(lake: Lake) -> list[FailedExpectation]:
         select layer, table_name, expectation, severity, samples, ds
         from ({latest("quality_results")})
         qualify recorded_at = max(recorded_at) over (partition by layer, table_name) and not is_success
-        order by severity, layer, table_name, expectation
+        order by list_position(['critical', 'warning', 'info'], severity), layer, table_name, expectation
     """
     return _models(FailedExpectation, query_records(lake, "quality_results", query))
 
