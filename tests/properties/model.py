@@ -20,13 +20,14 @@ REASON = {
         when order_id is null then 'order_id_not_null'
         when customer_id is null then 'customer_id_not_null'
         when product_id is null then 'product_id_not_null'
+        when order_date is null or order_date not between '0001-01-01' and '9999-12-31'
+            then 'order_date_not_null'
         when amount is null or amount = 'NaN' or amount <= 0 or amount > 1000000 then 'amount_in_range'
         when quantity is null or quantity < 1 or quantity > 100 then 'quantity_in_range'
         when status is null
             or status not in ('pending', 'processing', 'shipped', 'delivered', 'cancelled')
             then 'status_known'
-        when order_date is null or order_date not between '0001-01-01' and '9999-12-31'
-            or order_date > (updated_at at time zone (select zone from law.state))::date
+        when order_date > (updated_at at time zone (select zone from law.state))::date
             then 'order_date_not_in_future'
     end""",
     "customers": "case when customer_id is null then 'customer_id_not_null' end",
