@@ -1,10 +1,10 @@
 """An alert, before any channel gives it a form."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from prefect.logging import get_logger
 from prefect.utilities.urls import url_for
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
 from blocks.settings.fields import AlertFields, Severity
 from lake.delta import Lake
@@ -26,16 +26,24 @@ Kind = Literal[
 COLORS = {"info": "#2eb67d", "warning": "#f2952f", "error": "#d72b3f", "critical": "#8b0020"}
 
 
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+# Text that holds words of the shop's own, as a product's name, where a channel has room for one line.
+OneLine = Annotated[str, AfterValidator(_on_one_line)]
+
+
 class Alert(BaseModel):
     """One message. `alert_id` is the same whenever people are notified of the same thing again."""
 
     alert_id: str
     kind: Kind
     severity: Severity
-    title: str
+    title: OneLine
     run_id: str
     flow: str
-    facts: dict[str, str]
+    facts: dict[OneLine, str]
     """Details by name, in the order in which a person wants them."""
     run_url: str | None = None
     runbook_url: str

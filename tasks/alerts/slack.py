@@ -1,5 +1,6 @@
 """An alert as a Slack message, through an incoming webhook."""
 
+import re
 from html import escape
 from typing import Any
 
@@ -18,9 +19,9 @@ def send_slack(alert: Alert, settings: AlertFields) -> str:
 
 def payload(alert: Alert) -> dict[str, Any]:
     """The message: coloured by severity, a fact a line, links to the run and to the runbook."""
-    facts = "\n".join(f"*{name}*  {_text(value)}" for name, value in alert.facts.items())
+    facts = "\n".join(f"*{_text(name)}*  {_text(value)}" for name, value in alert.facts.items())
     links = f"<{alert.runbook_url}|what to do>" + (f"  ·  <{alert.run_url}|the run>" if alert.run_url else "")
-    blocks = [f"*{_text(alert.title)}*", facts[:LONGEST], links]
+    blocks = [_cut(f"*{_text(alert.title)}*"), _cut(facts), links]
     return {
         "attachments": [
             {
@@ -30,6 +31,13 @@ def payload(alert: Alert) -> dict[str, Any]:
             }
         ]
     }
+
+
+def _cut(text: str) -> str:
+    """The text as far as Slack takes it; an escaped character stays whole."""
+    if len(text) <= LONGEST:
+        return text
+    return re.sub("&[a-z]*$", "", text[: LONGEST - 1]) + "…"
 
 
 def _text(value: str) -> str:

@@ -35,7 +35,8 @@ def extraction_window(
     begin, end = day_start(ds, timezone), day_start(ds + dt.timedelta(days=1), timezone)
     if covered_until is None:
         return Window(start=None, end=end)
-    return Window(start=min(begin, covered_until) - overlap, end=end)
+    # In UTC: on the wall clock a day may have 23 hours, and the overlap an hour less than was asked for.
+    return Window(start=min(begin, covered_until).astimezone(dt.UTC) - overlap, end=end)
 
 
 def covered_to(window: Window, now: dt.datetime) -> dt.datetime:

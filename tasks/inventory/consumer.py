@@ -290,8 +290,16 @@ def _row(record: ConsumerRecord) -> dict[str, object]:
         "offset": record.offset,
         "key": _text(record.key),
         "raw": _text(record.value),
-        "sent_at": dt.datetime.fromtimestamp(record.timestamp / 1000, dt.UTC),
+        "sent_at": _moment(record.timestamp),
     }
+
+
+def _moment(milliseconds: int) -> dt.datetime | None:
+    """The time of a message, or None for a number that is none, as microseconds are."""
+    try:
+        return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _text(value: bytes | None) -> str | None:

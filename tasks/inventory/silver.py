@@ -46,6 +46,7 @@ PARSED = f"""
             then try_cast(object ->> '$.event_time' as timestamptz) end as event_at
     from objects
 """
+MOST_PIECES = 1_000_000_000
 # A row that breaks a rule is quarantined under the name of the first one. Null is broken.
 RULES = {
     "line_is_event": "object is not null",
@@ -53,8 +54,13 @@ RULES = {
     "product_id_is_integer": "product_id is not null",
     "warehouse_id_not_null": "trim(warehouse_id) != ''",
     "quantity_change_is_integer": "quantity_change is not null",
-    "on_hand_not_negative": "on_hand >= 0",
+    # As the contract has it: no sum over products and warehouses may overflow.
+    "quantity_change_in_range": f"quantity_change between -{MOST_PIECES} and {MOST_PIECES}",
+    "on_hand_is_integer": "on_hand is not null",
+    "on_hand_in_range": f"on_hand between 0 and {MOST_PIECES}",
     "event_time_readable": "year(event_at) between 1970 and 9998",
+    # Kafka is younger: it is the clock of the message that is wrong, and not the event's time.
+    "message_time_readable": "year(sent_at) between 2000 and 9998",
     # By the message's own timestamp (the broker's clock if the topic has LogAppendTime, else the producer's),
     # and some minutes of grace: a verdict that is the same whenever it is given.
     "event_time_not_in_future": "event_at <= sent_at + interval '5 minutes'",
@@ -215,7 +221,7 @@ def _flag(
         select
             *,
             cast(timezone($zone, event_at) as date) as event_date,
-            cast(timezone($zone, sent_at) as date) as ds,
+            cast(timezone($zone, coalesce(sent_at, event_at)) as date) as ds,
             case {rules} end as reason
         from ({PARSED})
         """,

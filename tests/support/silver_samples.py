@@ -70,6 +70,9 @@ SILVER = {
         keyed("event_id", "e5")
         | without("product_id", "warehouse_id", "quantity_change", "event_at", "on_hand")
         | {
+            "more than the world has": Case(
+                setting("quantity_change", 10**9 + 1), [f"quantity_change {BETWEEN}"]
+            ),
             "less than nothing": Case(setting("on_hand", -1), [f"on_hand {BETWEEN}"]),
         },
     ),

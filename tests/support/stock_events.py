@@ -11,9 +11,11 @@ from tasks.inventory.consumer import InventoryConsumer, consume_to_end
 from tests.support.platforms import Broker, here
 
 
-def produce(kafka: Broker, topic: str, numbers: range, **options: Any) -> None:
+def produce(
+    kafka: Broker, topic: str, numbers: range, compression: str | None = None, **options: Any
+) -> None:
     """Send events numbered `numbers`, keyed by number modulo 50."""
-    producer = KafkaProducer(bootstrap_servers=kafka.address, linger_ms=20)
+    producer = KafkaProducer(bootstrap_servers=kafka.address, linger_ms=20, compression_type=compression)
     for number in numbers:
         value = json.dumps({"event_id": number}).encode()
         producer.send(topic, value, key=str(number % 50).encode(), **options)

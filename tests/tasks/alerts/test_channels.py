@@ -1,5 +1,6 @@
 """An alert in the form of each channel."""
 
+import re
 from email import message_from_bytes, policy
 from typing import Any
 
@@ -63,10 +64,33 @@ def test_slack_escapes_its_three_characters() -> None:
     assert '*error*  amount &lt; 0 &amp; status &lt;&gt; "x" &lt;script&gt;alert(1)&lt;/script&gt;' in facts
 
 
+def test_slack_escapes_the_names_of_facts_as_well() -> None:
+    """A product's name is one, and whoever writes it must not call the channel."""
+    _, facts, _ = texts(facts={"<!channel> SALE <https://evil.example|free> (7)": "none left"})
+    assert "*&lt;!channel&gt; SALE &lt;https://evil.example|free&gt; (7)*  none left" in facts
+    assert "<" not in facts
+
+
 def test_slack_takes_no_text_above_three_thousand_characters() -> None:
-    _, facts, links = texts(facts={"error": "long " * 2000})
-    assert len(facts) == 2900
+    title, facts, links = texts(title="long " * 2000, facts={"error": "long " * 2000})
+    assert len(facts) == len(title) == 2900
+    assert facts.endswith("…")
     assert "what to do" in links
+
+
+@pytest.mark.parametrize("length", range(2880, 2890))
+def test_slack_is_sent_no_half_of_an_escaped_character(length: int) -> None:
+    _, facts, _ = texts(facts={"error": "x" * length + "&" * 100})
+    assert len(facts) <= 2900
+    assert re.fullmatch(r"[^&]*(&amp;)*…", facts.partition("*error*")[2])
+
+
+def test_a_line_end_in_a_products_name_ends_no_header() -> None:
+    wild = "Kettle\r\nBcc: all@example.com (7): out of stock"
+    assert message(alert(title=wild), "me@example.com", "you@example.com")["Subject"] == (
+        "[error] Kettle Bcc: all@example.com (7): out of stock"
+    )
+    assert "*Kettle Bcc: all@example.com*" in texts(facts={"Kettle\nBcc: all@example.com": "none left"})[1]
 
 
 def test_email_says_what_is_known_and_where_to_go_on() -> None:

@@ -43,6 +43,15 @@ def day(text: str) -> dt.date:
             id="the next day",
         ),
         pytest.param(
+            "2024-04-01",
+            "2024-03-31 22:00",
+            BERLIN,
+            dt.timedelta(days=1),
+            "2024-03-30 22:00",
+            "2024-04-01 22:00",
+            id="an overlap of 24 hours over a day of 23",
+        ),
+        pytest.param(
             "2024-01-15",
             "2024-01-12 00:00",
             UTC,
