@@ -1,4 +1,4 @@
-"""Quality, every layer: judge what a day brought and all that people read, and publish what was found."""
+"""Quality, every layer: validate a day's rows and all that people read, and document the results."""
 
 import datetime as dt
 from itertools import chain
@@ -22,9 +22,9 @@ from tasks.warehouse.interface import Warehouse
 def quality_layers(
     ds: dt.date, run_id: str, warehouse: Warehouse, settings: Settings, lake: Lake
 ) -> list[QualityResult]:
-    """Run every suite, on what day `ds` brought and on all that is in silver and gold; returns the warnings.
+    """Run every suite, on the rows of day `ds` and on all that is in silver and gold; returns the warnings.
 
-    Judges everything before it raises DataFailure about anything.
+    Validates everything before it raises DataFailure.
     """
     marts = [
         validate_gold(mart, warehouse, ds, run_id, settings, lake, all_rows=True) for mart in gold_suites()
