@@ -102,7 +102,7 @@ def test_a_stock_out_is_one_message_and_a_row_of_the_mart(
     inventory()
     (color, title), (note_color, note_title) = said(webhook)
     assert (color, title) == (ORANGE, "*Product 1 (1): low in stock*")
-    assert (note_color, "completed, with something to look at" in note_title) == (ORANGE, True)
+    assert (note_color, "completed with warnings" in note_title) == (ORANGE, True)
     note = webhook.requests[1].body["attachments"][0]["blocks"][1]["text"]["text"]
     assert "1 of 3 messages were rejected (line_is_event 1)" in note
     facts = webhook.requests[0].body["attachments"][0]["blocks"][1]["text"]["text"]
@@ -160,10 +160,10 @@ def test_a_gap_is_told_with_the_run(warehouses: Warehouses, webhook: Webhook) ->
     warehouses.tell(2, on_hand=30, change=-1)
     inventory()
     [(color, title)] = said(webhook)
-    assert (color, "completed, with something to look at" in title) == (ORANGE, True)
+    assert (color, "completed with warnings" in title) == (ORANGE, True)
     facts = webhook.requests[0].body["attachments"][0]["blocks"][1]["text"]["text"]
     assert "1 gaps in the levels" in facts
-    assert "product 2 in north at 2024-03-04 09:02:00: 49 expected, 30 told" in facts
+    assert "product 2 in north at 2024-03-04 09:02:00: 49 expected, 30 reported" in facts
 
 
 @pytest.mark.usefixtures("sales")

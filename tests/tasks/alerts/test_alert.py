@@ -26,7 +26,7 @@ def record(run_id: str, status: str, flow: str = "daily") -> None:
         pytest.param(ended("completed"), ("run-completed", "info", "completed"), id="completed"),
         pytest.param(
             ended("completed", extracted=warned("orders.coupon is new")),
-            ("run-with-warnings", "warning", "completed, with something to look at"),
+            ("run-with-warnings", "warning", "completed with warnings"),
             id="completed with notes",
         ),
         pytest.param(
