@@ -40,7 +40,7 @@ METRICS = {
     "ecommerce_table_last_success_timestamp_seconds": "When the table last received all new rows",
     "ecommerce_table_newest_data_timestamp_seconds": "When the newest row of the silver table became true",
     "ecommerce_quality_score": "Share of rows, 0 to 1, that passed the row rules, of the last validated day",
-    "ecommerce_quality_low_days": "Validated days in a row, up to the last, that scored below QUALITY_MINIMUM",
+    "ecommerce_quality_low_days": "Validated days in a row, up to the last, below QUALITY_MINIMUM",
     "ecommerce_consumer_lag_events": "Events that Kafka holds and the lake does not",
 }
 # (metric, its labels, its value)
