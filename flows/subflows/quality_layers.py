@@ -11,7 +11,7 @@ from lake.delta import Lake
 from tasks.ledger.quality_result import QualityResult
 from tasks.quality.suites import gold_suites
 from tasks.quality.validation import stop_on_critical, validate_day, validate_gold, validate_silver
-from tasks.report.documentation import publish_data_docs, publish_dbt_docs
+from tasks.report.documentation import write_data_docs, write_dbt_docs
 from tasks.timing import timed
 from tasks.transform.spark import flag_day
 from tasks.warehouse.interface import Warehouse
@@ -32,6 +32,6 @@ def quality_layers(
     silver = [validate_silver(table, ds, run_id, settings, lake) for table in catalog()]
     days = [table for table in spark_tables() if flag_day(table, ds, settings, lake)]
     day = [validate_day(table, ds, run_id, settings, lake) for table in days]
-    publish_data_docs(settings)
-    publish_dbt_docs(warehouse, settings)
+    write_data_docs(settings)
+    write_dbt_docs(warehouse, settings)
     return stop_on_critical(list(chain.from_iterable([*marts, *silver, *day])))
