@@ -1,4 +1,4 @@
-"""What a run's end makes people hear: how bad it is, and what is known."""
+"""Alerts about a run's end: how bad it is, and what is known."""
 
 import pytest
 from deltalake.exceptions import DeltaError

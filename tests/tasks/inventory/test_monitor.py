@@ -1,4 +1,4 @@
-"""What a run that has followed the inventory says about it."""
+"""The record of a run that has followed the inventory."""
 
 import datetime as dt
 
@@ -30,7 +30,7 @@ def run(platform: Platform) -> Run:
         ),
     ],
 )
-def test_more_rejected_messages_than_the_threshold_allows_are_told(
+def test_more_rejected_messages_than_the_threshold_allows_are_reported(
     run: Run, rejected: dict[str, int], notes: list[str]
 ) -> None:
     valid = 1000 - sum(rejected.values())
@@ -42,7 +42,7 @@ def test_more_rejected_messages_than_the_threshold_allows_are_told(
     assert run.rejected == [("inventory", reason, rows) for reason, rows in rejected.items()]
 
 
-def test_gaps_are_told_with_three_of_them(run: Run) -> None:
+def test_gaps_are_reported_with_three_of_them(run: Run) -> None:
     at = dt.datetime(2024, 3, 4, 12, tzinfo=dt.UTC)
     gaps = [Gap(product_id=n, warehouse_id="north", event_at=at, expected=5, on_hand=4) for n in range(4)]
     record_counts(run, RowCounts("inventory", rows_in=4, rows_out=4), gaps, threshold=0.05)
@@ -54,6 +54,6 @@ def test_gaps_are_told_with_three_of_them(run: Run) -> None:
     assert "product 3" not in note
 
 
-def test_a_run_without_messages_has_nothing_to_tell(run: Run) -> None:
+def test_a_run_without_messages_has_nothing_to_report(run: Run) -> None:
     record_counts(run, RowCounts("inventory"), [], threshold=0.05)
     assert run.notes == []

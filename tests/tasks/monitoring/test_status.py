@@ -246,7 +246,7 @@ def command(*arguments: str) -> tuple[int, str, float]:
     return done.returncode, done.stdout, seconds
 
 
-def test_the_command_tells_a_healthy_shop_from_a_broken_one_in_less_than_three_seconds(
+def test_the_command_distinguishes_a_healthy_shop_from_a_broken_one_in_less_than_three_seconds(
     shop: Silver,
 ) -> None:
     """In CPU seconds, which do not grow with what else the machine has to do."""

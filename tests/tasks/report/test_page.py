@@ -10,7 +10,7 @@ from demo.services.browser import CHROMIUM, Page, open_browser
 from tasks.report.daily_report import write_pages
 from tasks.report.queries import Query
 from tests.support.platforms import here
-from tests.support.report_marts import HOSTILE, days_ago, finished, judge_days, marts, shop
+from tests.support.report_marts import HOSTILE, days_ago, finished, marts, record_quality_days, shop
 from tests.support.rows import DAY
 
 DRAWN = "document.querySelectorAll('.js-plotly-plot .main-svg').length > 0 && !document.querySelector('.chart:empty')"
@@ -45,7 +45,7 @@ def query() -> Query:
 @pytest.fixture(scope="module")
 def page(folder: Path, query: Query) -> Path:
     """The report about the hand-made shop."""
-    judge_days()
+    record_quality_days()
     note = f"customers.{HOSTILE} is new"
     write_pages(finished(extracted=[{"table": "customers", "rows": 1, "warnings": [note]}]), *here(), query)
     return folder / "reports" / f"{DAY}.html"
