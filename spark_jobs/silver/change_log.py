@@ -33,7 +33,7 @@ def change_log_job(table: SourceTable, own_rules: Callable[[str], Rules] = lambd
 
     def flag_versions(bronze: DataFrame, timezone: str) -> DataFrame:
         rules = row_rules(table) | own_rules(timezone)
-        return _audited(flag(bronze, rules), table, timezone)
+        return _with_audit_columns(flag(bronze, rules), table, timezone)
 
     return SilverJob(
         table=table.name,
@@ -106,7 +106,7 @@ def _lengths(column: source_table.Column) -> list[Column]:
     ]
 
 
-def _audited(flagged: DataFrame, table: SourceTable, timezone: str) -> DataFrame:
+def _with_audit_columns(flagged: DataFrame, table: SourceTable, timezone: str) -> DataFrame:
     """Add AUDIT_COLUMNS to the flagged rows; `raw` is the row as JSON."""
     source_columns = [_exact(field) for field in flagged.schema.fields if field.name != REJECT_REASON]
     text = F.col(table.key).cast("string")
