@@ -110,9 +110,9 @@ def record_counts(run: Run, counts: RowCounts, gaps: list[Gap], threshold: float
 
     `threshold` is the share of messages, 0 to 1, that may be rejected without a warning.
     """
-    warnings = [gap_note(gaps)] if gaps else []
+    warnings = [gap_warning(gaps)] if gaps else []
     if counts.quarantined > threshold * counts.rows_in:
-        warnings.append(rejects_note(counts))
+        warnings.append(rejection_warning(counts))
     run.extracted = [Extracted(table=TABLE, rows=counts.rows_in, warnings=warnings)]
     run.flagged = [Flagged(TABLE, 0, counts.rows_in, counts.rejected)]
     run.tables = [counts]
@@ -131,14 +131,14 @@ def stop_after(minutes: float) -> Iterator[Callable[[], bool]]:
             signal.signal(signal.SIGTERM, before)
 
 
-def rejects_note(counts: RowCounts) -> str:
+def rejection_warning(counts: RowCounts) -> str:
     """A sentence about too many rejected messages, the commonest reason first."""
     reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in Counter(counts.rejected).most_common())
     share = f"{counts.quarantined:,} of {counts.rows_in:,} messages were rejected ({reasons})"
     return f"{TABLE}: {share}: they are not counted in any stock level"
 
 
-def gap_note(gaps: list[Gap]) -> str:
+def gap_warning(gaps: list[Gap]) -> str:
     """A sentence about events whose level does not follow from the one before, with three of them."""
     samples = "; ".join(
         f"product {gap.product_id} in {gap.warehouse_id} at {gap.event_at:%Y-%m-%d %H:%M:%S}: "

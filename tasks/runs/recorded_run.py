@@ -28,8 +28,8 @@ LEDGER_FIELDS = {"run_id", "flow", "ds", "status", "started_at", "duration_secon
 def recorded_run(flow: str, ds: dt.date, settings: Settings, lake: Lake, notify: Notify) -> Iterator[Run]:
     """Record a run in the ledger as running, then as completed or failed, whatever ends it; then `notify`.
 
-    Gives the run. A ledger that cannot be written, a copy that fails or a notification that fails is logged,
-    and never hides how the run ended.
+    Gives the run. A ledger that cannot be written, a copy or an alert that fails is logged, and never hides
+    how the run ended.
     """
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
@@ -100,5 +100,5 @@ def _notify(run: Run, settings: Settings, lake: Lake, notify: Notify) -> None:
         notify(run, settings, lake)
     except Exception as error:
         get_logger("ledger").warning(
-            "run %s has %s; the notification failed: %s", run.run_id, run.status, error
+            "run %s has %s; people could not be notified: %s", run.run_id, run.status, error
         )
