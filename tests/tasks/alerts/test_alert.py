@@ -30,7 +30,7 @@ def record(run_id: str, status: str, flow: str = "daily") -> None:
             id="completed with notes",
         ),
         pytest.param(
-            ended("completed", checked=rejected(orders=3)),
+            ended("completed", flagged=rejected(orders=3)),
             ("run-completed", "info", "completed"),
             id="a few rejected rows are no news",
         ),
@@ -105,7 +105,7 @@ def test_what_is_known_of_a_failed_run(platform: Platform, monkeypatch: pytest.M
     alert = alert_about(
         ended(
             "failed",
-            checked=rejected(orders=1200, customers=34),
+            flagged=rejected(orders=1200, customers=34),
             extracted=warned("orders.coupon is new", "a second thing"),
         ),
         *here(),
