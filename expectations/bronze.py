@@ -1,6 +1,6 @@
-"""The bronze gate of a source table, on `flagged.<table>`: all of it comes from the table's contract.
+"""The suite of the bronze gate, on `flagged.<table>`: it is made from the table's contract.
 
-Grain of what is judged: one row per bronze row that is new to silver.
+Grain: one row per bronze row that is new to silver.
 """
 
 from functools import partial
@@ -13,7 +13,12 @@ from lake.source_table import SourceTable
 
 
 def bronze_suite(table: SourceTable) -> Suite:
-    """No more rejected rows than the threshold allows, each row rule counted, and the contract's warnings."""
+    """The bronze suite of a source table.
+
+    - critical: at most the threshold's share of rows is rejected; no two versions of a row are equally new
+    - warning: the contract's warnings, and the usual number of rows
+    - info: each row rule, which counts the rows that break it
+    """
     lineage = [column.name for column in table.columns if column.warehouse_name is None]
     return Suite(name=table.name, key=lineage or [table.key], expectations=partial(_expectations, table))
 

@@ -1,4 +1,4 @@
-"""A contract's row rules and warnings as expectations: they judge what Spark has flagged."""
+"""Expectations made from a contract's row rules and warnings."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import great_expectations.expectations as gxe
 
 from expectations.suite import WARNING
-from lake.source_table import Check, Column
+from lake.source_table import Column, ColumnWarning
 
 Kind = type[gxe.Expectation]
-# A range with both its ends, exclusive or not, in Great Expectations' words.
+# Great Expectations' arguments for an end of a range: its name, and that of the flag for an exclusive end.
 BOUNDS = {
     "minimum": ("min_value", None),
     "exclusiveMinimum": ("min_value", "strict_min"),
@@ -45,8 +45,8 @@ def rules(
 
 
 def warnings(column: Column) -> list[gxe.Expectation]:
-    """What the contract wants to be warned of in a column."""
-    return [_warning(column, check) for check in column.checks]
+    """The warnings that the contract asks for on a column."""
+    return [_warning(column, warning) for warning in column.warnings]
 
 
 def _bounds(options: dict[str, Any]) -> dict[str, Any]:
@@ -59,17 +59,17 @@ def _bounds(options: dict[str, Any]) -> dict[str, Any]:
     return bounds
 
 
-def _warning(column: Column, check: Check) -> gxe.Expectation:
+def _warning(column: Column, warning: ColumnWarning) -> gxe.Expectation:
     common: dict[str, Any] = {
         "column": column.name,
         "severity": WARNING,
-        "meta": {"consequence": check.consequence},
+        "meta": {"consequence": warning.consequence},
     }
-    if check.mostly < 1:
-        common["mostly"] = check.mostly
-    if check.metric == "nullValues":
+    if warning.mostly < 1:
+        common["mostly"] = warning.mostly
+    if warning.metric == "nullValues":
         return gxe.ExpectColumnValuesToNotBeNull(**common)
-    if check.metric == "invalidValues":
-        return gxe.ExpectColumnValuesToBeInSet(value_set=list(check.valid_values), **common)
-    kind: Kind = getattr(gxe, "".join(word.capitalize() for word in str(check.expectation).split("_")))
-    return kind(**common, **check.arguments)
+    if warning.metric == "invalidValues":
+        return gxe.ExpectColumnValuesToBeInSet(value_set=list(warning.valid_values), **common)
+    kind: Kind = getattr(gxe, "".join(word.capitalize() for word in str(warning.expectation).split("_")))
+    return kind(**common, **warning.arguments)

@@ -1,6 +1,6 @@
-"""The suite of a silver table: the contract's row rules again, from the side of those who read silver.
+"""The suite of a silver table: the contract's row rules again, whatever wrote the rows.
 
-Whatever wrote it, no row may break one. Grain of what is judged: one row per key; of events, those of a day.
+Grain: one row per key; of events, those of one day.
 """
 
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ CONSEQUENCE = "a row that should be in quarantine counts in every figure"
 
 
 def silver_suite(table: SourceTable) -> Suite:
-    """Each key once, and no row that quarantine should hold."""
+    """The silver suite of a source table: each key once, and no row that belongs in quarantine."""
     return Suite(name=table.name, key=[table.key], expectations=partial(_expectations, table))
 
 
 def sound_rows(
     table: SourceTable, consequence: str, named: Mapping[str, str | None] | None = None
 ) -> list[gxe.Expectation]:
-    """Critical: the row rules of a table; `named` maps its columns to a mart's, or to None if it has none."""
+    """Critical: a table's row rules. `named` maps a column to a mart's; to None if the mart has none."""
     names = {column.name: column.name for column in table.columns} | dict(named or {})
     critical = partial(_critical, consequence)
     return [

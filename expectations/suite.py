@@ -1,7 +1,10 @@
-"""What a suite is: a table's expectations, each with a severity, built for one run.
+"""A suite: the expectations of one table in one layer, each with a severity, made for one run.
 
-A critical failure stops everything downstream; a warning is recorded and told; info is recorded. Values
-are judged here, shape in spark_jobs, relations and money identities in dbt.
+- critical: a failure stops everything downstream
+- warning: a failure is recorded, and people are notified
+- info: a failure is recorded
+
+Suites validate values; spark_jobs enforces shape, dbt tests relations and money identities.
 """
 
 from collections.abc import Callable
@@ -14,13 +17,13 @@ CRITICAL, WARNING, INFO = "critical", "warning", "info"
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What a run is held against: the share of rows that may be rejected, the usual number of rows."""
+    """Thresholds of one run: the share of rows, 0 to 1, that may be rejected; the usual number of rows."""
 
     quarantine_threshold: float
     usual_rows: tuple[int, int] | None = None
-    """Lowest and highest number of rows that would surprise nobody; None while history is short."""
+    """Lowest and highest usual number of rows; None while history is short."""
     batch_rows: int | None = None
-    """Number of rows to be judged; None where it was not counted: then every share is judged."""
+    """Number of rows to validate; None if they were not counted: then every share is validated."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,11 @@ class Suite:
     key: list[str]
     expectations: Callable[[Thresholds], list[gxe.Expectation]]
     topic: str = "sales"
-    """What the mart is about. The daily gate judges `sales`; stock changes between daily runs, too."""
+    """The mart's subject. The daily gate validates `sales` only: stock also changes between daily runs."""
 
 
 def accepted(thresholds: Thresholds) -> gxe.Expectation:
-    """Critical: no more than the threshold's share of a bronze batch is rejected by the row rules."""
+    """Critical: the row rules reject at most the threshold's share of a bronze batch."""
     return gxe.ExpectColumnValuesToBeNull(
         column="reject_reason",
         mostly=1 - thresholds.quarantine_threshold,
@@ -60,7 +63,7 @@ def usual_size(thresholds: Thresholds) -> list[gxe.Expectation]:
 
 
 def quarantined(expectation: type[gxe.Expectation], **arguments: object) -> gxe.Expectation:
-    """Info: a row rule. The rows that break it go to quarantine, where they are listed; this counts them."""
+    """Info: a row rule. The rows that break it are in quarantine; this counts them."""
     return expectation(
         severity=INFO,
         meta={"consequence": "these rows are in quarantine, not in the figures"},

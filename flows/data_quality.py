@@ -1,4 +1,4 @@
-"""Data quality: judge every layer between the daily runs, and publish its documentation.
+"""Data quality: validate every layer between the daily runs, and write its documentation.
 
 python -m flows.data_quality
 """
@@ -22,7 +22,7 @@ NAME = "data-quality"
 
 @flow(name=NAME, flow_run_name=run_name, on_failure=[confirm_delivery], on_crashed=[confirm_delivery])
 def data_quality(ds: dt.date | None = None) -> None:
-    """Run every suite: on what day `ds` (default: yesterday) brought, on silver, and on all marts.
+    """Run every suite: on the rows of day `ds` (default: yesterday), on silver, and on all marts.
 
     Changes neither lake nor warehouse. Raises PipelineFailure.
     """

@@ -22,9 +22,9 @@ NAME = "inventory"
 
 @flow(name=NAME, flow_run_name=hourly_run_name, on_failure=[confirm_delivery], on_crashed=[confirm_delivery])
 def inventory(follow_minutes: float = 0, accept_loss: bool = False) -> None:
-    """Consume all stock events up to now, then those of the next `follow_minutes`, and bring the marts up.
+    """Consume all stock events so far, then those of the next `follow_minutes`, and update the marts.
 
-    SIGTERM ends the following, not the run. `accept_loss`: go on though Kafka no longer has events that the
+    SIGTERM ends the consuming, not the run. `accept_loss`: go on even if Kafka no longer has events that the
     lake has not seen. Raises PipelineFailure.
     """
     settings = Settings()

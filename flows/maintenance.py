@@ -1,4 +1,4 @@
-"""Maintenance: few large files in the lake instead of many small ones, and none that nobody can need.
+"""Maintenance: few large files in the lake in place of many small ones, and no files that nobody needs.
 
 python -m flows.maintenance
 """

@@ -26,7 +26,7 @@ NAME = "rebuild"
 
 @flow(name=NAME, flow_run_name=run_name, on_failure=[confirm_delivery], on_crashed=[confirm_delivery])
 def rebuild(ds: dt.date | None = None) -> None:
-    """Put bronze through the present row rules; rows that pass now leave quarantine. Raises PipelineFailure.
+    """Apply the present row rules to bronze; rows that pass now leave quarantine. Raises PipelineFailure.
 
     Extracts nothing. Too many rejected rows stop it before silver, quarantine or marts change. `ds` (default:
     yesterday) only names the run and dates its freshness tests.

@@ -1,6 +1,6 @@
-"""What is broken now, on one screen; no flow, and in no need of Prefect.
+"""Status: everything that is broken now, on one screen. Not a flow, and needs no Prefect.
 
-python -m flows.status         # exit code 0: healthy, 1: broken, 2: something could not be learnt
+python -m flows.status         # exit code 0: healthy, 1: broken, 2: something could not be read
 python -m flows.status --json
 """
 
@@ -21,7 +21,7 @@ EXIT_CODES = {"healthy": 0, "broken": 1, "unknown": 2}
 
 
 def main() -> int:
-    """Look, and show it; returns the exit code."""
+    """Collect the status and show it; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m flows.status", description=__doc__)
     parser.add_argument("--json", action="store_true", help="for programs")
     is_json = parser.parse_args().json

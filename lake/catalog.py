@@ -19,7 +19,7 @@ def catalog() -> dict[str, SourceTable]:
 
 
 def spark_tables() -> list[str]:
-    """The source tables whose silver Spark writes, day by day; a topic's comes as its messages come."""
+    """The source tables whose silver Spark writes once a day; a topic's is written as its messages come."""
     return [name for name, table in catalog().items() if table.source != "topic"]
 
 

@@ -1,8 +1,8 @@
-"""One source table's contract, in the Open Data Contract Standard (ODCS 3), as the code knows it.
+"""The reader of contracts: one file per source table, in the Open Data Contract Standard (ODCS 3).
 
-The standard's own rules are read: types, required, unique, valid values, ranges, lengths and patterns. What
-it cannot say is Python in the table's job. A contract that is wrong, or asks for what nothing here would hold
-it to, is refused: ContractError names the file, the place in it and the remedy.
+The standard's own rules are read: types, required, unique, valid values, ranges, lengths and patterns. Rules
+that it cannot express are Python in the table's job. A contract that is wrong, or asks for something that
+this pipeline does not enforce, is refused: ContractError names the file, the place in it and the remedy.
 """
 
 import json
@@ -22,7 +22,7 @@ from open_data_contract_standard.model import (
     SchemaProperty,
 )
 
-from lake.source_table import ARROW_TYPES, Check, Column, Source, SourceTable, arrow_type
+from lake.source_table import ARROW_TYPES, Column, ColumnWarning, Source, SourceTable, arrow_type
 
 # The tag of a column that the warehouse has no use for: lineage of the lake.
 LAKE_ONLY = "lake-only"
@@ -33,13 +33,13 @@ RULE_OPTIONS = (
     "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "pattern",
 )  # fmt: skip
 DESCRIBING_OPTIONS = ("format", "timezone", "defaultTimezone")
-# What all engines take unquoted, and what the pipeline adds to the columns itself.
+# Names that all engines take unquoted, and names of the columns that the pipeline adds.
 IDENTIFIER = re.compile("[a-z][a-z0-9_]*")
 RESERVED = ("ds", "key", "load_id", "occurred_at", "origin", "raw", "reject_reason")
 
 
 class ContractError(ValueError):
-    """A contract that cannot be read, or cannot be kept; names the file, the place and the remedy."""
+    """A contract that cannot be read or enforced; names the file, the place and the remedy."""
 
 
 def read_contract(file: Path) -> SourceTable:
@@ -47,7 +47,7 @@ def read_contract(file: Path) -> SourceTable:
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ContractError(f"{file.name} is no YAML in UTF-8: {' '.join(str(error).split())}") from None
+        raise ContractError(f"{file.name} is not YAML in UTF-8: {' '.join(str(error).split())}") from None
     if wrong := best_match(_validator().iter_errors(document)):
         where, what = _place(wrong.absolute_path), wrong.message
         if (
@@ -55,7 +55,7 @@ def read_contract(file: Path) -> SourceTable:
             and "logicalType" not in wrong.instance
             and "properties[" in where
         ):
-            # The standard's schema takes such a column for each type in turn, and complains of the last.
+            # The standard's schema takes such a column for each type in turn, and reports the last.
             what = "'logicalType' is a required property"
         raise ContractError(f"{file.name}: {where}: {what}; correct it")
     contract = OpenDataContractStandard(**document)
@@ -78,9 +78,9 @@ def _place(path: Any) -> str:
 
 
 def _problems(contract: OpenDataContractStandard, stem: str) -> Iterator[str]:
-    """What the standard allows and this pipeline does not, each with its place and its remedy."""
+    """Sentences about what the standard allows and this pipeline does not, with place and remedy."""
     if len(contract.schema_ or []) != 1:
-        yield "schema: has not exactly one table; write a file per table"
+        yield "schema: not exactly one table; write a file per table"
         return
     assert contract.schema_
     table = contract.schema_[0]
@@ -90,7 +90,7 @@ def _problems(contract: OpenDataContractStandard, stem: str) -> Iterator[str]:
         yield f"schema[0].physicalType: is {table.physicalType}; write table, file or topic"
     columns = table.properties or []
     if sum(bool(column.primaryKey) for column in columns) != 1:
-        yield "schema[0].properties: have not exactly one primaryKey; mark the column that identifies a row"
+        yield "schema[0].properties: not exactly one primaryKey; mark the column that identifies a row"
     custom = _custom(table)
     cursor = next((column for column in columns if column.name == custom.get("cursor")), None)
     if cursor is None or cursor.physicalType != "timestamp with time zone":
@@ -113,20 +113,20 @@ def _column_problems(column: SchemaProperty) -> Iterator[str]:
     if not column.description:
         yield "description is missing; say what the column means"
     for option in (column.logicalTypeOptions or {}).keys() - {*RULE_OPTIONS, *DESCRIBING_OPTIONS}:
-        yield f"logicalTypeOptions.{option} is not held to; write the rule in the table's job"
+        yield f"logicalTypeOptions.{option} is not enforced; write the rule in the table's job"
     for quality in column.quality or []:
-        if _is_key_check(quality) and not column.primaryKey:
+        if _is_key_rule(quality) and not column.primaryKey:
             yield "duplicateValues is for the primary key; write unique: true"
         elif _is_warning(quality) and not quality.businessImpact:
             yield "a warning has no businessImpact; say what it makes wrong"
-        elif not (_is_key_check(quality) or _is_row_rule(quality) or _is_warning(quality)):
+        elif not (_is_key_rule(quality) or _is_row_rule(quality) or _is_warning(quality)):
             yield (
                 f"quality {quality.metric or quality.type} is neither a row rule (invalidValues with "
                 "validValues, mustBe: 0) nor a warning (severity: warning); write one of these"
             )
 
 
-def _is_key_check(quality: DataQuality) -> bool:
+def _is_key_rule(quality: DataQuality) -> bool:
     return quality.metric == "duplicateValues"
 
 
@@ -159,7 +159,7 @@ def _table(contract: OpenDataContractStandard, table: SchemaObject) -> SourceTab
         grain=str(table.dataGranularityDescription or f"One row per {key.name}."),
         key=str(key.name),
         key_consequence=next(
-            (str(each.businessImpact) for each in key.quality or [] if _is_key_check(each)),
+            (str(each.businessImpact) for each in key.quality or [] if _is_key_rule(each)),
             "a row counts twice",
         ),
         cursor=custom["cursor"],
@@ -183,17 +183,17 @@ def _column(column: SchemaProperty) -> Column:
         is_personal=column.classification == PERSONAL,
         valid_values=tuple(value for rule in rules for value in (rule.arguments or {})["validValues"]),
         options=options,
-        checks=tuple(_check(each) for each in column.quality or [] if _is_warning(each)),
+        warnings=tuple(_warning(each) for each in column.quality or [] if _is_warning(each)),
         warehouse_name=None
         if LAKE_ONLY in (column.tags or [])
         else _custom(column).get("warehouseName", column.name),
     )
 
 
-def _check(quality: DataQuality) -> Check:
+def _warning(quality: DataQuality) -> ColumnWarning:
     allowed = quality.mustBeLessOrEqualTo or 0
     implementation = quality.implementation if isinstance(quality.implementation, dict) else {}
-    return Check(
+    return ColumnWarning(
         metric=quality.metric or "custom",
         # `unit: percent` of rows that may fail.
         mostly=1 - allowed / 100,

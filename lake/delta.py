@@ -1,4 +1,4 @@
-"""Where the lake's tables are, what is new in them, and how far their readers have come.
+"""The lake's tables: their addresses, their new rows, and the progress of their readers.
 
 A table's address is built from its name (`silver.orders`) here and nowhere else. Writes by Spark live
 in `spark_jobs/tables.py`; this module only reads Delta logs, makes empty tables and sets progress marks.
@@ -24,8 +24,8 @@ class Lake:
     root: str
 
     def __post_init__(self) -> None:
-        # Of a space, Sail makes "%20" in one place and "%2520" in another, Spark "%20" and delta-rs a space:
-        # each would find an empty lake where the others wrote.
+        # A space becomes "%20" or "%2520" in Sail, "%20" in Spark, and stays a space in delta-rs: each engine
+        # would find an empty lake where the others wrote.
         if not re.fullmatch(r"[\w./@:~=+-]+", self.root, re.ASCII):
             raise ValueError(f"LAKE_URI '{self.root}' may hold ASCII letters, digits and ./_@:~=+- only")
 
@@ -42,7 +42,7 @@ class Lake:
             return None
 
     def ensure(self, name: str, schema: pa.Schema) -> DeltaTable:
-        """The Delta table, made empty at first use; of several that make it at once, one does."""
+        """The Delta table, made empty at first use. Several processes may call this at once: one makes it."""
         table = self.table(name)
         if table is None:
             with suppress(DeltaError):
@@ -51,7 +51,7 @@ class Lake:
         return table
 
     def tables(self) -> list[str]:
-        """The names of all tables, `<layer>.<table>`, in their order."""
+        """The names of all tables, `<layer>.<table>`, sorted."""
         filesystem, root = pafs.FileSystem.from_uri(self.root)
         folders = filesystem.get_file_info(pafs.FileSelector(root, allow_not_found=True, recursive=False))
         names = [
@@ -65,7 +65,7 @@ class Lake:
         return sorted(name for name in names if self.table(name))
 
     def files_since(self, name: str, version: int | None) -> tuple[list[str], int | None]:
-        """The Parquet files that hold what is new since `version` (lake/new_files.py).
+        """The Parquet files that hold the rows new since `version` (lake/new_files.py).
 
         Returns (addresses, present version). For an append-only table these hold exactly the rows added
         since; for an upserted one they also hold the unchanged rows that were rewritten beside them.
@@ -81,14 +81,14 @@ class Lake:
         dataset = table.to_pyarrow_dataset()
         new = {file.rsplit("/", 1)[-1] for file in new_files(table, version)}
         live = {part.path.rsplit("/", 1)[-1]: part for part in dataset.get_fragments()}
-        # What a compaction has replaced still lies beside the table's live files.
+        # Files that a compaction has replaced still lie beside the live ones.
         parts = [
             live.get(file) or dataset.format.make_fragment(file, dataset.filesystem) for file in sorted(new)
         ]
         return pads.FileSystemDataset(parts, dataset.schema, dataset.format, dataset.filesystem)
 
     def bytes_since(self, name: str, version: int | None = None) -> int:
-        """The size of what is new since `version`, or of the whole table; 0 if it does not exist."""
+        """Bytes of the live files new since `version`, or of the whole table; 0 if it does not exist."""
         table = self.table(name)
         if table is None:
             return 0
@@ -98,12 +98,12 @@ class Lake:
         return sum(size for path, size in sizes if path.rsplit("/", 1)[-1] in new)
 
     def progress(self, name: str, reader_of: str) -> int | None:
-        """The version of `reader_of` up to which this table has taken everything in, or None."""
+        """The version of the table `reader_of` up to which table `name` holds everything, or None."""
         table = self.table(name)
         return table.transaction_version(reader_of) if table else None
 
     def mark_progress(self, name: str, reader_of: str, version: int) -> None:
-        """Record, as a Delta application transaction, that everything up to `version` is in."""
+        """Record, as a Delta application transaction, that table `name` holds everything up to `version`."""
         table = DeltaTable(self.uri(name))
         if table.transaction_version(reader_of) == version:
             return

@@ -1,4 +1,4 @@
-"""How events spell their times, for every engine that reads them."""
+"""The pattern of times in events, the same for every engine that reads them."""
 
 # A date, a time of day, and at most an offset from UTC. Spark would also take "10:00", as of the day on
 # which it is read, and the names of zones, from a list that each engine brings along.

@@ -1,4 +1,4 @@
-"""DuckDB, the same on every machine."""
+"""DuckDB connections that give the same answers on every machine."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ import duckdb
 
 
 def connect(path: Path | str = ":memory:", read_only: bool = False) -> duckdb.DuckDBPyConnection:
-    """A connection that reckons in UTC: dates cut from times, times given out, texts without an offset."""
+    """A connection that computes in UTC: dates of times, times in answers, texts without an offset."""
     connection = duckdb.connect(path, read_only=read_only)
-    # Otherwise it is the zone of the machine; and without `global`, that of every cursor.
+    # The default is the machine's time zone; without `global`, every cursor would still have it.
     connection.execute("set global TimeZone = 'UTC'")
     return connection

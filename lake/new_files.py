@@ -1,9 +1,11 @@
-"""Which files of a Delta table hold the rows that are new since a version.
+"""The files of a Delta table that hold the rows new since a version.
 
-Of an append-only table these are the files added since, of an upserted one those that are still live. But a
-compaction rewrites rows that are not new: its files do not count, and files that it replaced count on, from
-where they still lie until a vacuum. Where that does not give the answer, everything does: readers compare
-what they are given with what they have, so it costs time and loses nothing.
+- append-only table: the files added since
+- upserted table: those of them that are still live
+
+A compaction rewrites rows that are not new: its files do not count, and the files that it replaced still
+count, as long as no vacuum has deleted them. If this gives no answer, all live files are the answer: readers
+compare the rows with those that they have, so it costs time and loses nothing.
 """
 
 import pyarrow.fs as pafs
@@ -29,19 +31,19 @@ def _since(table: DeltaTable, since: int, live: set[str]) -> set[str]:
     if commits == 0:
         return set()
     if commits < 0:
-        # A table of that name was begun anew.
+        # The table was made anew under the same name.
         return live
     history = table.history(commits)
     compactions = sorted(each["version"] for each in history if each["operation"] == COMPACTION)
     new: set[str] = set()
-    # What compactions have made of new files, or of each other's.
+    # Files that compactions have made of new files, or of such files.
     made_of_new: set[str] = set()
     at = _files(table, since)
     for compaction in [*compactions, None]:
         before = live if compaction is None else _files(table, compaction - 1)
         removed = at - before
         if removed & made_of_new:
-            # Changed since: which of the files it was made of held the changed rows, no log tells.
+            # Changed since: no log says which of the compacted files held the changed rows.
             return live
         new = (new - removed) | (before - at)
         if compaction is not None:
@@ -56,7 +58,7 @@ def _files(table: DeltaTable, version: int) -> set[str]:
 
 
 def _exist(files: set[str]) -> bool:
-    """Whether no vacuum has taken one of them."""
+    """True if no vacuum has deleted one of them."""
     for file in files:
         filesystem, path = pafs.FileSystem.from_uri(as_uri(file))
         if filesystem.get_file_info(path).type == pafs.FileType.NotFound:

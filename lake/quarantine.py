@@ -1,8 +1,8 @@
-"""The schema that every quarantine table has, whichever engine writes it."""
+"""The schema of every quarantine table, whichever engine writes it."""
 
 import pyarrow as pa
 
-# Grain: one rejected row. `origin` says where it came from, `occurred_at` when it was true.
+# Grain: one rejected row. `origin` says where it came from, `occurred_at` when it became true.
 QUARANTINE_SCHEMA = pa.schema(
     [
         ("quarantine_id", pa.string()),

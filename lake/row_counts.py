@@ -1,4 +1,4 @@
-"""What the steps of a run did, in rows. Counts only: no step hands rows to the next."""
+"""Row counts of a run's steps. Counts only: no step passes rows to the next."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Extracted:
-    """What an extract added to bronze, in rows, and what the reader of the log should know."""
+    """Number of rows that an extract added to bronze, and warnings for people."""
 
     table: str
     rows: int
@@ -15,7 +15,7 @@ class Extracted:
 
 @dataclass(frozen=True)
 class Flagged:
-    """Bronze rows that have been flagged, and the version of bronze that they go up to."""
+    """Number of bronze rows that were flagged, and the version of bronze up to which they were."""
 
     table: str
     bronze_version: int
@@ -26,7 +26,7 @@ class Flagged:
 
 @dataclass(frozen=True)
 class RowCounts:
-    """What became of the rows that came to a silver table: rows_in = rows_out + duplicates + quarantined."""
+    """Outcome of a silver table's incoming rows: rows_in = rows_out + duplicates + quarantined."""
 
     table: str
     rows_in: int = 0

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
-# PostgreSQL's types, as `format_type` prints them, and what the lake holds them as: without loss.
+# The lake's type for each of PostgreSQL's, as `format_type` prints it: it holds every value without loss.
 ARROW_TYPES = {
     "bigint": pa.int64(),
     "integer": pa.int32(),
@@ -29,8 +29,8 @@ Source = Literal["table", "file", "topic"]
 
 
 @dataclass(frozen=True)
-class Check:
-    """A quality check on a column that warns, and rejects no row."""
+class ColumnWarning:
+    """A warning on a column: people are notified, no row is rejected."""
 
     metric: str
     """`nullValues`, `invalidValues`, or `custom` for an expectation of Great Expectations by name."""
@@ -56,7 +56,7 @@ class Column:
     valid_values: tuple[Any, ...]
     options: dict[str, Any]
     """Those of RULE_OPTIONS that the contract sets."""
-    checks: tuple[Check, ...]
+    warnings: tuple[ColumnWarning, ...]
     warehouse_name: str | None
     """The column's name in the warehouse; None if the warehouse has no use for it."""
 
@@ -76,18 +76,18 @@ class SourceTable:
     grain: str
     key: str
     key_consequence: str
-    """What is wrong with the figures if a key comes twice."""
+    """The error in the figures if a key comes twice."""
     cursor: str
     """The column that says which of two versions of a row is the newer; of an event, when it happened."""
     deletes: Literal["follow", "keep"]
-    """What a delete in the source means: the row goes from silver and gold too, or stays."""
+    """The effect of a delete in the source: the row leaves silver and gold too, or stays."""
     columns: tuple[Column, ...]
     freshness_hours: int | None
-    """How old the newest row may be before people are warned; None if nobody waits for it."""
+    """Age of the newest row, in hours, above which people are warned; None for no limit."""
 
     @property
     def is_event(self) -> bool:
-        """Whether its rows are events, which no newer version of themselves ever replaces."""
+        """True if its rows are events, which no newer version ever replaces."""
         return self.source != "table"
 
     @property

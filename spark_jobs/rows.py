@@ -1,4 +1,4 @@
-"""Row-level building blocks of the jobs: flag, deduplicate, hold to a schema. Pure, on any Spark engine."""
+"""Row-level building blocks of the jobs: flag, deduplicate, require a schema. Pure, on any Spark engine."""
 
 from functools import reduce
 
@@ -10,7 +10,7 @@ REJECT_REASON = "reject_reason"
 
 
 class SchemaMismatch(Exception):
-    """A transform's output is not what its declared schema promises; lists every difference."""
+    """A transform's output that differs from its declared schema; lists every difference."""
 
 
 def flag(rows: DataFrame, rules: dict[str, Column]) -> DataFrame:
@@ -27,7 +27,7 @@ def flag(rows: DataFrame, rules: dict[str, Column]) -> DataFrame:
 
 
 def if_rejected(value: str | Column) -> Column:
-    """The value in rows that `flag` found to break a rule, null in all others."""
+    """The value in rows that `flag` has rejected, null in all others."""
     return F.when(F.col(REJECT_REASON).isNotNull(), F.col(value) if isinstance(value, str) else value)
 
 
@@ -51,7 +51,7 @@ def first_per_key(rows: DataFrame, key: str, order: list[Column]) -> DataFrame:
 
 
 def surplus(rows: DataFrame, key: str) -> int:
-    """How many rows `first_per_key` would drop."""
+    """The number of rows that `first_per_key` would drop."""
     repeated = rows.groupBy(key).count().where("count > 1")
     return repeated.agg(F.sum(F.col("count") - 1)).collect()[0][0] or 0
 

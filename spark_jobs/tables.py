@@ -1,6 +1,6 @@
 """Lake tables as Spark reads and writes them: overwrite, or upsert by key, each in one Delta commit.
 
-The number of rows that a write changes is worked out before it and checked after it.
+The number of rows that a write changes is computed before it and compared after it.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from lake.delta import Lake
 
 
 class CountMismatch(Exception):
-    """A write changed another number of rows than the job worked out beforehand."""
+    """A write that changed another number of rows than was computed before it."""
 
 
 @dataclass(frozen=True)
 class Upserted:
-    """What an upsert did, in rows: `written` are now in the table, `stale` were there already or older."""
+    """Row counts of an upsert: `written` are now in the table, `stale` were there already or older."""
 
     written: int
     stale: int
@@ -38,11 +38,11 @@ def overwrite(rows: DataFrame, lake: Lake, name: str) -> int:
 def upsert(
     spark: SparkSession, rows: DataFrame, lake: Lake, name: str, key: str, wins_by: list[str], wins: str
 ) -> Upserted:
-    """Bring `rows` (unique on `key`) into the table in one commit: new keys, and rows that win.
+    """Write those of `rows` (unique on `key`) with a new key, and those that win, in one commit.
 
     `wins` is a SQL condition over `new` and `old` that says when a row replaces the one with its key; it
-    may use only the columns `wins_by` of `old`. Doing it twice changes nothing.
-    Raises CountMismatch if the commit wrote another number of rows than found by comparing beforehand.
+    may use only the columns `wins_by` of `old`. A second time changes nothing.
+    Raises CountMismatch if the commit wrote another number of rows than was computed before it.
     """
     table = lake.table(name)
     if table is None or not table.file_uris():

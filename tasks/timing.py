@@ -1,4 +1,4 @@
-"""Steps time themselves: a function marked `timed` notes its name and seconds in the run that calls it."""
+"""Steps that time themselves: a function marked `timed` records its name and seconds in the current run."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ _current: ContextVar[Steps | None] = ContextVar("current run", default=None)
 
 @contextmanager
 def current(run: Steps) -> Iterator[None]:
-    """Within this context the steps that are called time themselves into `run`."""
+    """A context whose steps time themselves into `run`."""
     token = _current.set(run)
     try:
         yield
@@ -35,7 +35,7 @@ def current(run: Steps) -> Iterator[None]:
 
 
 def timed(step: Callable[P, R]) -> Callable[P, R]:
-    """Have a step note in the current run its name, while it runs, and its wall seconds, which add up."""
+    """Make a step record in the current run its name, while it runs, and its wall seconds, which add up."""
     name = getattr(step, "__name__", "step").replace("_", "-")
 
     @wraps(step)

@@ -109,7 +109,7 @@ def platform(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "OPS_DSN": "",
     }.items():
         monkeypatch.setenv(name, value)
-    # Empty is not set: a developer's own .env would speak, and people be told of the tests.
+    # Empty is not set: a developer's own .env would speak, and people be notified of the tests.
     for settings in (EnvironmentSettings, PlatformName, Settings):
         monkeypatch.setitem(settings.model_config, "env_file", None)
     assert Settings().lake_uri == made.lake.root

@@ -8,8 +8,8 @@ KEY = ["order_date", "category", "region", "customer_segment"]
 
 
 def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
-    """One row per group, counts and money that can be."""
-    wrong = {"consequence": "the sales board shows a figure that cannot be"}
+    """One row per group, with plausible counts and money."""
+    wrong = {"consequence": "the sales board shows an impossible figure"}
     return [
         gxe.ExpectCompoundColumnsToBeUnique(column_list=KEY, severity=CRITICAL, meta=wrong),
         gxe.ExpectColumnValuesToNotBeNull(column="order_date", severity=CRITICAL, meta=wrong),

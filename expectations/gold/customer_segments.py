@@ -6,7 +6,7 @@ from expectations.suite import CRITICAL, Suite, Thresholds, one_per_key
 
 
 def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
-    """One row per customer, scores within 1-5."""
+    """One row per customer, with scores from 1 to 5."""
     wrong = {"consequence": "campaigns would address the wrong customers"}
     return [
         *one_per_key("customer_id", wrong["consequence"]),

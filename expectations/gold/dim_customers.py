@@ -6,13 +6,13 @@ from expectations.suite import CRITICAL, WARNING, Suite, Thresholds
 
 
 def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
-    """One row per customer, with totals that can be."""
+    """One row per customer, with plausible totals."""
     return [
         gxe.ExpectColumnValuesToNotBeNull(
-            column="customer_id", severity=CRITICAL, meta={"consequence": "orders of nobody"}
+            column="customer_id", severity=CRITICAL, meta={"consequence": "orders belong to no customer"}
         ),
         gxe.ExpectColumnValuesToBeUnique(
-            column="customer_id", severity=CRITICAL, meta={"consequence": "joins to it double the sales"}
+            column="customer_id", severity=CRITICAL, meta={"consequence": "a join to it counts sales twice"}
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="lifetime_amount",

@@ -1,4 +1,4 @@
-"""Gold, fct_inventory_daily. Grain: one row per date, product and warehouse."""
+"""Gold suite for fct_inventory_daily. Grain: one row per date, product and warehouse."""
 
 import great_expectations.expectations as gxe
 
@@ -8,7 +8,7 @@ KEY = ["inventory_date", "product_id", "warehouse_id"]
 
 
 def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
-    """One level at the end of each day, and movements that have a direction."""
+    """One closing level per day, and no negative level or quantity."""
     wrong = {"consequence": "the history of a product's stock is wrong"}
     return [
         gxe.ExpectCompoundColumnsToBeUnique(column_list=KEY, severity=CRITICAL, meta=wrong),

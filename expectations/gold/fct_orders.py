@@ -9,14 +9,14 @@ from expectations.silver import sound_rows
 from expectations.suite import CRITICAL, WARNING, Suite, Thresholds, one_per_key
 from lake.catalog import catalog
 
-# A tenth of the orders without a customer or product: a dimension was not loaded, not merely late.
+# If fewer orders know their customer or product, a dimension was not loaded, rather than late.
 KNOWN_SHARE = 0.9
-# In fewer rows one order of a late customer is a large share: a day run again may change only a handful.
+# In fewer rows one order of a late customer is a large share: a day that is run again may change only a few.
 LEAST_ROWS = 100
 
 
 def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
-    """The contract's row rules again, now against mistakes of our own; and references that should resolve."""
+    """The contract's row rules, against this pipeline's mistakes; and references that should resolve."""
     wrong = "every aggregate with these rows is wrong"
     return [
         *one_per_key("order_id", wrong),
@@ -34,9 +34,9 @@ def _references(thresholds: Thresholds, column: str, dimension: str) -> list[gxe
         severity=CRITICAL,
         meta={"consequence": f"sales by {dimension} are mostly 'unknown': was {dimension}s extracted?"},
     )
-    is_share_telling = thresholds.batch_rows is None or thresholds.batch_rows >= LEAST_ROWS
+    is_share_meaningful = thresholds.batch_rows is None or thresholds.batch_rows >= LEAST_ROWS
     return [
-        *([mostly_known] if is_share_telling else []),
+        *([mostly_known] if is_share_meaningful else []),
         gxe.ExpectColumnValuesToBeInSet(
             column=column,
             value_set=[False],

@@ -1,4 +1,4 @@
-"""Gold, inventory_status. Grain: one row per product that has ever told its stock."""
+"""Gold suite for inventory_status. Grain: one row per product that has at least one stock event."""
 
 import great_expectations.expectations as gxe
 
@@ -8,7 +8,7 @@ STATES = ["ok", "low", "out"]
 
 
 def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
-    """One row per product, a level that can be, and one of the states that alerts know."""
+    """One row per product, with a plausible level and a state that alerts know."""
     wrong = {"consequence": "people order too much, or too late"}
     return [
         *one_per_key("product_id", "a product has two levels"),

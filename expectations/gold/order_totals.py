@@ -1,6 +1,6 @@
 """Gold gate for money: the source, the marts and the lake's gold agree to the cent.
 
-Grain: one row per order_date; see tasks/quality/reconciliation.py for what each amount is the sum of.
+Grain: one row per order_date; tasks/quality/reconciliation.py defines each amount.
 """
 
 import great_expectations.expectations as gxe

@@ -1,4 +1,4 @@
-"""Extract: what the shop has written since the last run, from PostgreSQL and clickstream files to bronze."""
+"""Extract: new rows of the shop's PostgreSQL and its clickstream files, appended to bronze."""
 
 import datetime as dt
 
@@ -16,7 +16,10 @@ from tasks.timing import timed
 @flow(name="extract", flow_run_name="extract-{ds}")
 @timed
 def extract(ds: dt.date, settings: Settings, lake: Lake) -> list[Extracted]:
-    """Append to bronze what a run for `ds` covers; all sources at once, after their contracts hold."""
+    """Append to bronze the rows that a run for `ds` covers; returns their number per table.
+
+    All sources at once, after they have passed their contracts. Raises PipelineFailure.
+    """
     drift = check_contracts(settings)
     sources = [extract_table.submit(name, ds, settings, lake, drift[name]) for name in shop_tables()]
     clicks = extract_clickstream.submit(ds, settings, lake)

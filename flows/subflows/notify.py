@@ -1,4 +1,4 @@
-"""Notify: people hear how a run ended, on every channel."""
+"""Notify: the outcome of a run, to people, on every channel."""
 
 from prefect import flow
 
@@ -14,7 +14,7 @@ from tasks.report.run_summary import create_artifact, print_summary
 
 @flow(name="notify", flow_run_name="notify-{run.ds}", validate_parameters=False)
 def notify(run: Run, settings: Settings, lake: Lake) -> None:
-    """Alert people, print the run's summary, keep it as an artifact, and report a run of bad days."""
+    """Alert people, print the run's summary, keep it as an artifact, and report bad days in a row."""
     if deliver(alert_about(run, settings, lake), settings, lake):
         copy_to_warehouse(settings, lake)
     print_summary(run, settings)

@@ -1,4 +1,4 @@
-"""Quality, bronze: flag what is new, and stop the run if too much of it is wrong."""
+"""Quality, bronze: flag the new rows, and stop the run if too many are rejected."""
 
 import datetime as dt
 from itertools import chain

@@ -1,4 +1,4 @@
-"""Quality, gold: judge the marts of the staged warehouse before anyone sees them."""
+"""Quality, gold: validate the marts of the staged warehouse before anyone sees them."""
 
 import datetime as dt
 from itertools import chain

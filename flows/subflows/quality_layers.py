@@ -1,4 +1,4 @@
-"""Quality, every layer: judge what a day brought and all that people read, and publish what was found."""
+"""Quality, every layer: validate a day's rows and all that people read, and document the results."""
 
 import datetime as dt
 from itertools import chain
@@ -11,7 +11,7 @@ from lake.delta import Lake
 from tasks.ledger.quality_result import QualityResult
 from tasks.quality.suites import gold_suites
 from tasks.quality.validation import stop_on_critical, validate_day, validate_gold, validate_silver
-from tasks.report.documentation import publish_data_docs, publish_dbt_docs
+from tasks.report.documentation import write_data_docs, write_dbt_docs
 from tasks.timing import timed
 from tasks.transform.spark import flag_day
 from tasks.warehouse.interface import Warehouse
@@ -22,9 +22,9 @@ from tasks.warehouse.interface import Warehouse
 def quality_layers(
     ds: dt.date, run_id: str, warehouse: Warehouse, settings: Settings, lake: Lake
 ) -> list[QualityResult]:
-    """Run every suite, on what day `ds` brought and on all that is in silver and gold; returns the warnings.
+    """Run every suite, on the rows of day `ds` and on all that is in silver and gold; returns the warnings.
 
-    Judges everything before it raises DataFailure about anything.
+    Validates everything before it raises DataFailure.
     """
     marts = [
         validate_gold(mart, warehouse, ds, run_id, settings, lake, all_rows=True) for mart in gold_suites()
@@ -32,6 +32,6 @@ def quality_layers(
     silver = [validate_silver(table, ds, run_id, settings, lake) for table in catalog()]
     days = [table for table in spark_tables() if flag_day(table, ds, settings, lake)]
     day = [validate_day(table, ds, run_id, settings, lake) for table in days]
-    publish_data_docs(settings)
-    publish_dbt_docs(warehouse, settings)
+    write_data_docs(settings)
+    write_dbt_docs(warehouse, settings)
     return stop_on_critical(list(chain.from_iterable([*marts, *silver, *day])))

@@ -18,7 +18,7 @@ def transform(
 ) -> list[RowCounts]:
     """Upsert silver, quarantine what was rejected, rebuild gold; returns the rows per table.
 
-    `full` replaces silver and quarantine by what was flagged.
+    `full` replaces silver and quarantine by the flagged rows.
     """
     counts = [write_silver(table, settings, lake, full) for table in flagged]
     for table in GOLD_TABLES:

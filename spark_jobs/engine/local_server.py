@@ -1,4 +1,4 @@
-"""Ports and patience for servers that we start on this machine."""
+"""Ports of the servers that are started on this machine, and the wait for their answers."""
 
 import contextlib
 import operator
@@ -31,7 +31,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def accepts(port: int) -> bool:
-    """Whether a server listens on a port of loopback."""
+    """True if a server listens on a port of loopback."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((LOOPBACK, port)) == 0

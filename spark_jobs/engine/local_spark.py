@@ -1,7 +1,7 @@
-"""An Apache Spark of our own on this machine: a Spark Connect server with Delta, as a child process.
+"""An Apache Spark on this machine: a Spark Connect server with Delta, as a child process.
 
-A server beside us and not pyspark's `remote("local")`: that one runs the classic API in this process too,
-and then `pyspark.sql.functions` may answer for the wrong one.
+Not pyspark's `remote("local")`: that also runs the classic API in this process, and `pyspark.sql.functions`
+may then serve the wrong one of the two.
 """
 
 import os
@@ -49,7 +49,7 @@ CONF = {
 }
 START_SECONDS = 120
 OR_ELSE = "or leave SPARK_REMOTE empty to run on the embedded engine"
-# Runs the server and ends it when standard input closes: we alone hold the other end, so however we end.
+# Ends the server when standard input closes: only this process holds the other end, until it ends.
 RUN_UNTIL_INPUT_CLOSES = """
 exec 3<&0
 "$@" & server=$!
@@ -74,7 +74,7 @@ class LocalSpark:
         _require_java()
         self._folder = tempfile.TemporaryDirectory(prefix="spark-", ignore_cleanup_errors=True)
         self._port = free_port()
-        # Whoever reaches the port may run code as us: only who knows the token may reach the server.
+        # A client of the server can run code as this user: without the token nobody becomes one.
         self._token = str(uuid.uuid4())
         self._log = Path(self._folder.name) / "server.log"
         self._process = self._start(master, on_s3)

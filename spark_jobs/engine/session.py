@@ -22,8 +22,8 @@ def spark_session(remote: str, lake_uri: str = "") -> SparkSession:
     """The process's one session for `remote`. It computes in UTC.
 
     '' is Sail in this process; `local[2]` or `local[*]` an Apache Spark started on this machine, which ends
-    with this process; `sc://host:port` a Spark Connect server with Delta that somebody else runs. Only one
-    that is started here has to know whether `lake_uri` is on S3.
+    with this process; `sc://host:port` a Spark Connect server with Delta that somebody else runs. `lake_uri`
+    matters only to one that is started here: on S3 it needs more jars.
     """
     # Flows ask from several threads at once: two of them must not start two servers.
     with _one_at_a_time:

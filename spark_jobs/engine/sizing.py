@@ -1,8 +1,8 @@
 """The share of an Apache Spark that a step gets, from the bytes of Parquet that it reads (docs/cost.md).
 
 The formula: one shuffle partition for each PARTITION_BYTES, and as many executors as work these off in WAVES
-turns. Spark's own default, 200 partitions whatever comes in, is 200 tasks for a few rows and too few for a
-terabyte. Adaptive execution brings partitions that turn out small together, and cannot split too few.
+turns. Spark's own default, always 200 partitions, is 200 tasks for a few rows and too few for a terabyte.
+Adaptive execution merges partitions that turn out small, but cannot split too few.
 """
 
 import math
@@ -34,7 +34,7 @@ class Size:
         return [word for name, value in conf.items() for word in ("--conf", f"{name}={value}")]
 
     def apply(self, spark: SparkSession) -> None:
-        """Have a session that is already there shuffle by it; its executors are its owner's."""
+        """Set the shuffle partitions of a session; its executors are chosen by its owner."""
         spark.conf.set("spark.sql.shuffle.partitions", str(self.shuffle_partitions))
 
 

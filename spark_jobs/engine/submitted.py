@@ -1,10 +1,10 @@
-"""What `spark-submit` starts: one job, by name; its outcome is the last line printed, as JSON.
+"""The program that `spark-submit` starts: one job, by name. The last line printed is its outcome, as JSON.
 
     spark-submit spark_jobs/engine/submitted.py silver orders --lake s3://bucket/lake --timezone Europe/Berlin
     spark-submit spark_jobs/engine/submitted.py gold daily_sales --lake s3://bucket/lake
 
 A flow has a gate between the two halves of a silver job: it submits `--flag-only`, and then `--flagged` with
-what that printed.
+the outcome of the first.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--timezone", default="UTC", help="the shop's business time zone")
     parser.add_argument("--full", action="store_true", help="rebuild from all of bronze")
     parser.add_argument("--flag-only", action="store_true", help="stop before silver changes")
-    parser.add_argument("--flagged", type=json.loads, help="write what this has flagged")
+    parser.add_argument("--flagged", type=json.loads, help="outcome of --flag-only: write its rows")
     options = parser.parse_args()
     outcome = _silver(options) if options.layer == "silver" else _gold(options)
     print(json.dumps(outcome), flush=True)

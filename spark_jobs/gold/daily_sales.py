@@ -1,4 +1,4 @@
-"""gold.daily_sales: revenue by order date, category and region, straight from silver.
+"""gold.daily_sales: revenue by order date, category and region, from silver.
 
 All statuses count. It must agree to the cent with dbt's agg_daily_sales; the gold gate compares them.
 """

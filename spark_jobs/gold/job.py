@@ -1,4 +1,4 @@
-"""Writing the lake's gold tables: read silver, transform, replace the table in one commit."""
+"""The way from silver to the lake's gold tables: read silver, transform, replace the table in one commit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class GoldJob:
-    """How one gold table comes from silver."""
+    """The job that makes one gold table from silver."""
 
     table: str
     schema: StructType
@@ -26,10 +26,10 @@ class GoldJob:
 
 
 def build(spark: SparkSession, lake: Lake, job: GoldJob) -> int:
-    """Replace `gold.<table>` if silver or the job's schema has changed; returns the table's rows.
+    """Replace `gold.<table>` if silver or the job's schema has changed; returns the table's number of rows.
 
-    All of it: a customer who moves changes the region of old orders, and the aggregate of narrow columns is
-    cheap beside finding out which dates that touches.
+    The whole table: a customer who moves changes the region of old orders, and aggregating narrow columns is
+    cheaper than finding the dates concerned.
     """
     name = f"gold.{job.table}"
     versions = {source: DeltaTable(lake.uri(source)).version() for source in SILVER}

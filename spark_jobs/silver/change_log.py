@@ -1,7 +1,7 @@
 """Silver of a table whose bronze is a change log: one row per key, the newest valid version.
 
 A source table needs no code of its own for this: key, cursor, columns and row rules come from its contract.
-One that has rules which no contract can say has a module of its name beside this one (orders.py).
+A table with rules that no contract can express has a module of its name beside this one (orders.py).
 """
 
 from collections.abc import Callable
@@ -26,14 +26,14 @@ Rules = dict[str, Column]
 def change_log_job(table: SourceTable, own_rules: Callable[[str], Rules] = lambda timezone: {}) -> SilverJob:
     """The job of a table whose bronze is unique on (key, cursor).
 
-    `own_rules`, told the shop's time zone, are held against each row after those of the contract.
+    `own_rules` makes further row rules for the shop's time zone; they come after those of the contract.
     """
     schema = from_arrow_schema(table.schema)
     others = [name for name in schema.fieldNames() if name != table.cursor]
 
     def flag_versions(bronze: DataFrame, timezone: str) -> DataFrame:
         rules = row_rules(table) | own_rules(timezone)
-        return _audited(flag(bronze, rules), table, timezone)
+        return _with_audit_columns(flag(bronze, rules), table, timezone)
 
     return SilverJob(
         table=table.name,
@@ -50,8 +50,7 @@ def change_log_job(table: SourceTable, own_rules: Callable[[str], Rules] = lambd
 def row_rules(table: SourceTable) -> Rules:
     """The contract's row rules by name, in the order of its columns.
 
-    A key or version without a value would never make way for a newer one: both are required, whatever the
-    contract says.
+    Key and cursor are required, whatever the contract says: no newer version could replace a row without one.
     """
     return {
         name: condition
@@ -107,7 +106,7 @@ def _lengths(column: source_table.Column) -> list[Column]:
     ]
 
 
-def _audited(flagged: DataFrame, table: SourceTable, timezone: str) -> DataFrame:
+def _with_audit_columns(flagged: DataFrame, table: SourceTable, timezone: str) -> DataFrame:
     """Add AUDIT_COLUMNS to the flagged rows; `raw` is the row as JSON."""
     source_columns = [_exact(field) for field in flagged.schema.fields if field.name != REJECT_REASON]
     text = F.col(table.key).cast("string")

@@ -49,7 +49,7 @@ IDENTIFYING = ["event_id", "user_id", "session_id", "event_type", "timestamp"]
 POSITION = ["event_at", "source_file", "line_number"]
 # Times that every warehouse and client can hold, quarantine's included.
 YEARS = (dt.datetime(1970, 1, 1, tzinfo=dt.UTC), dt.datetime(9999, 1, 1, tzinfo=dt.UTC))
-# What Apache Spark reads beyond JSON, if not told otherwise.
+# By default Apache Spark also reads text that is not JSON.
 STRICT_JSON = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
 # A half of a surrogate pair is no character: Apache Spark makes it "?", so that distinct ids become one.
 ESCAPED_BACKSLASH_OR_PAIR = r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -57,7 +57,7 @@ HALF_PAIR = r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 
 
 def flag_lines(bronze: DataFrame, timezone: str) -> DataFrame:
-    """Parse each line and flag those that are no usable event. Grain: one row per bronze line."""
+    """Parse each line and flag those that are not a usable event. Grain: one row per bronze line."""
     time = F.when(F.col("timestamp").rlike(ISO_8601), F.try_to_timestamp("timestamp"))
     events = (
         parse(bronze)
@@ -111,7 +111,7 @@ def parse(bronze: DataFrame) -> DataFrame:
 
 
 def job(table: SourceTable) -> SilverJob:
-    """Clicks as lines of JSON; of an event that came twice the earliest counts."""
+    """The job of clicks, which come as lines of JSON; of duplicates the earliest counts."""
     schema = from_arrow_schema(table.schema)
     others = sorted(set(schema.fieldNames()) - set(POSITION))
     return SilverJob(

@@ -1,10 +1,11 @@
-"""From bronze to silver, the same way for every table: flag, then write.
+"""The way from bronze to silver, the same for every table: flag, then write.
 
-*flag* types each bronze row that silver has not seen and gives it a reject reason or none; the result,
-`flagged.<table>`, is what the bronze gate judges, and the rejected rows go to quarantine, where a person can
-see them whatever the gate says. *write* upserts the valid rows into silver. A rebuild replaces silver and
-quarantine together, in *write*. Neither decides whether the run may go on, and both may be repeated at any
-time.
+- *flag* types each bronze row that is new to silver and gives it a reject reason or none, in
+  `flagged.<table>`, which the bronze gate validates. Rejected rows go to quarantine, where people see them
+  even if the gate stops the run.
+- *write* upserts the valid rows into silver. In a rebuild it replaces silver and quarantine together.
+
+Neither decides whether the run may go on, and both may be repeated at any time.
 """
 
 import datetime as dt
@@ -29,7 +30,7 @@ AUDIT_COLUMNS = ["ds", "key", "occurred_at", "origin", "raw", REJECT_REASON]
 
 @dataclass(frozen=True)
 class SilverJob:
-    """How one silver table comes from its bronze table."""
+    """The job that makes one silver table from its bronze table."""
 
     table: str
     key: str
@@ -49,7 +50,7 @@ class SilverJob:
         return require_schema(first_per_key(valid, self.key, self.order()), self.silver)
 
     def rejected(self, flagged: DataFrame) -> DataFrame:
-        """The other rows, in QUARANTINE's schema, one per quarantine_id."""
+        """The rejected rows, in QUARANTINE's schema, one per quarantine_id."""
         rows = flagged.where(F.col(REJECT_REASON).isNotNull()).select(
             F.sha2(F.concat_ws("|", "origin", "raw"), 256).alias("quarantine_id"),
             F.lit(self.table).alias("source"),
@@ -64,9 +65,10 @@ class SilverJob:
 
 
 def flag_new(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, full: bool = False) -> Flagged:
-    """Write `flagged.<table>`, the bronze rows that silver has not taken in yet, and quarantine the rejected.
+    """Write `flagged.<table>`, the bronze rows that are new to silver, and quarantine the rejected ones.
 
-    `full` takes all of bronze, and leaves the quarantine to `write`.
+    `full` takes all of bronze, and leaves quarantine to `write`. Returns the number of rows, and of rejected
+    ones by reason.
     """
     since = None if full else lake.progress(f"silver.{job.table}", "bronze")
     bronze, version = _bronze_since(spark, lake, job, since)
@@ -86,16 +88,16 @@ def flag_new(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, ful
 
 
 def flag_day(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, ds: dt.date) -> int:
-    """Write `flagged_day.<table>`: all that bronze holds of business day `ds`; returns its rows.
+    """Write `flagged_day.<table>`, all that bronze holds of business day `ds`; returns the number of rows.
 
-    It is for looking at only: silver and quarantine stay as they are.
+    For validation only: silver and quarantine stay as they are.
     """
     bronze, _ = _bronze_since(spark, lake, job, None)
     return overwrite(job.flag(bronze, timezone).where(F.col("ds") == ds), lake, f"flagged_day.{job.table}")
 
 
 def write(spark: SparkSession, lake: Lake, job: SilverJob, flagged: Flagged, full: bool = False) -> RowCounts:
-    """Bring the valid rows of `flagged.<table>` into silver, then mark how far silver has come.
+    """Upsert the valid rows of `flagged.<table>` into silver, then mark its progress; returns the counts.
 
     `full` replaces silver and quarantine instead. Raises CountMismatch if rows got lost or counted twice.
     """
@@ -106,7 +108,7 @@ def write(spark: SparkSession, lake: Lake, job: SilverJob, flagged: Flagged, ful
 
     rows = read_table(spark, lake, f"flagged.{job.table}")
     if full:
-        # Added before silver changes, taken away after: a crash in between leaves no row in neither.
+        # Quarantine gains rows before silver changes, and loses rows after: a crash in between loses none.
         upsert(spark, job.rejected(rows), lake, quarantine, "quarantine_id", [], "false")
         upserted = Upserted(written=overwrite(job.valid(rows), lake, name), stale=0)
     else:

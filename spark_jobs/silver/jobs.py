@@ -1,4 +1,4 @@
-"""The silver job of each source table: of its own module, or the one that needs nothing but the contract."""
+"""The silver job of each source table: that of its own module, or one made from the contract alone."""
 
 from importlib import import_module
 from importlib.util import find_spec

@@ -1,4 +1,4 @@
-"""The row rule of orders that no contract can say."""
+"""The row rule of orders that no contract can express."""
 
 from pyspark.sql import functions as F
 
@@ -11,7 +11,7 @@ def job(table: SourceTable) -> SilverJob:
     """The change log's job, with the rule that no order is dated after the day it was written."""
 
     def own_rules(timezone: str) -> Rules:
-        # Not against the run's day: the verdict must not depend on which run saw the row.
+        # Not the run's day: the outcome must not depend on which run reads the row.
         written_on = business_date(table.cursor, timezone)
         return {"order_date_not_in_future": F.col("order_date") <= written_on}
 

@@ -52,11 +52,11 @@ class Alert(BaseModel):
     is_resolution: bool = False
     """True if the trouble of earlier alerts is over."""
     undoes: Severity | None = None
-    """Good news goes where the bad news went: the severity of that one."""
+    """Of good news, the severity of the bad news before it: both go to the same channels."""
 
 
 def alert_about(run: Run, settings: AlertFields, lake: Lake) -> Alert:
-    """The alert that a run's end gives rise to; a second failure in a row is critical."""
+    """The alert about a run's end; a second failure in a row is critical."""
     kind, severity, end = _classify(run, lake)
     known = {
         "flow": run.flow,
@@ -101,7 +101,7 @@ def _classify(run: Run, lake: Lake) -> tuple[Kind, Severity, str]:
             return "run-failed-twice", "critical", f"{end}, as the run before it did"
         return "run-failed", "error", end
     if run.notes:
-        return "run-with-warnings", "warning", "completed, with something to look at"
+        return "run-with-warnings", "warning", "completed with warnings"
     return "run-completed", "info", "completed"
 
 
@@ -110,5 +110,5 @@ def _has_failed_before(run: Run, lake: Lake) -> bool:
         return previous_status(lake, run.flow, run.run_id) == "failed"
     except Exception as error:
         # The lake may be what the alert is about.
-        get_logger("alerts").warning("the ledger does not say how the run before ended: %s", error)
+        get_logger("alerts").warning("cannot read from the ledger how the previous run ended: %s", error)
         return False

@@ -1,9 +1,9 @@
-"""Delivery of an alert: through which channels, in which order, once, and on record.
+"""Delivery of an alert: once through each of its channels, in their order, and on record.
 
-Nothing here raises because a channel failed: a run ends as it ends, whether people were notified or not. Nor
-because the ledger failed: the lake may be what the alert is about. What was not delivered is in
-`ops.alert_deliveries` and in the log, and, since nothing confirms it to Prefect's server, the server's own
-automation notifies people (deployments/resources/automations.py).
+A channel that fails raises nothing: a run ends as it ends. Nor does a ledger that fails: the lake may be what
+the alert is about. An undelivered alert is in `ops.alert_deliveries` and in the log. Nothing
+confirms it to Prefect's server, whose own automation then notifies people
+(deployments/resources/automations.py).
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ SENDERS: dict[Channel, Callable[[Alert, AlertFields], str]] = {
     "email": send_email,
     "pagerduty": send_pagerduty,
 }
-# People wait for an alert: a channel that is down for longer than this has the next one take its place.
+# An alert is urgent: if a channel is down for longer than this, the next one takes its place.
 RETRY_SECONDS = 2
 
 
@@ -43,7 +43,7 @@ def send(channel: Channel, alert: Alert, settings: AlertFields) -> str:
 
 
 def deliver(alert: Alert, settings: AlertFields, lake: Lake) -> bool:
-    """Send the alert through each chain of its severity; returns whether anything was tried.
+    """Send the alert through each chain of its severity; returns whether there was a channel to try.
 
     In a chain the next channel is tried when one cannot deliver. A channel that has had this alert is not
     sent it again. A good run also resolves PagerDuty's incident, whoever opened it.
@@ -64,7 +64,7 @@ def deliver(alert: Alert, settings: AlertFields, lake: Lake) -> bool:
 
 
 def _as_this_platforms(alert: Alert) -> Alert:
-    """The alert under the platform's name: not taken for production's, and ends none of its incidents."""
+    """The alert under the platform's name: it neither looks like production's nor ends its incidents."""
     if (platform := PlatformName().platform) == PRODUCTION:
         return alert
     own = {"title": f"{platform}: {alert.title}", "dedup_key": f"{platform}/{alert.dedup_key}"}
@@ -75,7 +75,7 @@ def _chains(alert: Alert, settings: AlertFields) -> list[list[Channel]]:
     """The chains of channels that the alert's severity is routed to."""
     chains = settings.alert_routes[alert.undoes or alert.severity]
     if alert.undoes:
-        # PagerDuty knows incidents and their end, and no good news beside.
+        # PagerDuty has only incidents and their end: no other good news.
         chains = [[channel for channel in chain if channel != "pagerduty"] for chain in chains]
     return [*chains, ["pagerduty"]] if alert.is_resolution else chains
 
@@ -89,7 +89,7 @@ def confirm_delivery(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> N
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment(flow_run.deployment_id)
     run = {"prefect.resource.id": f"prefect.flow-run.{flow_run.id}"}
-    # The server gives the event of a state the state's id. Said to follow it, ours is not weighed before it.
+    # The server gives a state's event the state's id. Ours follows it, so that it is not evaluated before it.
     ended = Event.model_validate(
         {
             "id": state.id,
@@ -137,6 +137,6 @@ def _delivered_before(alert: Alert, lake: Lake) -> set[Channel]:
         records = delivered_alerts(lake, alert.run_id)
     except Exception as error:
         # Rather twice than never.
-        get_logger("alerts").warning("the ledger does not say what was delivered: %s", error)
+        get_logger("alerts").warning("cannot read from the ledger what was delivered: %s", error)
         return set()
     return {channel for channel in SENDERS if (alert.alert_id, channel) in records}

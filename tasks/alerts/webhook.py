@@ -1,4 +1,4 @@
-"""Posting JSON to a webhook: the answer is checked, and no error holds the address, which is a secret."""
+"""JSON posted to a webhook. No error holds the address: it is a secret."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def post(receiver: str, url: str, body: dict[str, Any]) -> str:
         raise PermanentFailure(f"{receiver}'s address is no URL; correct it") from None
     except httpx.HTTPError as error:
         raise TransientFailure(f"{receiver} does not answer ({type(error).__name__})") from None
-    # Some servers repeat in a refusal what could not be posted where.
+    # Some servers repeat the address in a refusal.
     secret = answer.request.url.path.strip("/")
     text = answer.text.replace(secret, "…") if secret else answer.text
     receipt = f"{receiver} answered {answer.status_code} {text[:LONGEST_ANSWER]}".strip()

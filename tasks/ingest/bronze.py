@@ -1,4 +1,4 @@
-"""Appending to bronze: only rows it does not hold yet, streamed, in one commit. Bronze never forgets."""
+"""Appends to bronze: only rows that it does not hold yet, streamed, in one commit. No row leaves bronze."""
 
 import itertools
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ COVERED = "covered-until"
 
 
 def covered_until(lake: Lake, name: str) -> int | None:
-    """The mark that `append` left: everything in the source before it has been extracted."""
+    """The mark that `append` left, or None: everything in the source before it has been extracted."""
     return lake.progress(name, COVERED)
 
 
@@ -54,8 +54,8 @@ def held_rows(lake: Lake, name: str, columns: list[str], rows: pads.Expression) 
 def append(lake: Lake, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch], covered: int) -> int:
     """Append `batches` and move the covered mark forward to `covered`, in one commit; returns the rows.
 
-    Makes no commit when there is nothing to say. Raises PipelineFailure if the lake cannot be written,
-    and whatever the batches raise; the table is then as it was.
+    Makes no commit if there are no rows and the mark stays. Raises PipelineFailure if the lake cannot be
+    written, and whatever the batches raise; the table is then as it was.
     """
     counted = _Counted(batches)
     first = list(itertools.islice(counted, 1))

@@ -46,7 +46,8 @@ BLOCK_BYTES = 8 << 20
 def extract_clickstream(ds: dt.date, settings: Settings, lake: Lake) -> Extracted:
     """Append the lines of the day folders that a run for `ds` covers to `bronze.clickstream`.
 
-    A day without files is reported, not refused. Raises PermanentFailure if CLICKSTREAM_URI does not exist.
+    Returns their number, and warnings: a day without a folder is one, not a failure. Raises PermanentFailure
+    if CLICKSTREAM_URI does not exist.
     """
     source = _Source(settings.clickstream_uri)
     mark = covered_until(lake, BRONZE)
@@ -151,7 +152,7 @@ def _read_block(stream: io.BufferedIOBase) -> tuple[bytes, Exception | None]:
     """About BLOCK_BYTES of the stream, less only at its end or before damage; and the damage."""
     pieces, size = [], 0
     try:
-        # Not `read`: when it meets damage, it takes what it has read so far with it.
+        # Not `read`: at damage it loses what it has read so far.
         while size < BLOCK_BYTES and (piece := stream.read1(BLOCK_BYTES)):
             pieces.append(piece)
             size += len(piece)

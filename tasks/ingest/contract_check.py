@@ -1,4 +1,4 @@
-"""Whether the shop's tables still are what their contracts promise."""
+"""The comparison of the shop's tables with their contracts."""
 
 from psycopg2.extensions import connection as Connection
 

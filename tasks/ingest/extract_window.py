@@ -1,4 +1,4 @@
-"""Which rows a run for `ds` is about: half-open windows on `updated_at`, and spans of clickstream days.
+"""The rows that a run for `ds` covers: half-open windows on `updated_at`, and spans of clickstream days.
 
 A run covers its own business day. If days before it were never covered (the first run, a missed morning),
 it covers them too: gold equals the source after any run, not only after an unbroken chain of runs.
@@ -8,7 +8,7 @@ import datetime as dt
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-# For so many days after its folder was first read a click file may still come by itself.
+# A click file may come so many days after its folder was first read, and is still read by the next run.
 LATE_DAYS = 2
 
 
@@ -40,20 +40,20 @@ def extraction_window(
 
 
 def covered_to(window: Window, now: dt.datetime) -> dt.datetime:
-    """How far a window has been seen to its end at `now`: a day that is not over is not covered."""
+    """The time up to which a window is covered at `now`: a day that is not over is not covered."""
     return min(window.end, now)
 
 
 def clickstream_days(ds: dt.date, covered_day: dt.date | None, available: list[dt.date]) -> list[dt.date]:
     """The day folders that a run for `ds` reads when folders up to `covered_day` have been read.
 
-    Its own day always, and the last LATE_DAYS read ones again, for files that came late. Later ones still are
-    picked up by running their day again.
+    Its own day always, and the last LATE_DAYS read ones again, for files that came late. Files that come even
+    later are extracted when their day is run again.
     """
     read = covered_day - dt.timedelta(days=LATE_DAYS) if covered_day else None
     return sorted(day for day in available if day == ds or (day < ds and (read is None or day > read)))
 
 
 def previous_business_date(now: dt.datetime, timezone: ZoneInfo) -> dt.date:
-    """Yesterday, as the shop's calendar has it at `now` (an aware time)."""
+    """Yesterday in the shop's time zone, at `now` (an aware time)."""
     return now.astimezone(timezone).date() - dt.timedelta(days=1)

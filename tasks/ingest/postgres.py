@@ -33,7 +33,7 @@ CHUNK_ROWS = 500_000
 
 @task(**RETRY_TRANSIENT)
 def check_contracts(settings: Settings) -> dict[str, list[str]]:
-    """Hold every source table to its contract before anything is written; returns the warnings per table.
+    """Compare every source table with its contract before anything is written; returns warnings per table.
 
     Raises PermanentFailure for a missing table, DataFailure for a dropped or retyped column.
     """
@@ -63,8 +63,8 @@ def extract_table(
 ) -> Extracted:
     """Append the rows of one source table that a run for `ds` covers to `bronze.<name>`.
 
-    Grain of bronze: one row per (key, cursor) that was ever seen. Extracting again adds nothing. `drift` are
-    the warnings of the table's contract, which people read beside its rows.
+    Grain of bronze: one row per (key, cursor) that was ever seen. Extracting again adds nothing. Returns the
+    number of rows, and `drift`, the warnings about the table's contract.
     """
     table = shop_tables()[name]
     mark = covered_until(lake, f"bronze.{name}")
@@ -99,7 +99,7 @@ def window_batches(
         )
         [(rows, low, high)] = cursor.fetchall()
     if not pa.types.is_integer(table.column(table.key).arrow_type):
-        # Words have no middle: one chunk.
+        # Texts cannot be divided into ranges: one chunk.
         low = high = None
     streams = [
         partial(_chunk_batches, settings, snapshot, lake, table, window, chunk)

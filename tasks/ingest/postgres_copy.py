@@ -12,7 +12,7 @@ from psycopg2.extensions import connection as Connection
 
 from lake.source_table import SourceTable
 
-# PostgreSQL holds values that no engine behind it can: they become null, and the row rules reject them.
+# Values that only PostgreSQL can hold become null, and the row rules reject them.
 REPRESENTABLE = {
     "numeric": "nullif({column}, 'NaN')",
     "date": "case when {column} between '0001-01-01' and '9999-12-31' then {column} end",

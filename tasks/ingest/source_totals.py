@@ -1,6 +1,6 @@
-"""What the source said at the moment of the extract, for the gate that compares gold with it.
+"""The source's totals at the moment of the extract, for the gate that compares gold with them.
 
-The source moves on while a run works, so its totals are taken in the extract's own snapshot.
+The source changes while a run works: the totals are taken in the extract's own snapshot.
 """
 
 import pyarrow as pa

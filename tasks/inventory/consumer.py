@@ -1,9 +1,9 @@
-"""Inventory events from Kafka to bronze, each exactly once, whatever dies.
+"""Inventory events from Kafka to bronze, each exactly once, whichever process dies.
 
 A batch of events and the offsets that follow it are one Delta commit (application transactions, one per
-partition). Where to read on is what the lake says, never what Kafka's group says; the group's offsets are
-written afterwards, for lag monitors. Two consumers that take the same events, as after a rebalance that one
-of them has not noticed, are told apart by Delta: a commit fails if another has moved one of its partitions.
+partition). Reading continues at the lake's offsets, never at those of Kafka's group: these are written
+afterwards, for lag monitors. If two consumers read the same events, for example after a rebalance that one of
+them has not noticed, one commit fails: another consumer has moved one of its partitions.
 """
 
 import datetime as dt
@@ -44,12 +44,12 @@ SCHEMA = pa.schema(
 )
 GROUP = "ecommerce-pipeline-inventory"
 BATCH_EVENTS = 20_000
-# How long a batch waits for more events after its first: so many commits a second at most.
+# A batch collects events for so long, which limits the commits per second.
 LINGER_SECONDS = 1.0
-# A consumer that dies holds its partitions for so long.
+# A dead consumer keeps its partitions for so long.
 SESSION_TIMEOUT_MS = 10_000
 POLL_MS = 200
-# A drain that sees neither an event nor another consumer's commit for so long will see none.
+# `consume_to_end` gives up after so long without an event or another consumer's commit.
 IDLE_SECONDS = 60
 
 
@@ -66,16 +66,16 @@ class InventoryConsumer(ConsumerRebalanceListener):
         self.servers, self.topic = settings.kafka_bootstrap_servers, settings.inventory_topic
         self.is_loss_accepted = is_loss_accepted
         self.table = lake.ensure(TABLE, SCHEMA)
-        # Rebalances come in a thread of Kafka's client, at any moment. All that happens there is that they
-        # are counted: what was read is brought in only if there was none since its reading began.
+        # Rebalances come in a thread of Kafka's client, at any moment, and are only counted there: a batch is
+        # committed only if none came since its reading began.
         self._rebalances = self._rebalances_seen = 0
         with kafka_errors(self.servers):
             self._consumer = KafkaConsumer(
                 **consumer_options(settings),
-                # Platforms do not take each other's events away.
+                # Each platform gets every event.
                 group_id=namespaced(GROUP, "-"),
                 enable_auto_commit=False,
-                # Without a position from the lake there is none.
+                # Positions come from the lake only.
                 auto_offset_reset="none",
                 max_poll_records=BATCH_EVENTS,
                 session_timeout_ms=SESSION_TIMEOUT_MS,
@@ -106,12 +106,12 @@ class InventoryConsumer(ConsumerRebalanceListener):
         return ends
 
     def is_at(self, ends: dict[TopicPartition, int]) -> bool:
-        """Whether the lake holds everything before `ends`, whichever consumer brought it there."""
+        """True if the lake holds everything before `ends`, whichever consumer wrote it."""
         self.table.update_incremental()
         return all(end == 0 or (self._progress(partition) or 0) >= end for partition, end in ends.items())
 
     def consume_batch(self) -> int:
-        """Bring one batch into bronze; returns its events, 0 if there were none or another consumer has them.
+        """Append one batch to bronze; returns its number of events, 0 if another consumer has them.
 
         Raises DataFailure if events that the lake has not seen no longer exist, TransientFailure if Kafka
         does not answer.
@@ -126,11 +126,11 @@ class InventoryConsumer(ConsumerRebalanceListener):
             return len(records) if not nexts or self._commit(records, nexts) else 0
 
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        """Read on from where the lake is; what was read before may be another's by now."""
+        """Note a rebalance: events read before it may belong to another consumer now."""
         self._rebalances += 1
 
     def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        """Nothing is lost: what is not committed, the next owner reads again."""
+        """Note a rebalance: nothing is lost, the next owner reads uncommitted events again."""
         self._rebalances += 1
 
     def _is_rebalanced(self) -> bool:
@@ -173,7 +173,7 @@ class InventoryConsumer(ConsumerRebalanceListener):
         try:
             self._write(records, {mark(each): at for each, at in nexts.items()})
         except CommitFailedError:
-            # Another consumer has brought in some of these events since this one looked into the lake.
+            # Another consumer has committed some of these events since this one read the lake's offsets.
             return False
         # For lag monitors only.
         with suppress(KafkaError):
@@ -222,7 +222,7 @@ class InventoryConsumer(ConsumerRebalanceListener):
                 self._write([], marks | ({topic_mark: identity} if identity else {}))
 
     def _lost(self, partition: TopicPartition, held: int, is_anew: bool = False) -> int:
-        """Where to go on though events are gone, or the topic was made anew. Raises DataFailure."""
+        """The offset to go on at though events are gone, or the topic was made anew. Raises DataFailure."""
         begin = self._consumer.beginning_offsets([partition])[partition]
         end = self._consumer.end_offsets([partition])[partition]
         if self.is_loss_accepted:
@@ -243,39 +243,39 @@ class InventoryConsumer(ConsumerRebalanceListener):
 
 
 def consume_to_end(consumer: InventoryConsumer) -> int:
-    """Bring in everything that Kafka holds now; returns the events that this consumer brought.
+    """Consume everything that Kafka holds now; returns the number of events that this consumer read.
 
     Raises TransientFailure if nothing moves for IDLE_SECONDS though the end is not reached, DataFailure if
     events that the lake has not seen no longer exist or the topic was made anew.
     """
-    ends, taken = consumer.ends(), 0
+    ends, consumed = consumer.ends(), 0
     idle_until = time.monotonic() + IDLE_SECONDS
     while not consumer.is_at(ends):
         version = consumer.table.version()
         count = consumer.consume_batch()
-        taken += count
+        consumed += count
         if count or consumer.table.version() != version:
             idle_until = time.monotonic() + IDLE_SECONDS
         elif time.monotonic() > idle_until:
             raise TransientFailure(f"no inventory events came from Kafka for {IDLE_SECONDS} s; try again")
-    return taken
+    return consumed
 
 
 def consume_until(
     consumer: InventoryConsumer, is_stopped: Callable[[], bool], then: Callable[[], object]
 ) -> int:
-    """Bring in events as they come, until `is_stopped` between two batches; returns the events.
+    """Consume events as they come, until `is_stopped` between two batches; returns the number of events.
 
-    `then` is called after each batch, and now and then without one.
+    `then` is called after each batch, and every IDLE_SECONDS without one.
     """
-    taken, due = 0, time.monotonic()
+    consumed, due = 0, time.monotonic()
     while not is_stopped():
         count = consumer.consume_batch()
-        taken += count
+        consumed += count
         if count or time.monotonic() >= due:
             then()
             due = time.monotonic() + IDLE_SECONDS
-    return taken
+    return consumed
 
 
 def mark(partition: TopicPartition) -> str:
@@ -303,5 +303,5 @@ def _moment(milliseconds: int) -> dt.datetime | None:
 
 
 def _text(value: bytes | None) -> str | None:
-    """UTF-8; bytes that are none stay readable as escapes, so that nothing is lost."""
+    """The bytes as UTF-8; those that are not become readable escapes, so that nothing is lost."""
     return None if value is None else value.decode("utf-8", "backslashreplace")

@@ -1,6 +1,6 @@
-"""The inventory as a run follows it: after each batch, silver, the stock levels, and who has to hear of them.
+"""The monitor of the inventory: after each batch it updates silver and the stock levels, and notifies people.
 
-Two ways to run, one code: consume the backlog and end, or consume events as they come.
+It runs in two ways: consume the backlog and end, or consume events as they come.
 """
 
 import datetime as dt
@@ -29,15 +29,15 @@ from tasks.inventory.stock_levels import Gap, Stock
 from tasks.ledger.run import Run
 from tasks.timing import timed
 
-# Names and sales change once a day; a channel that was down is tried again as often.
+# Products are read, and undelivered alerts sent, again so often: names and sales change once a day.
 REFRESH_SECONDS = 60
 
 
 class InventoryMonitor:
-    """The stock as a run sees it. Each `update` puts down in `run` what it has done so far."""
+    """The stock during a run. Each `update` records in `run` what it has done so far."""
 
     def __init__(self, run: Run, settings: Settings, lake: Lake) -> None:
-        """Begin with the stock as it was left."""
+        """Begin with the stock levels that the lake has now."""
         self._run, self._settings, self._lake = run, settings, lake
         self._stock = Stock(lake)
         self._products: dict[int, Product] = {}
@@ -51,13 +51,13 @@ class InventoryMonitor:
         self._stock.close()
 
     def update(self) -> None:
-        """Write what is new in bronze to silver, and notify people and automations of what it means.
+        """Write what is new in bronze to silver, and notify people and automations of changed stock.
 
         Raises TransientFailure.
         """
         self._counts += write_silver(self._lake, self._settings.shop_timezone)
         self._gaps += self._stock.refresh()
-        put_down(self._run, self._counts, self._gaps, self._settings.quarantine_threshold)
+        record_counts(self._run, self._counts, self._gaps, self._settings.quarantine_threshold)
         is_time = time.monotonic() >= self._refresh_at
         if is_time:
             self._products = read_products(self._lake, reserve_days(self._settings))
@@ -82,7 +82,7 @@ class InventoryMonitor:
 def consume_backlog(
     monitor: InventoryMonitor, settings: Settings, lake: Lake, is_loss_accepted: bool
 ) -> None:
-    """Consume everything that Kafka holds now, and notify people of what it means. Raises PipelineFailure."""
+    """Consume everything that Kafka holds now, and notify people. Raises PipelineFailure."""
     with closing(InventoryConsumer(settings, lake, is_loss_accepted)) as consumer:
         consume_to_end(consumer)
     monitor.update()
@@ -93,7 +93,10 @@ def consume_backlog(
 def consume_as_they_come(
     monitor: InventoryMonitor, settings: Settings, lake: Lake, minutes: float, is_loss_accepted: bool
 ) -> None:
-    """Consume events as they come, for so many minutes or until SIGTERM. Raises PipelineFailure."""
+    """Consume events as they come, for `minutes` or until SIGTERM, and notify people.
+
+    Raises PipelineFailure.
+    """
     with (
         closing(InventoryConsumer(settings, lake, is_loss_accepted)) as consumer,
         stop_after(minutes) as is_stopped,
@@ -102,14 +105,14 @@ def consume_as_they_come(
     monitor.update()
 
 
-def put_down(run: Run, counts: RowCounts, gaps: list[Gap], threshold: float) -> None:
-    """Put down in `run` what became of its messages, with a warning of gaps and of too many rejected ones.
+def record_counts(run: Run, counts: RowCounts, gaps: list[Gap], threshold: float) -> None:
+    """Record in `run` the counts of its messages, with warnings of gaps and of too many rejected messages.
 
-    `threshold` is the share of messages, 0 to 1, that may be rejected without a word.
+    `threshold` is the share of messages, 0 to 1, that may be rejected without a warning.
     """
-    warnings = [gap_note(gaps)] if gaps else []
+    warnings = [gap_warning(gaps)] if gaps else []
     if counts.quarantined > threshold * counts.rows_in:
-        warnings.append(rejects_note(counts))
+        warnings.append(rejection_warning(counts))
     run.extracted = [Extracted(table=TABLE, rows=counts.rows_in, warnings=warnings)]
     run.flagged = [Flagged(TABLE, 0, counts.rows_in, counts.rejected)]
     run.tables = [counts]
@@ -117,7 +120,7 @@ def put_down(run: Run, counts: RowCounts, gaps: list[Gap], threshold: float) -> 
 
 @contextmanager
 def stop_after(minutes: float) -> Iterator[Callable[[], bool]]:
-    """Gives whether it is time to stop. In the main thread SIGTERM brings that time about at once."""
+    """Gives a function that is true after `minutes`; in the main thread, also after SIGTERM."""
     stopped, end = threading.Event(), time.monotonic() + 60 * minutes
     is_main = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGTERM, lambda *_: stopped.set()) if is_main else None
@@ -128,15 +131,15 @@ def stop_after(minutes: float) -> Iterator[Callable[[], bool]]:
             signal.signal(signal.SIGTERM, before)
 
 
-def rejects_note(counts: RowCounts) -> str:
-    """One sentence about messages of which too many were rejected, the commonest reason first."""
+def rejection_warning(counts: RowCounts) -> str:
+    """A sentence about too many rejected messages, the commonest reason first."""
     reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in Counter(counts.rejected).most_common())
     share = f"{counts.quarantined:,} of {counts.rows_in:,} messages were rejected ({reasons})"
     return f"{TABLE}: {share}: they are not counted in any stock level"
 
 
-def gap_note(gaps: list[Gap]) -> str:
-    """One sentence about events whose level does not follow from the one before, with three of them."""
+def gap_warning(gaps: list[Gap]) -> str:
+    """A sentence about events whose level does not follow from the one before, with three of them."""
     samples = "; ".join(
         f"product {gap.product_id} in {gap.warehouse_id} at {gap.event_at:%Y-%m-%d %H:%M:%S}: "
         f"{gap.expected} expected, {gap.on_hand} reported"

@@ -1,15 +1,15 @@
-"""When to order again: how fast each product sells, and below which stock it is short.
+"""Reorder points: how fast each product sells, and the stock below which it is short.
 
     units_per_day  pieces ordered in the 28 days up to the newest order_date, per day; fewer days if the shop
                    is younger; to four places. Cancelled orders sell nothing.
     reorder_point  what sells while new goods are on their way, and in reserve:
                    units_per_day x (LEAD_TIME_DAYS + SAFETY_STOCK_DAYS), rounded up
-    days_of_cover  on_hand / units_per_day; none for what does not sell
+    days_of_cover  on_hand / units_per_day; none for a product that does not sell
     state          out: nothing left; low: less than the reorder point; ok
 
 Reorder point: Silver, Pyke, Thomas, Inventory and Production Management in Supply Chains, ch. 6, with a
-safety stock in days of sales. dbt's `inventory_status` computes the same from `fct_orders`; a test holds both
-together. Here it comes from the lake, so that alerts need no warehouse.
+safety stock in days of sales. dbt's `inventory_status` computes the same from `fct_orders`; a test compares
+the two. Here it comes from the lake, so that alerts need no warehouse.
 """
 
 from typing import Literal
@@ -54,7 +54,7 @@ PRODUCTS = """
 
 
 class Product(BaseModel):
-    """A product as far as its stock is concerned; its name and sales as of when it was read."""
+    """A product: its name, its sales and its reorder point, as they were when it was read."""
 
     product_id: int
     product_name: str | None
@@ -62,25 +62,25 @@ class Product(BaseModel):
     reorder_point: int
 
     def state(self, on_hand: int) -> State:
-        """How a stock of so many pieces is to be called."""
+        """The state of a stock of so many pieces."""
         if on_hand <= 0:
             return "out"
         return "low" if on_hand < self.reorder_point else "ok"
 
     def days_of_cover(self, on_hand: int) -> float | None:
-        """How long so many pieces last; None for a product that does not sell."""
+        """Days that so many pieces last; None for a product that does not sell."""
         return on_hand / self.units_per_day if self.units_per_day else None
 
 
 def reserve_days(settings: EnvironmentSettings) -> float:
-    """Days of sales that the stock must last for: until new goods come, and the safety stock."""
+    """Days of sales that the stock must last at the reorder point: the lead time, and the safety stock."""
     return settings.lead_time_days + settings.safety_stock_days
 
 
 def read_products(lake: Lake, days: float) -> dict[int, Product]:
-    """Every product of silver, by product_id; what silver has no orders for does not sell.
+    """Every product of silver, by product_id; one without orders in silver does not sell.
 
-    `days` is how long the stock must last at the reorder point.
+    `days` are those that the stock must last at the reorder point.
     """
     if lake.table("silver.products") is None:
         return {}

@@ -1,7 +1,7 @@
-"""Inventory events from bronze to silver: flagged, counted once, and the rest quarantined.
+"""Inventory events from bronze to silver: each is flagged, then written once or quarantined.
 
 In DuckDB rather than Spark: the continuous way does this every second, on a few events. A batch is one
-commit, which also says how far bronze has been taken in.
+commit, which also marks the progress in bronze.
 """
 
 from contextlib import suppress
@@ -47,7 +47,7 @@ PARSED = f"""
     from objects
 """
 MOST_PIECES = 1_000_000_000
-# A row that breaks a rule is quarantined under the name of the first one. Null is broken.
+# A row is quarantined under the name of the first rule that it breaks. A null breaks a rule.
 RULES = {
     "line_is_event": "object is not null",
     "event_id_not_null": "trim(event_id) != ''",
@@ -62,7 +62,7 @@ RULES = {
     # Kafka is younger: it is the clock of the message that is wrong, and not the event's time.
     "message_time_readable": "year(sent_at) between 2000 and 9998",
     # By the message's own timestamp (the broker's clock if the topic has LogAppendTime, else the producer's),
-    # and some minutes of grace: a verdict that is the same whenever it is given.
+    # and some minutes of grace: the outcome is the same whenever it is computed.
     "event_time_not_in_future": "event_at <= sent_at + interval '5 minutes'",
     "product_known": "product_id in (select product_id from products)",
 }
@@ -77,17 +77,17 @@ def ensure_tables(lake: Lake) -> tuple[DeltaTable, DeltaTable]:
 @task(task_run_name="silver-inventory")
 @timed
 def rewrite_silver(settings: Settings, lake: Lake) -> RowCounts:
-    """Judge all of bronze by today's rules and products: what passes now leaves quarantine."""
+    """Apply today's row rules and products to all of bronze: rows that pass now leave quarantine."""
     return write_silver(lake, settings.shop_timezone, full=True)
 
 
 def write_silver(lake: Lake, timezone: ZoneInfo, full: bool = False) -> RowCounts:
-    """Take the messages that bronze has and silver has not into silver, each event once.
+    """Write the messages that are new in bronze to silver, each event once; returns the row counts.
 
-    With them go those that left their product to be known later, once it is: they leave quarantine.
-    Of several messages with one event_id the first that arrives counts. May be repeated, and done by
-    several processes at once: one of them does it. `full` replaces silver and quarantine by all of bronze,
-    flagged anew. Raises TransientFailure if others always come first.
+    Rejected messages whose product has become known are flagged again, and leave quarantine if they pass.
+    Of several messages with one event_id the first to arrive counts. May be repeated, and called by several
+    processes at once: one of them writes. `full` replaces silver and quarantine by all of bronze, flagged
+    anew. Raises TransientFailure if other writers always come first.
     """
     if lake.table(BRONZE) is None:
         return RowCounts(TABLE)
@@ -116,20 +116,20 @@ def _write_silver(lake: Lake, timezone: ZoneInfo, full: bool) -> RowCounts:
         connection.register("held", held)
         quarantined = QUARANTINE_SCHEMA.empty_table() if full else quarantine.to_pyarrow_dataset()
         connection.register("quarantined", quarantined)
-        pardoned = connection.sql(PARDONED).to_arrow_table() if has_new_products else None
-        _flag(connection, lake, since, timezone, pardoned)
-        released = None if pardoned is None else connection.sql(RELEASED).to_arrow_table()
+        now_known = connection.sql(NOW_KNOWN).to_arrow_table() if has_new_products else None
+        _flag(connection, lake, since, timezone, now_known)
+        released = None if now_known is None else connection.sql(RELEASED).to_arrow_table()
         valid = _fetch(connection, NEW_EVENTS, silver_schema)
         rejected = _fetch(connection, REJECTED, QUARANTINE_SCHEMA)
         counts = dict(connection.sql("select reason, count(*) from flagged group by reason").fetchall())
     mode: Literal["overwrite", "append"] = "overwrite" if full else "append"
-    # In both tables: of two processes that take in the same messages, Delta lets one commit.
+    # In both tables: of two processes that write the same messages, Delta lets one commit.
     marks = CommitProperties(app_transactions=[Transaction(BRONZE, version)])
     if rejected.num_rows or full:
         write_deltalake(quarantine, rejected, mode=mode, commit_properties=marks)
     write_deltalake(silver, valid, mode=mode, commit_properties=marks)
     if released is not None and products is not None:
-        # Only now that they are in silver: killed in between, or if others write, it is done the next time.
+        # Only once they are in silver: after a kill in between, or another's commit, the next call does it.
         with suppress(CommitFailedError):
             _release(quarantine, released)
             lake.mark_progress(QUARANTINE, PRODUCTS, products.version())
@@ -144,20 +144,20 @@ def _write_silver(lake: Lake, timezone: ZoneInfo, full: bool) -> RowCounts:
 
 
 # Rejected messages whose product has become known. A `case`, since of other rows `raw` may be no JSON.
-PARDONED = """
+NOW_KNOWN = """
     select quarantine_id, origin from quarantined
     where case when reason = 'product_known' then cast(raw ->> '$.product_id' as bigint) end
         in (select product_id from products)
 """
-WITH_PARDONED = """
+WITH_NOW_KNOWN = """
     select * from arrived
     union all by name
     select * from everything anti join arrived using (topic, partition, "offset")
-    where concat_ws('/', topic, partition, "offset") in (select origin from pardoned)
+    where concat_ws('/', topic, partition, "offset") in (select origin from now_known)
 """
-# Another rule, newer than its quarantine, may hold one back.
+# Not all of them: a row rule newer than the quarantined row may reject it again.
 RELEASED = """
-    select quarantine_id from pardoned
+    select quarantine_id from now_known
     where origin in (select concat_ws('/', topic, partition, "offset") from flagged where reason is null)
 """
 NEW_EVENTS = """
@@ -199,19 +199,19 @@ def _flag(
     lake: Lake,
     since: int | None,
     timezone: ZoneInfo,
-    pardoned: pa.Table | None,
+    now_known: pa.Table | None,
 ) -> None:
     """Make the table `flagged`: the new messages, parsed, each with the reason to reject it or null.
 
-    The `pardoned` ones are flagged with them.
+    The `now_known` ones are flagged with them.
     """
     arrived = lake.rows_since(BRONZE, since)
-    if pardoned is not None:
-        connection.register("pardoned", pardoned)
-    if pardoned is not None and pardoned.num_rows:
+    if now_known is not None:
+        connection.register("now_known", now_known)
+    if now_known is not None and now_known.num_rows:
         connection.register("arrived", arrived)
         connection.register("everything", lake.rows_since(BRONZE, None))
-        connection.execute(f"create temp view incoming as {WITH_PARDONED}")
+        connection.execute(f"create temp view incoming as {WITH_NOW_KNOWN}")
     else:
         connection.register("incoming", arrived)
     rules = " ".join(f"when not coalesce({rule}, false) then '{name}'" for name, rule in RULES.items())

@@ -1,6 +1,6 @@
-"""What people hear of products that have become short, or no longer are, and events for automations.
+"""Alerts about products that have become short or no longer are, and events for automations.
 
-Many at once are one message with the WORST of them.
+Several products at once are one alert, with the WORST of them.
 """
 
 import math
@@ -20,7 +20,10 @@ SEVERITY: dict[StockKind, Severity] = {"stock-low": "warning", "stock-out": "err
 def alerts_about(
     changes: Iterable[StockChange], settings: AlertFields, is_all_well: bool = False
 ) -> list[Alert]:
-    """One message for all that have become short at once, one for all that no longer are."""
+    """One alert for all products that have become short at once, one for all that no longer are.
+
+    `is_all_well`: no product is short any more, which ends PagerDuty's incident.
+    """
     together: dict[str, list[StockChange]] = {}
     for change in changes:
         if change.alert_id:
@@ -29,7 +32,7 @@ def alerts_about(
 
 
 def emit(changes: Iterable[StockChange]) -> None:
-    """Tell Prefect's server of each, so that automations can react."""
+    """Report each change to Prefect's server as an event, so that automations can react."""
     platform = PlatformName().platform
     for change in changes:
         if change.kind:
@@ -44,11 +47,11 @@ def emit(changes: Iterable[StockChange]) -> None:
 
 
 def _alert(alert_id: str, changes: list[StockChange], settings: AlertFields, is_all_well: bool) -> Alert:
-    by_badness = sorted(changes, key=_least_first)
+    by_badness = sorted(changes, key=_worst_first)
     worst, more = by_badness[:WORST], by_badness[WORST:]
     kind = worst[0].kind
     assert kind
-    facts = {change.label: _words(change) for change in worst}
+    facts = {change.label: _describe(change) for change in worst}
     if more:
         facts[f"and {len(more):,} more"] = "in gold.inventory_status"
     return Alert(
@@ -67,7 +70,7 @@ def _alert(alert_id: str, changes: list[StockChange], settings: AlertFields, is_
     )
 
 
-def _least_first(change: StockChange) -> tuple[float, ...]:
+def _worst_first(change: StockChange) -> tuple[float, ...]:
     days = math.inf if change.days_of_cover is None else change.days_of_cover
     return -BADNESS[change.state], days, -change.units_per_day, change.product_id
 
@@ -80,7 +83,7 @@ def _title(changes: list[StockChange]) -> str:
     return "products: " + ", ".join(f"{count} {words[state]}" for state, count in counts.items() if count)
 
 
-def _words(change: StockChange) -> str:
+def _describe(change: StockChange) -> str:
     left = f"{change.on_hand:,} left" if change.on_hand > 0 else "none left"
     lasts = f", enough for {change.days_of_cover:.1f} days" if change.days_of_cover else ""
     return f"{left}{lasts}; sells {change.units_per_day:.1f} a day, order below {change.reorder_point:,}"

@@ -1,12 +1,17 @@
-"""Which products have become short, and which no longer are: each change found once, and on record.
+"""Changes of stock: products that have become short, or no longer are, each found once and recorded.
 
-`ops.stock_alerts` in the lake holds the state in which each product was last seen. A change is written there
-first and told afterwards (stock_alerts.py), so that what a crash or a dead channel kept back is told
-later, and what was told is not told again. Of several processes that see the same change, one writes it.
+`ops.stock_alerts` in the lake holds the last seen state of each product. A change is recorded there before
+people are notified (stock_alerts.py): after a crash, or when a channel was down, they are notified later, and
+of a delivered change they are not notified again. Of several processes that see the same change, one records
+it.
 
-A product is news when it falls below its reorder point and when nothing is left, once each time, again after
-REPEAT_AFTER if that is still so and it still sells, and when it is no longer short. From out to low is noted,
-and no news.
+People are notified when a product
+
+- falls below its reorder point, and when nothing is left, once each
+- is still short after REPEAT_AFTER and still sells
+- is no longer short
+
+A change from out to low is only recorded.
 """
 
 import datetime as dt
@@ -24,7 +29,7 @@ from tasks.ledger.records import append_records
 from tasks.ledger.tables import STOCK_ALERTS
 
 REPEAT_AFTER = dt.timedelta(hours=24)
-# What is older has been told again, or is no longer true.
+# Older changes have been repeated, or are no longer true.
 UNSENT_FOR = REPEAT_AFTER
 MARK = "stock-alerts"
 ATTEMPTS = 5
@@ -33,14 +38,14 @@ StockKind = Literal["stock-low", "stock-out", "stock-refilled"]
 
 
 class LastSeen(BaseModel):
-    """The state of a product as it is on record, and when people were last told of it."""
+    """The recorded state of a product, and when people were last notified of it."""
 
     state: State = "ok"
     notified_at: dt.datetime | None = None
 
 
 class StockChange(BaseModel):
-    """A record of `ops.stock_alerts`; `kind` and `alert_id` are None where nobody is told."""
+    """A record of `ops.stock_alerts`; `kind` and `alert_id` are None if nobody is notified."""
 
     alert_id: str | None = None
     run_id: str
@@ -55,20 +60,20 @@ class StockChange(BaseModel):
 
     @property
     def label(self) -> str:
-        """What people call the product."""
+        """The product's name and number, for people."""
         return f"{self.product_name or 'unnamed'} ({self.product_id})"
 
 
 def news(state: State, last: LastSeen, now: dt.datetime, sells: bool) -> StockKind | None:
-    """What to tell of a product that is in `state` now; None if that is nothing new.
+    """The kind of alert about a product that is in `state` now; None if that is nothing new.
 
-    What no longer `sells`, because it is no longer made, say, is not told again and again.
+    A product that no longer `sells`, for example because it is no longer made, is not repeated.
     """
     if state == "ok":
         return None if last.state == "ok" else "stock-refilled"
     is_worse = BADNESS[state] > BADNESS[last.state]
-    is_old_news = sells and last.notified_at is not None and now - last.notified_at >= REPEAT_AFTER
-    if is_worse or is_old_news:
+    is_due_again = sells and last.notified_at is not None and now - last.notified_at >= REPEAT_AFTER
+    if is_worse or is_due_again:
         return "stock-out" if state == "out" else "stock-low"
     return None
 
@@ -76,7 +81,7 @@ def news(state: State, last: LastSeen, now: dt.datetime, sells: bool) -> StockKi
 def record_changes(
     lake: Lake, on_hand: dict[int, int], products: dict[int, Product], run_id: str
 ) -> list[StockChange]:
-    """Write down what has changed since the last record, and return it; [] if another process did."""
+    """Record the changes since the last record, and return them; [] if another process did."""
     attempts = Retrying(
         retry=retry_if_exception_type(CommitFailedError),
         stop=stop_after_attempt(ATTEMPTS),
@@ -113,7 +118,7 @@ def unsent(lake: Lake, now: dt.datetime) -> list[StockChange]:
         """,
         [now - UNSENT_FOR],
     )
-    told = {
+    delivered = {
         alert_id
         for (alert_id,) in query_records(
             lake,
@@ -123,7 +128,7 @@ def unsent(lake: Lake, now: dt.datetime) -> list[StockChange]:
         )
     }
     changes = [StockChange(**dict(zip(columns, row, strict=True))) for row in recent]
-    return [change for change in changes if change.alert_id not in told]
+    return [change for change in changes if change.alert_id not in delivered]
 
 
 def _changes(

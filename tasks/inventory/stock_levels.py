@@ -1,10 +1,10 @@
-"""What is in stock, from the inventory events in silver.
+"""Stock levels, from the inventory events in silver.
 
 The rule: the stock of a product in a warehouse is the level (`on_hand`) of its newest event, by event_at and
 then by topic, partition and offset, as in dbt's int_stock_movements. Events that come twice or out of order
-change nothing; an event that never comes is made up for by the next. A *gap* is where the level of an event
-is not that of the one before it plus its own change: something between was lost, or moved by somebody who
-tells nobody. The level still wins.
+change nothing; the next event makes up for one that never comes. A *gap* is an event whose level is not the
+level before it plus its own change: an event between them was lost, or goods were moved without an event. The
+level still wins.
 """
 
 import datetime as dt
@@ -46,7 +46,7 @@ GAPS = """
 
 
 class StockLevel(BaseModel):
-    """What a product has in a warehouse, and since when."""
+    """The pieces of a product in a warehouse, and since when. Grain: one product in one warehouse."""
 
     product_id: int
     warehouse_id: str
@@ -65,10 +65,10 @@ class Gap(BaseModel):
 
 
 class Stock:
-    """The levels as of the last `refresh`, which reads only what silver has got since the one before."""
+    """The stock levels as of the last `refresh`, which reads only the rows that are new in silver."""
 
     def __init__(self, lake: Lake) -> None:
-        """The levels that the lake has now."""
+        """Read the levels that the lake has now."""
         self._lake = lake
         self._version: int | None = None
         self._connection = connect()
@@ -85,11 +85,11 @@ class Stock:
         self.close()
 
     def close(self) -> None:
-        """Forget the levels."""
+        """Close the database in memory that holds the levels."""
         self._connection.close()
 
     def refresh(self) -> list[Gap]:
-        """Take in the new events; returns the gaps among them, as they look with what has arrived so far."""
+        """Read the new events; returns the gaps among them, by the events that have arrived so far."""
         silver = self._lake.table(SILVER)
         if silver is None or silver.version() == self._version:
             return []
@@ -100,7 +100,7 @@ class Stock:
         return [Gap(**row) for row in self._rows(GAPS)]
 
     def levels(self) -> list[StockLevel]:
-        """The level of every product in every warehouse that has ever told one."""
+        """The level of every product in every warehouse that has ever reported one."""
         query = "select product_id, warehouse_id, on_hand, event_at from newest order by all"
         return [StockLevel(**row) for row in self._rows(query)]
 

@@ -35,7 +35,7 @@ def copy_ledger_to_postgres(settings: Settings, lake: Lake) -> None:
         if dsn := settings.ops_dsn.get_secret_value():
             _copy(lake, dsn)
     except Exception as error:
-        get_logger("ledger").warning("OPS_DSN did not take the copy of the run ledger (%s)", reason(error))
+        get_logger("ledger").warning("the run ledger could not be copied to OPS_DSN (%s)", reason(error))
 
 
 def _copy(lake: Lake, dsn: str) -> None:

@@ -1,4 +1,4 @@
-"""What one expectation said, as runs hand it on and as the ledger keeps it."""
+"""The result of one expectation, as runs pass it on and as the ledger keeps it."""
 
 import datetime as dt
 
@@ -9,7 +9,7 @@ from tasks.ledger.records import append_records
 
 
 class QualityResult(BaseModel):
-    """What one expectation, or one test of dbt, said. `samples` are the keys of unexpected rows."""
+    """The result of one expectation, or of one dbt test. `samples` are keys of unexpected rows."""
 
     layer: str
     table_name: str
@@ -29,7 +29,7 @@ class QualityResult(BaseModel):
 
 
 def record_results(lake: Lake, results: list[QualityResult], ds: dt.date, run_id: str) -> None:
-    """Append what was judged to the run ledger, passed or not."""
+    """Append results to the run ledger, passed or not."""
     append_records(
         lake, "quality_results", [{"run_id": run_id, "ds": ds, **each.model_dump()} for each in results]
     )

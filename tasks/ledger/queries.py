@@ -1,4 +1,4 @@
-"""Questions to the run ledger, answered from the lake."""
+"""Queries on the run ledger, answered from the lake."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from tasks.ledger.tables import UNIQUE_BY
 
 
 class QualityDay(NamedTuple):
-    """What all expectations said of one business day."""
+    """The results of all expectations on one business day."""
 
     ds: dt.date
     rows_checked: int | None
@@ -55,7 +55,7 @@ def usual_rows(lake: Lake, table_name: str, ds: dt.date) -> tuple[int, int] | No
 
 
 def previous_status(lake: Lake, flow: str, run_id: str) -> str | None:
-    """How the run of `flow` before run `run_id` has ended, or `running`; None if there was none."""
+    """The status of the run of `flow` before run `run_id`; None if there was none."""
     rows = query_records(
         lake,
         "pipeline_runs",
@@ -66,7 +66,7 @@ def previous_status(lake: Lake, flow: str, run_id: str) -> str | None:
 
 
 def delivered_alerts(lake: Lake, run_id: str) -> set[tuple[str, str]]:
-    """(alert_id, channel) of what has reached people about a run."""
+    """(alert_id, channel) of the delivered alerts about a run."""
     return set(
         query_records(
             lake,
@@ -78,9 +78,9 @@ def delivered_alerts(lake: Lake, run_id: str) -> set[tuple[str, str]]:
 
 
 def quality_scores(lake: Lake, days: int) -> list[tuple[str, float]]:
-    """(first run, share of rows that passed the row rules) of the last business days judged; newest first.
+    """(first run, share of rows that passed the row rules) of the last validated days, newest first.
 
-    A day counts once, however many runs have judged it.
+    One per business day, however many runs have validated it.
     """
     return query_records(
         lake,
@@ -95,9 +95,9 @@ def quality_scores(lake: Lake, days: int) -> list[tuple[str, float]]:
 
 
 def quality_days(lake: Lake, first: dt.date, last: dt.date) -> list[QualityDay]:
-    """What all runs judged of each of these business days; days on which nothing was judged are left out.
+    """The results of all runs on each of these business days; days without results are left out.
 
-    A row that two runs judged counts twice, in the score's numerator and in its denominator.
+    A row that two runs validated counts twice, in the score's numerator and in its denominator.
     """
     rows = query_records(
         lake,
@@ -122,7 +122,7 @@ def quality_days(lake: Lake, first: dt.date, last: dt.date) -> list[QualityDay]:
 
 
 def query_records(lake: Lake, table: str, query: str, parameters: Sequence[Any] = ()) -> list[tuple]:
-    """The answer over all records of `ops.<table>`, as `records`; empty if there are none yet."""
+    """The answer of `query` on `records`, all records of `ops.<table>`; empty if there are none yet."""
     if lake.table(f"ops.{table}") is None:
         return []
     with connect() as connection:

@@ -1,4 +1,4 @@
-"""The run ledger: what ran, what it did to each table, what each expectation said.
+"""Records of the run ledger: runs, their row counts per table, results of expectations, alerts.
 
 Records are appended to the lake (`ops.*`), where a failed run can still write, and copied into the
 warehouse's `ops` schema at the end of each run. Nothing here decides anything.
@@ -24,8 +24,8 @@ def append_records(
 ) -> None:
     """Append records to `ops.<table>` in the lake; `recorded_at` is filled in.
 
-    With `onto`, the table as the caller has read it, and `mark`: raises CommitFailedError if another has
-    moved the mark since.
+    With `onto`, the table as the caller has read it, and `mark`: raises CommitFailedError if another
+    process has moved the mark since.
     """
     if not records:
         return

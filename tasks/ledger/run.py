@@ -1,4 +1,4 @@
-"""One run of a pipeline: what its steps have returned so far, and how it ended."""
+"""One run of a flow: the results of its steps so far, and its outcome."""
 
 import datetime as dt
 
@@ -11,7 +11,7 @@ from tasks.warehouse.interface import Loaded
 
 
 class Run(Steps):
-    """A run and what its steps have returned so far; `seconds` are wall seconds per step."""
+    """A run and the results of its steps so far; `seconds` are wall seconds per step."""
 
     run_id: str
     flow: str
@@ -34,7 +34,7 @@ class Run(Steps):
 
     @property
     def notes(self) -> list[str]:
-        """Everything that a person should know though it did not stop the run."""
+        """Warnings, as sentences: everything that people should know and that did not stop the run."""
         return [text for each in self.extracted for text in each.warnings] + [str(w) for w in self.warnings]
 
     @property

@@ -1,4 +1,4 @@
-"""The tables of the run ledger: what ran, what it did to each table, what was judged, who was told."""
+"""The tables of the run ledger: runs, their row counts per table, results of expectations, alerts."""
 
 import pyarrow as pa
 

@@ -9,7 +9,7 @@ from tasks.warehouse.access import live_warehouse
 
 
 def copy_to_warehouse(settings: Settings, lake: Lake) -> None:
-    """Make the warehouse's `ops` tables equal to the lake's, the last record of each run and check."""
+    """Make the warehouse's `ops` tables equal to the lake's, the last record of each run and expectation."""
     with live_warehouse(settings) as warehouse:
         with warehouse.session() as session, connect() as local:
             session.execute("create schema if not exists ops")

@@ -1,4 +1,4 @@
-"""How the lake stands: how new its data are, how far it is behind Kafka. Only reads, and needs no Prefect."""
+"""Freshness of the lake: its newest data, and its lag behind Kafka. Only reads, and needs no Prefect."""
 
 import datetime as dt
 
@@ -17,7 +17,7 @@ KAFKA_TIMEOUTS_MS = {"bootstrap_timeout_ms": 1_000, "request_timeout_ms": 5_000}
 
 
 def newest_data(lake: Lake, now: dt.datetime) -> dict[str, dt.datetime]:
-    """When the newest row of each silver table became true; tables without rows are left out.
+    """The time at which the newest row of each silver table became true; tables without rows are left out.
 
     From the statistics in the Delta log: no data are read. A file that holds a row from after `now` (a
     visitor's wrong clock) does not count.
@@ -37,8 +37,8 @@ def newest_data(lake: Lake, now: dt.datetime) -> dict[str, dt.datetime]:
 def consumer_lag(settings: EnvironmentSettings, lake: Lake) -> dict[int, int]:
     """Events that Kafka holds and bronze does not, per partition of the inventory topic.
 
-    Counted from the offsets in the lake, which are the ones that the consumer goes on from. Raises
-    PermanentFailure if there is no such topic or Kafka refuses us, TransientFailure if it does not answer.
+    Counted from the offsets in the lake, at which the consumer continues. Raises PermanentFailure if there is
+    no such topic or Kafka refuses the login, TransientFailure if it does not answer.
     """
     servers, topic = settings.kafka_bootstrap_servers, settings.inventory_topic
     bronze = lake.table(TABLE)

@@ -1,4 +1,4 @@
-"""What Prometheus learns of a run, through a Pushgateway: how it went, and how the lake stands after it.
+"""Metrics for Prometheus, through a Pushgateway: the outcome of a run, and the lake's state after it.
 
 Two groups of series per platform, each under a key that stays the same, so that runs replace each other and
 never pile up: one per flow for its last run, and one for the lake. Groups are added to (POST), so that a
@@ -27,7 +27,7 @@ JOB = "ecommerce-pipeline"
 TIMEOUT_SECONDS = 5
 # So many low days in a row are counted; more would not be worse.
 LONGEST_STREAK = 30
-# All are gauges: they tell of the last run or of the present state, not of everything since some start.
+# All are gauges: they describe the last run or the present state, not everything since some start.
 METRICS = {
     "ecommerce_run_success": "1 if the flow's last run completed, 0 if it failed",
     "ecommerce_run_duration_seconds": "Wall time of the flow's last run",
@@ -37,10 +37,10 @@ METRICS = {
     "ecommerce_table_rows_in": "Rows that came into the table's job in the last run",
     "ecommerce_table_rows_out": "Of these, the rows that were inserted or replaced an older one",
     "ecommerce_table_rows_quarantined": "Of these, the rows that broke a rule",
-    "ecommerce_table_last_success_timestamp_seconds": "When the table last took in everything there was",
+    "ecommerce_table_last_success_timestamp_seconds": "When the table last received all new rows",
     "ecommerce_table_newest_data_timestamp_seconds": "When the newest row of the silver table became true",
-    "ecommerce_quality_score": "Share of rows, 0 to 1, that passed the row rules, of the last day judged",
-    "ecommerce_quality_low_days": "Days judged in a row, up to the last, with a score below QUALITY_MINIMUM",
+    "ecommerce_quality_score": "Share of rows, 0 to 1, that passed the row rules, of the last validated day",
+    "ecommerce_quality_low_days": "Validated days in a row, up to the last, below QUALITY_MINIMUM",
     "ecommerce_consumer_lag_events": "Events that Kafka holds and the lake does not",
 }
 # (metric, its labels, its value)
@@ -48,9 +48,9 @@ Sample = tuple[str, dict[str, str], float]
 
 
 def push_metrics(run: Run, settings: Settings, lake: Lake) -> None:
-    """Push what there is to say after a run to `PUSHGATEWAY_URL`, if that is set.
+    """Push the metrics of a run and of the lake to `PUSHGATEWAY_URL`, if that is set.
 
-    Whatever cannot be measured or pushed is logged and left out: the run is what it is.
+    A metric that cannot be measured or pushed is logged and left out: the run ends as it ends.
     """
     try:
         if gateway := settings.pushgateway_url.get_secret_value():
@@ -68,7 +68,7 @@ def push_metrics(run: Run, settings: Settings, lake: Lake) -> None:
 
 
 def run_samples(run: Run) -> Iterator[Sample]:
-    """How a run that has ended went."""
+    """The metrics of a run that has ended."""
     now, is_good = dt.datetime.now(dt.UTC).timestamp(), run.status == "completed"
     yield "ecommerce_run_success", {}, is_good
     yield "ecommerce_run_duration_seconds", {}, run.duration_seconds or 0
@@ -87,12 +87,12 @@ def run_samples(run: Run) -> Iterator[Sample]:
 
 
 def state_samples(settings: Settings, lake: Lake) -> Iterator[Sample]:
-    """How the lake stands, whichever flow ran last."""
+    """The metrics of the lake's state, whichever flow ran last."""
     for part in (_quality, _freshness, _lag):
         try:
             yield from part(settings, lake)
         except Exception as error:
-            get_logger("metrics").warning("no metrics of %s: %s", part.__name__.strip("_"), error)
+            get_logger("metrics").warning("no metrics about %s: %s", part.__name__.strip("_"), error)
 
 
 def _quality(settings: Settings, lake: Lake) -> Iterator[Sample]:

@@ -1,7 +1,7 @@
-"""What is broken now: gathered from the lake, the warehouse file and Kafka, in a second or two.
+"""The status: everything that is broken now, by the lake, the warehouse file and Kafka, in a second or two.
 
-Only reads, and needs no Prefect: it must answer when that is what is broken. What cannot be learnt is said to
-be unknown, never taken for good.
+Only reads, and needs no Prefect: it must answer when Prefect is broken. A reading that fails is reported as
+unknown, never as good.
 """
 
 import datetime as dt
@@ -49,7 +49,7 @@ class OpenRows(BaseModel):
 
 
 class FailedExpectation(BaseModel):
-    """An expectation that did not hold when its table was last judged."""
+    """An expectation that failed when its table was last validated."""
 
     layer: str
     table_name: str
@@ -60,7 +60,7 @@ class FailedExpectation(BaseModel):
 
 
 class Undelivered(BaseModel):
-    """An alert that none of its channels took, and what the last of them said."""
+    """An alert that none of its channels has delivered, and the answer of the last one."""
 
     alert_id: str
     severity: str
@@ -71,7 +71,7 @@ class Undelivered(BaseModel):
 class Status(BaseModel):
     """The platform at one moment. `broken` and `unknown` are sentences; empty lists are good news.
 
-    `open_quarantine` is None where only a warehouse in the cloud could tell: none is asked.
+    `open_quarantine` is None if the warehouse is in the cloud: the status screen does not connect to it.
     """
 
     at: dt.datetime
@@ -89,12 +89,12 @@ class Status(BaseModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def verdict(self) -> Literal["healthy", "broken", "unknown"]:
-        """`broken` if anything is, `unknown` if something could not be learnt."""
+        """`broken` if anything is, else `unknown` if something could not be read, else `healthy`."""
         return "broken" if self.broken else "unknown" if self.unknown else "healthy"
 
 
 def collect_status(settings: EnvironmentSettings, thresholds: AlertThresholds, now: dt.datetime) -> Status:
-    """Gather the platform's state and judge it."""
+    """Collect the platform's status, with sentences about everything that is broken or unknown."""
     lake = Lake(settings.lake_uri)
     status = Status(at=now, lake=settings.lake_uri, warehouse=str(settings.duckdb_path))
 
@@ -107,7 +107,7 @@ def collect_status(settings: EnvironmentSettings, thresholds: AlertThresholds, n
             return otherwise
 
     with ThreadPoolExecutor(max_workers=1) as pool:
-        # Of all who are asked only Kafka may keep us waiting.
+        # Of all readings only Kafka's may take long.
         lag = pool.submit(lambda: consumer_lag(settings, lake) if settings.kafka_bootstrap_servers else {})
         status.runs = try_read("runs", lambda: last_runs(lake), [])
         status.newest_data = try_read("freshness", lambda: newest_data(lake, now), {})
@@ -120,27 +120,31 @@ def collect_status(settings: EnvironmentSettings, thresholds: AlertThresholds, n
         status.consumer_lag = try_read("consumer lag", lag.result, {})
     if not status.runs and not status.unknown:
         status.unknown.append(f"runs: none is on record in {status.lake}; is LAKE_URI right?")
-    status.broken = what_is_broken(status, thresholds)
+    status.broken = find_broken(status, thresholds)
     return status
 
 
-def what_is_broken(status: Status, thresholds: AlertThresholds) -> list[str]:
-    """Sentences about everything that a person has to put right."""
+def find_broken(status: Status, thresholds: AlertThresholds) -> list[str]:
+    """Sentences about everything that people have to put right."""
     broken = []
     for run in status.runs:
         age = status.at - run.started_at
         if run.status == "failed":
             why = (run.error or "").partition("\n")[0]
-            broken.append(f"{run.flow} {run.ds} failed in {run.failed_step or 'its beginning'}: {why}")
+            step = f"in {run.failed_step}" if run.failed_step else "before its first step"
+            broken.append(f"{run.flow} {run.ds} failed {step}: {why}")
         elif run.status == "running" and age > thresholds.running_after:
             broken.append(f"{run.flow} {run.ds} has been running for {age}: it is stuck, or dead")
         if run.flow == DAILY and (
             run.completed_at is None or status.at - run.completed_at > thresholds.success_within
         ):
-            last = f"since {run.completed_at:%Y-%m-%d %H:%M} UTC" if run.completed_at else "ever"
-            broken.append(f"no {DAILY} has completed {last}")
+            broken.append(
+                f"no {DAILY} has completed since {run.completed_at:%Y-%m-%d %H:%M} UTC"
+                if run.completed_at
+                else f"no {DAILY} has ever completed"
+            )
     if status.runs and DAILY not in {run.flow for run in status.runs}:
-        broken.append(f"no {DAILY} has run ever")
+        broken.append(f"no {DAILY} has ever run")
     broken += [
         f"{each.layer} {each.table_name}: {each.expectation}"
         for each in status.failed_expectations
@@ -148,7 +152,7 @@ def what_is_broken(status: Status, thresholds: AlertThresholds) -> list[str]:
     ]
     if (waiting := sum(status.consumer_lag.values())) > MOST_LAG:
         broken.append(f"{waiting:,} inventory events wait in Kafka")
-    broken += [f"nobody was told: {each.alert_id}" for each in status.undelivered]
+    broken += [f"nobody was notified: {each.alert_id}" for each in status.undelivered]
     return broken
 
 
@@ -166,7 +170,7 @@ def last_runs(lake: Lake) -> list[LastRun]:
 
 
 def failed_expectations(lake: Lake) -> list[FailedExpectation]:
-    """What did not hold when each table was last judged, the worst first."""
+    """Expectations that failed when each table was last validated, the worst first."""
     query = f"""
         select layer, table_name, expectation, severity, samples, ds
         from ({latest("quality_results")})
@@ -177,7 +181,7 @@ def failed_expectations(lake: Lake) -> list[FailedExpectation]:
 
 
 def undelivered(lake: Lake, since: dt.datetime) -> list[Undelivered]:
-    """Alerts since then that no channel has taken, the newest first."""
+    """Alerts since then that no channel has delivered, the newest first."""
     query = """
         select alert_id, any_value(severity), max(recorded_at), arg_max(detail, recorded_at)
         from records

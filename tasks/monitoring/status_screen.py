@@ -1,4 +1,4 @@
-"""The state of the platform on one screen."""
+"""The platform's status on one screen."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ SHORT = 25
 
 
 def show(status: Status, console: Console) -> None:
-    """Print what is broken, what is not known, and then what there is."""
+    """Print what is broken, what is unknown, and then every reading as a table."""
     headline = Text(status.verdict.upper(), f"bold {COLORS[status.verdict]}")
     console.print(headline, Text(f"lake {status.lake}"), soft_wrap=True)
     for color, sentences in (("red", status.broken), ("yellow", status.unknown)):
@@ -77,12 +77,12 @@ def show(status: Status, console: Console) -> None:
 def _table(
     console: Console, title: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]
 ) -> None:
-    """A table in the room that the screen has; nothing at all if it has no rows."""
+    """Print a table that fits the screen; nothing if it has no rows."""
     found = [[str(value).partition("\n")[0] for value in row] for row in rows]
     if not found:
         return
     console.print(Text(title, "bold"))
-    # The long columns share what the short ones leave of the screen, so that none goes.
+    # The long columns share the width that the short ones leave, so that no column is lost.
     widths = [max(map(len, each)) for each in zip(columns, *found[:MOST_ROWS], strict=True)]
     table = Table(box=None, header_style="dim", expand=max(widths) > SHORT)
     for column, width in zip(columns, widths, strict=True):

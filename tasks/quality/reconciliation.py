@@ -1,4 +1,4 @@
-"""Where money must agree: one row per order_date with the same sum taken in five places.
+"""The reconciliation of money: one row per order_date, with the same sum taken in five places.
 
 `source_amount` and `gold_amount` are over the orders that both can know: not those whose present version
 is newer than the run's window, and not those whose present version lies in quarantine.
@@ -10,7 +10,7 @@ from lake.delta import Lake
 from lake.local_sql import connect
 from tasks.warehouse.interface import Session
 
-# Orders whose amounts the source and gold need not agree on, of the run that judges.
+# Orders, of the present run, whose amounts need not agree between source and gold.
 NOT_COMPARABLE = "ops.orders_not_comparable"
 LAKE = {
     "order_totals": "audit.order_totals",
@@ -91,8 +91,8 @@ order by dates.order_date
 def order_totals(session: Session, gold: str, lake: Lake) -> pa.Table:
     """The totals by order_date, of the marts in schema `gold` and the lake behind them.
 
-    Each warehouse sums up its own tables; what comes of it is compared here, where decimals and JSON mean the
-    same for all of them.
+    Each warehouse sums up its own tables; the sums are joined here, where decimals and JSON mean the same for
+    all of them.
     """
     with connect() as local:
         for view, name in LAKE.items():

@@ -1,4 +1,4 @@
-"""The suite of every table: a source table's by its contract, a mart's by its module in expectations/gold."""
+"""Suites by table: a source table's from its contract, a mart's from its module in expectations/gold."""
 
 import pkgutil
 from functools import cache

@@ -13,14 +13,15 @@ DAYS = 3
 
 
 def report_low_quality(run: Run, settings: Settings, lake: Lake) -> bool:
-    """Emit LOW_QUALITY_EVENT if the last DAYS days judged were below `QUALITY_MINIMUM`; returns whether.
+    """Emit LOW_QUALITY_EVENT if the last DAYS validated days scored below `QUALITY_MINIMUM`.
 
-    Only the first run that judges the rows of a day tells: the others repeat nothing.
+    Returns True if it was emitted. Only the first run that validates a day's rows does so: later ones repeat
+    nothing.
     """
     minimum = settings.quality_minimum
-    judged = quality_scores(lake, DAYS)
-    scores = [score for _, score in judged]
-    if len(scores) < DAYS or judged[0][0] != run.run_id or max(scores) >= minimum:
+    days = quality_scores(lake, DAYS)
+    scores = [score for _, score in days]
+    if len(scores) < DAYS or days[0][0] != run.run_id or max(scores) >= minimum:
         return False
     emit_event(
         LOW_QUALITY_EVENT,

@@ -32,16 +32,16 @@ from tasks.quality.suites import (
 from tasks.warehouse.interface import Session, Warehouse
 
 SAMPLES = 3
-# The marts of which the gate looks at the rows of the newest published load and at newer ones; the others
+# The marts of which the gate validates only the rows of the newest published load and newer ones: the others
 # passed in the run that changed them.
-AUDITED_BY_LOAD = {"fct_orders"}
+VALIDATED_BY_LOAD = {"fct_orders"}
 
 
 @task(task_run_name="gate-bronze-{table}")
 def validate_bronze(
     table: str, ds: dt.date, run_id: str, settings: Settings, lake: Lake
 ) -> list[QualityResult]:
-    """Judge `flagged.<table>` by its bronze suite; returns the results, failed ones included."""
+    """Validate `flagged.<table>` by its bronze suite; returns the results, failed ones included."""
     thresholds = Thresholds(settings.quarantine_threshold, usual_rows(lake, table, ds))
     return _validate(
         lake,
@@ -56,7 +56,7 @@ def validate_bronze(
 
 @task(task_run_name="validate-day-{table}")
 def validate_day(table: str, ds: dt.date, run_id: str, settings: Settings, lake: Lake) -> list[QualityResult]:
-    """Judge `flagged_day.<table>` by its bronze suite, but not whether as many rows came as usual."""
+    """Validate `flagged_day.<table>` by its bronze suite, without the usual number; returns the results."""
     thresholds = Thresholds(settings.quarantine_threshold)
     return _validate(
         lake,
@@ -73,9 +73,12 @@ def validate_day(table: str, ds: dt.date, run_id: str, settings: Settings, lake:
 def validate_rebuild(
     table: str, ds: dt.date, run_id: str, settings: Settings, lake: Lake
 ) -> list[QualityResult]:
-    """Judge `flagged.<table>`, all of bronze, by its bronze suite, but not their number."""
+    """Validate `flagged.<table>`, all of bronze, by its bronze suite, without the usual number of rows.
+
+    Returns the results, failed ones included.
+    """
     thresholds = Thresholds(settings.quarantine_threshold)
-    # A layer of its own: as bronze's, years of rows would count to the score of day `ds`.
+    # A layer of its own: under `bronze`, years of rows would count in the score of day `ds`.
     return _validate(
         lake,
         "rebuild",
@@ -91,7 +94,10 @@ def validate_rebuild(
 def validate_silver(
     table: str, ds: dt.date, run_id: str, settings: Settings, lake: Lake
 ) -> list[QualityResult]:
-    """Judge `silver.<table>` by its suite, of events those of day `ds`; nothing if there is no such table."""
+    """Validate `silver.<table>` by its suite, of events those of day `ds`; returns the results.
+
+    No results if there is no such table.
+    """
     if lake.table(f"silver.{table}") is None:
         return []
     rows = _rows(settings, lake, f"silver.{table}")
@@ -112,9 +118,9 @@ def validate_gold(
     lake: Lake,
     all_rows: bool = False,
 ) -> list[QualityResult]:
-    """Judge a mart of the staged warehouse by its gold suite; returns the results, failed ones included.
+    """Validate a mart of the staged warehouse by its gold suite; returns the results, failed ones included.
 
-    `all_rows` judges those too that this run did not change. Raises PermanentFailure if the warehouse has no
+    `all_rows` includes the rows that this run did not change. Raises PermanentFailure if the warehouse has no
     marts.
     """
     with warehouse.session() as session:
@@ -123,26 +129,26 @@ def validate_gold(
         if table == "order_totals":
             rows = order_totals(session, warehouse.gold, lake)
         else:
-            audited = "" if all_rows else _audited(session, table)
-            rows = session.rows(f"select * from {warehouse.gold}.{table} {audited}")
+            condition = "" if all_rows else _newest_load(session, table)
+            rows = session.rows(f"select * from {warehouse.gold}.{table} {condition}")
         # Through the lake, so that any Spark engine can read it and no mart has to fit in memory.
-        # Apart from those of a gate: a run may be at its own while all rows are judged.
+        # Apart from a gate's copies: a daily run may be using them.
         copy = f"gate_all.{table}" if all_rows else f"gate.{table}"
         write_deltalake(lake.uri(copy), rows, mode="overwrite", schema_mode="overwrite")
     thresholds = Thresholds(settings.quarantine_threshold, batch_rows=row_count(DeltaTable(lake.uri(copy))))
     return _validate(lake, "gold", gold_suites()[table], thresholds, ds, run_id, _rows(settings, lake, copy))
 
 
-def _audited(session: Session, table: str) -> str:
-    """The condition on the rows to be judged: `gold` is what readers see, or in DuckDB what they will see."""
-    if table not in AUDITED_BY_LOAD or not session.has(f"gold.{table}"):
+def _newest_load(session: Session, table: str) -> str:
+    """The condition on the rows to validate: `gold` is what readers see, or in DuckDB what they will see."""
+    if table not in VALIDATED_BY_LOAD or not session.has(f"gold.{table}"):
         return ""
     return f"where load_id >= (select coalesce(max(load_id), 0) from gold.{table})"
 
 
 @task(task_run_name="verdict")
 def stop_on_critical(results: list[QualityResult], flagged: Sequence[Flagged] = ()) -> list[QualityResult]:
-    """The gate itself. Raises DataFailure if a critical expectation failed; returns the failed warnings.
+    """The gate: raises DataFailure if a critical expectation failed; returns the failed warnings.
 
     The failure lists the rejected rows of `flagged` by reason.
     """
@@ -225,7 +231,7 @@ def _result(layer: str, suite: Suite, outcome: ExpectationValidationResult) -> Q
 
 
 def _raise_broken(suite: Suite, outcome: ExpectationValidationResult) -> None:
-    """An expectation that could not be computed has not passed: it is a bug in its suite, and says so."""
+    """Raise RuntimeError if an expectation could not be computed: it has not passed, its suite has a bug."""
     for info in outcome.exception_info.values():
         if isinstance(info, dict) and info.get("raised_exception"):
             raise RuntimeError(f"suite {suite.name} could not be computed: {info['exception_message']}")

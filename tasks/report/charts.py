@@ -1,7 +1,7 @@
 """The daily report's charts, as plotly figures.
 
-Colours are Okabe and Ito's, which people of any colour vision tell apart. A figure has none for text and
-grid: the page gives it its own, light or dark. What a figure shows, a table beside it says in figures.
+Colours are Okabe and Ito's, which people of any colour vision can distinguish. The page sets those of text
+and grid, light or dark. A table beside each chart has the same figures.
 """
 
 import datetime as dt
@@ -11,7 +11,7 @@ from html import escape
 import plotly.graph_objects as go
 
 from tasks.ledger.queries import QualityDay
-from tasks.report.models import Day, Rejects, Segment, Share
+from tasks.report.models import Day, QuarantineReason, Segment, Share
 
 BLUE, ORANGE, VERMILLION, GREY = "#0072B2", "#E69F00", "#D55E00", "#9AA5AE"
 ROW_HEIGHT = 34
@@ -61,7 +61,7 @@ def funnel(steps: list[Share]) -> go.Figure:
 
 
 def segments_by_revenue(segments: list[Segment]) -> go.Figure:
-    """What each RFM segment has ever bought, and its share of everything bought."""
+    """A bar per RFM segment: its revenue of all time, and its share of the total."""
     total = sum(segment.revenue for segment in segments)
     return _bars(
         [segment.name.replace("_", " ") for segment in segments],
@@ -71,10 +71,10 @@ def segments_by_revenue(segments: list[Segment]) -> go.Figure:
 
 
 def quality_by_day(days: list[QualityDay], minimum: float) -> go.Figure:
-    """The share of rows that passed the row rules, per day, above the share that raises an alert."""
-    judged = [day for day in days if day.score is not None]
-    names = [_day(day.ds) for day in judged]
-    scores = [day.score for day in judged]
+    """A line: the share of rows that passed the row rules, per day; and the share that raises an alert."""
+    scored = [day for day in days if day.score is not None]
+    names = [_day(day.ds) for day in scored]
+    scores = [day.score for day in scored]
     figure = go.Figure(
         go.Scatter(
             x=names,
@@ -101,10 +101,10 @@ def quality_by_day(days: list[QualityDay], minimum: float) -> go.Figure:
     return _plain(figure, height=220)
 
 
-def open_quarantine(rejects: list[Rejects]) -> go.Figure:
-    """Rows in open quarantine by reason."""
-    rows = [reject.rows for reject in rejects]
-    return _bars([reject.reason for reject in rejects], rows, [_short(each) for each in rows])
+def open_quarantine(reasons: list[QuarantineReason]) -> go.Figure:
+    """A bar per reason: its rows in open quarantine."""
+    rows = [reason.rows for reason in reasons]
+    return _bars([reason.reason for reason in reasons], rows, [_short(each) for each in rows])
 
 
 def _against_usual(shares: list[Share], texts: list[str]) -> go.Figure:

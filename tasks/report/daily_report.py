@@ -1,4 +1,4 @@
-"""The daily report: one HTML page per business day, for people who would rather look than query.
+"""The daily report: one HTML page per business day, for people who do not write queries.
 
 `<REPORT_DIR>/<ds>.html`, and `latest.html`, the newest day's. A page holds all it needs, plotly.js included,
 and asks the network for nothing: it can be mailed, and opens offline.
@@ -34,11 +34,11 @@ DAYS = "????-??-??.html"
 def write_report(run: Run, settings: Settings, lake: Lake) -> str | None:
     """Write the report about the day of `run`; returns its address.
 
-    None, and a warning, if it cannot be written: figures that are good and published are worth more than
-    their picture.
+    None, and a warning, if it cannot be written: the marts are published, and a missing page must not fail
+    their run.
     """
     try:
-        return publish_report(run, settings, lake, partial(query_warehouse, settings))
+        return write_pages(run, settings, lake, partial(query_warehouse, settings))
     except Exception as error:
         get_run_logger().warning("no report for %s: %s: %s", run.ds, type(error).__name__, error)
         return None
@@ -47,7 +47,7 @@ def write_report(run: Run, settings: Settings, lake: Lake) -> str | None:
 @task(task_run_name="remove-old-reports")
 @timed
 def remove_old_reports(settings: Settings) -> int:
-    """Delete the pages that were written longer ago than `REPORT_RETENTION`; returns how many."""
+    """Delete the pages that were written longer ago than `REPORT_RETENTION`; returns their number."""
     oldest = time.time() - settings.report_retention.total_seconds()
     old = [page for page in folder(settings).glob(DAYS) if page.stat().st_mtime < oldest]
     for page in old:
@@ -55,8 +55,8 @@ def remove_old_reports(settings: Settings) -> int:
     return len(old)
 
 
-def publish_report(run: Run, settings: Settings, lake: Lake, query: Query) -> str:
-    """Read, render and write the report; returns its address. Nobody ever sees half a page."""
+def write_pages(run: Run, settings: Settings, lake: Lake, query: Query) -> str:
+    """Read, render and write the report; returns its address. A reader never sees half a page."""
     page = render_report(run, read_report_data(query, lake, run.ds), settings)
     name = f"{run.ds}.html"
     reports = folder(settings)
@@ -68,7 +68,7 @@ def publish_report(run: Run, settings: Settings, lake: Lake, query: Query) -> st
 
 
 def render_report(run: Run, data: ReportData, settings: Settings) -> str:
-    """The page itself."""
+    """The page, as HTML."""
     usual = None if data.week is None else float(data.week.revenue)
     figures = {
         "sales-by-day": charts.sales_by_day(data.days, usual),

@@ -1,7 +1,8 @@
-"""Documentation that publishes itself: what was checked, and what comes from what.
+"""Documentation that runs write: results of the suites, and the lineage of the marts.
 
-`quality` are Great Expectations' Data Docs of the suites that this process has run. `lineage` is dbt's own
-site in one file: every source, model, column and test, and the graph from source to mart.
+- `quality`: Great Expectations' Data Docs of the suites that this process has run
+- `lineage`: dbt's own site in one file: every source, model, column and test, and the graph from source to
+  mart
 """
 
 import shutil
@@ -20,8 +21,11 @@ from tasks.warehouse.interface import Warehouse
 
 
 @task(task_run_name="publish-data-docs")
-def publish_data_docs(settings: Settings) -> Path | None:
-    """Build the Data Docs of the suites that have run; None, and a warning, if they cannot be built."""
+def write_data_docs(settings: Settings) -> Path | None:
+    """Build the Data Docs of the suites that have run; returns their first page.
+
+    None, and a warning, if they cannot be built.
+    """
     try:
         return build_data_docs(settings)
     except Exception as error:
@@ -30,8 +34,11 @@ def publish_data_docs(settings: Settings) -> Path | None:
 
 
 @task(task_run_name="publish-dbt-docs")
-def publish_dbt_docs(warehouse: Warehouse, settings: Settings) -> Path | None:
-    """Build dbt's documentation of a warehouse; None, and a warning, if it cannot be built."""
+def write_dbt_docs(warehouse: Warehouse, settings: Settings) -> Path | None:
+    """Build dbt's documentation of a warehouse; returns its page.
+
+    None, and a warning, if it cannot be built.
+    """
     try:
         return build_dbt_docs(warehouse, settings)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What the daily report shows: the small models that its queries fill and its template and charts read."""
+"""The data of the daily report: small models that its queries fill, and its template and charts read."""
 
 import datetime as dt
 from decimal import Decimal
@@ -79,7 +79,7 @@ class Stock(BaseModel):
     at_risk: list[StockItem]
 
 
-class Rejects(BaseModel):
+class QuarantineReason(BaseModel):
     """Rows in open quarantine for one reason; `samples` are keys, newest first."""
 
     source: str
@@ -102,7 +102,7 @@ class ReportData(BaseModel):
     segments: list[Segment]
     stock: Stock
     quality: list[QualityDay]
-    quarantine: list[Rejects]
+    quarantine: list[QuarantineReason]
 
     @property
     def day(self) -> Day:

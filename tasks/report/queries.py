@@ -11,7 +11,7 @@ from typing import Any
 
 from lake.delta import Lake
 from tasks.ledger.queries import quality_days
-from tasks.report.models import Day, Rejects, ReportData, Segment, Share, Stock, StockItem, Totals
+from tasks.report.models import Day, QuarantineReason, ReportData, Segment, Share, Stock, StockItem, Totals
 
 Query = Callable[[str], list[dict[str, Any]]]
 """Runs one SELECT on the warehouse; a row is a dict by column name."""
@@ -31,7 +31,7 @@ STEPS = {
 
 
 def read_report_data(query: Query, lake: Lake, ds: dt.date) -> ReportData:
-    """The report for business day `ds`: sales as they are known now, the rest as it is now."""
+    """The data of the report for business day `ds`: sales as they are known now, the rest as it is now."""
     days = _days(query, ds)
     before = days[-1 - WEEK : -1]
     return ReportData(
@@ -179,7 +179,7 @@ def _stock(query: Query) -> Stock:
     )
 
 
-def _quarantine(query: Query, ds: dt.date) -> list[Rejects]:
+def _quarantine(query: Query, ds: dt.date) -> list[QuarantineReason]:
     reasons = query(
         f"""
         select
@@ -212,7 +212,7 @@ def _quarantine(query: Query, ds: dt.date) -> list[Rejects]:
         """
     )
     return [
-        Rejects(
+        QuarantineReason(
             source=row["source"],
             reason=row["reason"],
             rows=row["rows_open"],

@@ -1,4 +1,4 @@
-"""Telling people how a run ended: one message, rendered per channel. Here: the terminal and Prefect's UI."""
+"""The summary of a run: one message, in the terminal and in Prefect's UI."""
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
@@ -12,7 +12,7 @@ from tasks.templates.render import render
 
 
 def message(run: Run, settings: Settings) -> str:
-    """The message about a run, in Markdown: outcome, links, rows per layer, rejects by reason, durations."""
+    """The message about a run, in Markdown: outcome, links, rows per layer, rejected rows, durations."""
     links = {"report": run.report_url} if run.report_url else {}
     links |= {name: address(settings, path) for name, path in documentation(settings).items()}
     return render("run_summary.md.j2", run=run, links=links)

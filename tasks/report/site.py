@@ -1,4 +1,4 @@
-"""What runs publish for people to read: the folder REPORT_DIR, which a web server may show as REPORT_URL."""
+"""The pages that runs write for people: the folder REPORT_DIR, which a web server may show as REPORT_URL."""
 
 from pathlib import Path
 
@@ -15,11 +15,11 @@ def folder(settings: Settings) -> Path:
 
 
 def address(settings: Settings, path: str) -> str:
-    """Where people read a file of the folder."""
+    """The address at which people read a file of the folder."""
     url = settings.report_url.rstrip("/")
     return f"{namespaced(url, '/') if url else folder(settings).as_uri()}/{path}"
 
 
 def documentation(settings: Settings) -> dict[str, str]:
-    """The paths of the documentation that has been published so far, by name."""
+    """The paths of the documentation that has been written so far, by name."""
     return {name: path for name, path in DOCUMENTATION.items() if (folder(settings) / path).exists()}

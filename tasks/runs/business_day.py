@@ -1,4 +1,4 @@
-"""Which business day a run is for."""
+"""The business day of a run, and the run's name."""
 
 import datetime as dt
 from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""Running a flow by hand: arguments, a check that all is in reach, and errors a person can read."""
+"""Flows run by hand: arguments, a check that all systems are in reach, and errors that people can read."""
 
 import argparse
 import datetime as dt
@@ -21,7 +21,7 @@ from tasks.warehouse.access import check_warehouse
 def run_from_command_line(flow: Callable[[dt.date | None], object], reads_shop: bool = True) -> None:
     """Run `flow` for the day named on the command line; exit 1 with one sentence if it fails.
 
-    One that `reads_shop` is not begun if the shop's database cannot be read.
+    A flow that `reads_shop` does not begin if the shop's database cannot be read.
     """
     parser = argparse.ArgumentParser(description=flow.__doc__)
     parser.add_argument("ds", nargs="?", type=_day, help="business day, YYYY-MM-DD (default: yesterday)")
@@ -36,7 +36,7 @@ def run_inventory_from_command_line(flow: Callable[[float, bool], object]) -> No
         "--follow-minutes", type=float, default=0, metavar="N", help="go on as events come, for so long"
     )
     parser.add_argument(
-        "--accept-loss", action="store_true", help="go on though Kafka has lost events that the lake has not"
+        "--accept-loss", action="store_true", help="go on even if Kafka has lost events that the lake lacks"
     )
     options = parser.parse_args()
     _run(check_folders, partial(flow, options.follow_minutes, options.accept_loss))
@@ -57,7 +57,7 @@ def _run(check: Callable[[], object], run: Callable[[], object]) -> None:
 def check_reach() -> None:
     """Try the shop's database, its tables, the lake and the warehouse before a run starts.
 
-    A scheduled run retries for ten minutes; a person at a terminal wants to know now.
+    A scheduled run retries for ten minutes; a person at a terminal needs the answer now.
     Raises PipelineFailure.
     """
     check_contracts.fn(Settings())

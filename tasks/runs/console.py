@@ -1,4 +1,4 @@
-"""What a person at the terminal sees of a run, and what is kept from it."""
+"""The terminal's view of a run: progress and trouble, without noise."""
 
 import atexit
 import logging
@@ -11,7 +11,7 @@ from blocks.settings.failures import PipelineFailure
 
 
 def quiet_logs() -> None:
-    """Show a person the flows' progress and what is wrong; foreseen failures without their traceback.
+    """Show only the flows' progress, warnings and errors; foreseen failures without their traceback.
 
     Only the terminal is quieter: Prefect's server gets every line.
     """
@@ -25,7 +25,7 @@ def quiet_logs() -> None:
 
 @cache
 def silence_teardown() -> None:
-    """Once per process: close stderr after Python's own end, when nothing of ours writes to it any more.
+    """Close stderr, once per process, after Python's own end, when nothing of ours writes to it any more.
 
     DuckDB's bindings print a page of reference-leak warnings there whenever prefect-dbt has run.
     """

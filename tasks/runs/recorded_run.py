@@ -1,4 +1,4 @@
-"""One run of a pipeline, from its first record in the ledger to the message about its end."""
+"""One run of a flow, from its first record in the ledger to the alert about its end."""
 
 import datetime as dt
 import time
@@ -19,7 +19,7 @@ from tasks.monitoring.metrics import push_metrics
 from tasks.runs.console import silence_teardown
 from tasks.timing import current
 
-# How a run's end reaches people: told the run, the settings and the lake.
+# Notifies people of a run's end.
 Notify = Callable[[Run, Settings, Lake], object]
 LEDGER_FIELDS = {"run_id", "flow", "ds", "status", "started_at", "duration_seconds", "error"}
 
@@ -28,8 +28,8 @@ LEDGER_FIELDS = {"run_id", "flow", "ds", "status", "started_at", "duration_secon
 def recorded_run(flow: str, ds: dt.date, settings: Settings, lake: Lake, notify: Notify) -> Iterator[Run]:
     """Record a run in the ledger as running, then as completed or failed, whatever ends it; then `notify`.
 
-    A ledger that cannot be written, a copy that fails or a message that cannot be sent is logged, and never
-    hides how the run ended.
+    Gives the run. A ledger that cannot be written, a copy or an alert that fails is logged, and never hides
+    how the run ended.
     """
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
@@ -37,8 +37,8 @@ def recorded_run(flow: str, ds: dt.date, settings: Settings, lake: Lake, notify:
     silence_teardown()
     run = Run(run_id=str(context.flow_run.id), flow=flow, ds=ds, started_at=dt.datetime.now(dt.UTC))
     begun = time.monotonic()
-    # A step lives and dies with the run, whose heartbeats speak for it too. The thread that would send a
-    # step's own sleeps whole seconds, and keeps the step from ending until it wakes.
+    # A step ends with its run, whose heartbeats are enough. The thread that would send a step's own sleeps
+    # whole seconds, and the step could not end before it wakes.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         _record(run, settings, lake)
         try:
@@ -46,7 +46,7 @@ def recorded_run(flow: str, ds: dt.date, settings: Settings, lake: Lake, notify:
                 yield run
             run.status = "completed"
         except BaseException as error:
-            run.status, run.error = "failed", _words(error)
+            run.status, run.error = "failed", _describe(error)
             raise
         finally:
             run.duration_seconds = time.monotonic() - begun
@@ -56,7 +56,7 @@ def recorded_run(flow: str, ds: dt.date, settings: Settings, lake: Lake, notify:
             _notify(run, settings, lake, notify)
 
 
-def _words(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     if not isinstance(error, Exception):
         return f"stopped from outside ({type(error).__name__}): cancelled, or its worker has ended"
     return f"{type(error).__name__}: {error}"
@@ -100,5 +100,5 @@ def _notify(run: Run, settings: Settings, lake: Lake, notify: Notify) -> None:
         notify(run, settings, lake)
     except Exception as error:
         get_logger("ledger").warning(
-            "run %s has %s; the notification failed: %s", run.run_id, run.status, error
+            "run %s has %s; people could not be notified: %s", run.run_id, run.status, error
         )

@@ -1,6 +1,6 @@
-"""Keeping a lake table cheap to read: few large files, no old ones, a short log.
+"""Compaction of a lake table, to keep it cheap to read: few large files, no old ones, a short log.
 
-What readers have not read yet stays new to them (lake/new_files.py), and a version younger than
+Rows that a reader has not read yet stay new to it (lake/new_files.py), and a version younger than
 `LAKE_RETENTION` can still be read.
 """
 
@@ -18,7 +18,7 @@ from tasks.timing import timed
 
 
 class Compacted(BaseModel):
-    """A table's live files before and after, their bytes, and how many old files were deleted."""
+    """A table's live files before and after, their bytes, and the number of old files that were deleted."""
 
     table: str
     files_before: int

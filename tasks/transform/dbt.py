@@ -28,14 +28,14 @@ SOURCE_FOLDERS = ("models", "macros", "snapshots", "tests")
 
 
 class Built(BaseModel):
-    """The models that a build has made, by name, and what its tests said."""
+    """The models that a build has made, by name, and the results of its tests."""
 
     models: list[str] = []
     results: list[QualityResult] = []
 
     @property
     def warnings(self) -> list[QualityResult]:
-        """What the tests found, and did not stop the build."""
+        """The results of tests that failed and did not stop the build."""
         return [result for result in self.results if not result.is_success]
 
 
@@ -47,15 +47,15 @@ class ModelsAsTasks(PrefectDbtRunner):
     """
 
     def invoke(self, args: list[str], **kwargs: Any) -> Any:
-        """Run dbt, as the flow's thread sees the settings."""
+        """Run dbt with the settings of the flow's thread; returns dbt's outcome."""
         self._settings_context = dict(get_settings_context())
         return super().invoke(args, **kwargs)
 
     def _call_task(
         self, task_state: Any, manifest_node: Any, context: dict[str, Any], enable_assets: bool
     ) -> None:
-        # The tasks are threads of this process: its settings as they are. From what `context` has, Prefect
-        # would read them anew from every place where they may stand, twice per task.
+        # The tasks are threads of this process and share its settings. From `context` alone Prefect would
+        # read them anew from every possible place, twice per task.
         shared = context | {"settings_context": self._settings_context}
         super()._call_task(task_state, manifest_node, shared, enable_assets)
 
@@ -68,7 +68,7 @@ class ModelsAsTasks(PrefectDbtRunner):
 def build_marts(
     warehouse: Warehouse, ds: str, settings: Settings, full_refresh: bool = False, topic: str | None = None
 ) -> Built:
-    """Run `dbt build` on the staged warehouse.
+    """Run `dbt build` on the staged warehouse; returns the built models and the tests' results.
 
     Does nothing if the marts were built from the same loads, for the same day, by the same project. With a
     `topic`, the models of that tag only; nothing before the others have been built once. Not a task: the
@@ -146,7 +146,7 @@ def _built(results: list) -> Built:
 
 
 def _result(result: Any) -> QualityResult:
-    """What a test said; one that belongs to no single model stands for itself."""
+    """The result of a test; one that belongs to no single model has its own name as table_name."""
     node = result.node
     return QualityResult(
         layer="dbt",
@@ -161,7 +161,7 @@ def _result(result: Any) -> QualityResult:
 
 @contextmanager
 def dbt_environment(warehouse: Warehouse, settings: Settings) -> Iterator[None]:
-    """Point dbt's profile at `warehouse`, by the environment; let go of DuckDB's file at the end."""
+    """Point dbt's profile at `warehouse`, through the environment; close DuckDB's file at the end."""
     variables = {
         **warehouse.dbt_variables(),
         "DBT_LOG_PATH": str(settings.dbt_target_path.absolute() / "logs"),

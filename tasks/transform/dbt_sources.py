@@ -32,7 +32,7 @@ LOAD_ID = {"name": "load_id", "description": "The load that last inserted or cha
 
 
 def write_sources(file: Path = FILE) -> None:
-    """Make the file say what the contracts say. Raises PermanentFailure if it cannot be written."""
+    """Write the file if it differs from the contracts. Raises PermanentFailure if it cannot be written."""
     page = sources_page()
     if file.exists() and file.read_text(encoding="utf-8") == page:
         return
@@ -42,7 +42,7 @@ def write_sources(file: Path = FILE) -> None:
         draft.replace(file)
     except OSError as error:
         raise PermanentFailure(
-            f"{file.name} is not what the contracts say, and cannot be written ({error}); run "
+            f"{file.name} differs from the contracts, and cannot be written ({error}); run "
             "`python -m tasks.transform.dbt_sources` where it can, and deploy that"
         ) from error
 

@@ -1,4 +1,4 @@
-"""Run a Spark job: on the flow's session, or by `spark-submit` if SPARK_SUBMIT is set."""
+"""The tasks that run Spark jobs: on the flow's session, or by `spark-submit` if SPARK_SUBMIT is set."""
 
 import datetime as dt
 import json
@@ -25,7 +25,7 @@ GOLD_TABLES = list(GOLD_JOBS)
 
 @task(task_run_name="flag-{table}", **RETRY_TRANSIENT)
 def flag_rows(table: str, settings: Settings, lake: Lake, full: bool = False) -> Flagged:
-    """Type and flag the bronze rows that silver has not seen, into `flagged.<table>`."""
+    """Type and flag the bronze rows that are new to silver, into `flagged.<table>`; returns row counts."""
     size = size_for(
         lake.bytes_since(f"bronze.{table}", None if full else lake.progress(f"silver.{table}", "bronze"))
     )
@@ -38,7 +38,7 @@ def flag_rows(table: str, settings: Settings, lake: Lake, full: bool = False) ->
 
 @task(task_run_name="flag-day-{table}", **RETRY_TRANSIENT)
 def flag_day(table: str, ds: dt.date, settings: Settings, lake: Lake) -> int:
-    """Type and flag all that bronze holds of a business day, into `flagged_day.<table>`; returns its rows."""
+    """Type and flag a business day's rows of bronze, into `flagged_day.<table>`; returns their number."""
     session = _session(settings, size_for(lake.bytes_since(f"bronze.{table}")))
     return silver.flag_day(session, lake, silver_job(table), settings.shop_timezone.key, ds)
 
@@ -56,7 +56,7 @@ def write_silver(flagged: Flagged, settings: Settings, lake: Lake, full: bool = 
 
 @task(task_run_name="gold-{table}", **RETRY_TRANSIENT)
 def build_gold(table: str, settings: Settings, lake: Lake) -> int:
-    """Rebuild `gold.<table>` in the lake from silver if silver has changed; returns its rows."""
+    """Rebuild `gold.<table>` in the lake from silver if silver has changed; returns its number of rows."""
     size = size_for(sum(map(lake.bytes_since, gold.SILVER)))
     if settings.spark_submit:
         return submit(settings, "gold", table, size)["rows"]

@@ -1,4 +1,4 @@
-"""Running a Spark job by `spark-submit`, for clusters that take nothing else: one command, one outcome."""
+"""A Spark job run by `spark-submit`, for clusters that take nothing else: one command, one outcome."""
 
 import json
 import shlex
@@ -12,14 +12,14 @@ from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from spark_jobs.engine.sizing import Size
 
-# What a Spark Connect session leaves in the process that has one; a job that found it would want one too.
+# Without the variables that a Spark Connect session sets in its process: a job would ask for such a session.
 ON_ITS_OWN = ["env", "-u", "SPARK_REMOTE", "-u", "SPARK_CONNECT_MODE_ENABLED"]
 
 
 def submit(settings: Settings, layer: str, table: str, size: Size, *arguments: str) -> dict[str, Any]:
     """Submit the job of `<layer>.<table>` by SPARK_SUBMIT and wait for it; returns the outcome it printed.
 
-    What else it says is in the run's log. Raises PermanentFailure if it fails, or printed no outcome.
+    The rest of its output is in the run's log. Raises PermanentFailure if it fails, or printed no outcome.
     """
     program, *options = shlex.split(settings.spark_submit)
     job = f"{layer}.{table}"
@@ -35,7 +35,7 @@ def submit(settings: Settings, layer: str, table: str, size: Size, *arguments: s
         lines = operation.run()
     except RuntimeError as error:
         raise PermanentFailure(
-            f"spark-submit of {job} failed ({error}); its own words are in this run's log, above"
+            f"spark-submit of {job} failed ({error}); its output is in this run's log, above"
         ) from error
     try:
         return json.loads(lines[-1])

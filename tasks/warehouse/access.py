@@ -34,7 +34,7 @@ def one_writer() -> AbstractContextManager[None]:
     """The right to change the warehouse, for runs of a deployment: one at a time, wherever they run.
 
     A run that dies without giving it back loses it after a minute. Other runs have no server that could
-    hold a limit for them, and rely on the lock of `staged_warehouse`.
+    hold a limit for them: the lock of `staged_warehouse` is theirs.
     """
     return concurrency(WRITER_LIMIT, lease_duration=60) if runtime.deployment.id else nullcontext()
 
@@ -48,7 +48,7 @@ def staged_warehouse(settings: Settings) -> AbstractContextManager[Warehouse]:
 
 
 def live_warehouse(settings: Settings) -> AbstractContextManager[Warehouse]:
-    """The warehouse with the marts that people read; what is changed in it counts once it is published."""
+    """The warehouse with the marts that people read; a change in it counts once it is published."""
     return KINDS[settings.warehouse].live(settings)
 
 
@@ -65,6 +65,6 @@ def publish_warehouse(warehouse: Warehouse, built: Collection[str] | None = None
 
 
 def query_warehouse(settings: Settings, sql: str) -> list[dict[str, Any]]:
-    """The rows that a SELECT finds in what people read now, each by column name."""
+    """The answer of a SELECT on what people read now: a dict by column name per row."""
     with KINDS[settings.warehouse].reading(settings) as session:
         return session.rows(sql).read_all().to_pylist()

@@ -47,7 +47,7 @@ class BigQueryWarehouse(CloudWarehouse):
             yield BigQuerySession(client)
 
     def dbt_variables(self) -> dict[str, str]:
-        """What dbt/profiles.yml reads."""
+        """The environment variables that dbt/profiles.yml reads."""
         settings = self.settings
         variables = {
             "WAREHOUSE": "bigquery",
@@ -57,7 +57,7 @@ class BigQueryWarehouse(CloudWarehouse):
             "BIGQUERY_API_ENDPOINT": settings.bigquery_api_endpoint,
         }
         if key := key_content(settings):
-            # In no file: dbt takes the key itself. What has this prefix it shows in no log.
+            # In no file: dbt takes the key itself. A variable with this prefix appears in no log of dbt.
             return variables | {
                 "GOOGLE_CLIENT_EMAIL": key["client_email"],
                 "GOOGLE_TOKEN_URI": key["token_uri"],
@@ -91,7 +91,7 @@ class BigQuerySession(CloudSession):
         return pa.RecordBatchReader.from_batches(first.schema, all_batches())
 
     def execute(self, statement: str) -> int:
-        """Run a statement; returns how many rows it has inserted, changed or deleted."""
+        """Run a statement; returns the number of rows inserted, changed or deleted."""
         job = self._run(statement)
         job.result(timeout=JOB_TIMEOUT_SECONDS, retry=RETRY)
         return job.num_dml_affected_rows or 0
@@ -132,7 +132,7 @@ class BigQuerySession(CloudSession):
         self.execute(f"create table if not exists {name} ({_listed(columns)}) {partition} cluster by {key}")
 
     def create_incoming(self, name: str, columns: Columns) -> None:
-        """Make a table that BigQuery deletes after a day, should this process not come to it."""
+        """Make a table that BigQuery deletes after a day, if this process dies before it does."""
         self.execute(
             f"create table {name} ({_listed(columns)}) "
             "options (expiration_timestamp = timestamp_add(current_timestamp(), interval 1 day))"

@@ -1,4 +1,4 @@
-"""What the warehouses in the cloud, Snowflake and BigQuery, have in common.
+"""The common part of the warehouses in the cloud, Snowflake and BigQuery.
 
 `silver`, `quarantine`, `ops` and dbt's schemas are the pipeline's own. People read `gold`. dbt builds in
 `gold_staged`, which begins every run as a copy of `gold`; a publish brings its marts out in one transaction.
@@ -21,19 +21,19 @@ from blocks.settings.settings import Settings
 from tasks.warehouse.file_lock import writer_lock
 
 LIVE, STAGED = "gold", "gold_staged"
-# What tasks/transform/dbt.py remembers of its last build, and the same of the last that was published.
+# The fingerprint that tasks/transform/dbt.py keeps of its last build, and that of the last published one.
 BUILT, PUBLISHED = "ops.last_build", "ops.published_build"
 # About 100 MB of orders in Parquet: what both services like to load at a time.
 ROWS_PER_FILE = 2_000_000
 Columns = dict[str, str]
-"""The types of a table's columns, in their order, in the words of the warehouse."""
+"""The types of a table's columns, in their order, as the warehouse names them."""
 
 
 class CloudSession(ABC):
     """A connection; each statement counts at once, except within `together`."""
 
     time: ClassVar[pa.DataType]
-    """As which a Parquet file must hold times to become what `type_of` says."""
+    """The type of times in a Parquet file, from which they become what `type_of` names."""
 
     @abstractmethod
     def rows(self, query: str) -> pa.RecordBatchReader:
@@ -41,7 +41,7 @@ class CloudSession(ABC):
 
     @abstractmethod
     def execute(self, statement: str) -> int:
-        """Run a statement; returns how many rows it has inserted, changed or deleted."""
+        """Run a statement; returns the number of rows inserted, changed or deleted."""
 
     @abstractmethod
     def together(self, statements: list[str]) -> None:
@@ -76,7 +76,7 @@ class CloudSession(ABC):
         """Make or replace a table by a copy of another with the same layout, in one step."""
 
     def has(self, name: str) -> bool:
-        """Whether there is a table or view of this name."""
+        """True if there is a table or view of this name."""
         return bool(self.columns(name))
 
     def columns(self, name: str) -> list[str]:
@@ -103,7 +103,7 @@ class CloudSession(ABC):
             self.execute(f"create or replace table {name} as select * from {incoming}")
 
     def upsert(self, name: str, key: str, rows: pads.Scanner, load_id: int, scope: str) -> int:
-        """Insert or replace the rows that differ from the table's; returns how many (interface.py)."""
+        """Insert or replace the rows that differ from the table's; returns their number (interface.py)."""
         columns = rows.projected_schema
         types = {column.name: self.type_of(column.type) for column in columns}
         self.create(name, types | {"load_id": self.type_of(pa.int64())}, key)
@@ -143,7 +143,7 @@ class CloudWarehouse(ABC):
     @classmethod
     @contextmanager
     def staged(cls, settings: Settings) -> Iterator[Self]:
-        """What a run builds, for one writer of this machine at a time. Raises TransientFailure."""
+        """The warehouse that a run builds, for one writer per machine at a time. Raises TransientFailure."""
         name = cls.place(settings)
         with writer_lock(DATA / f".{name}.lock", name, "make data/ writable"):
             staged = cls(STAGED, settings)
@@ -153,13 +153,13 @@ class CloudWarehouse(ABC):
     @classmethod
     @contextmanager
     def live(cls, settings: Settings) -> Iterator[Self]:
-        """What people read."""
+        """The warehouse that people read."""
         yield cls(LIVE, settings)
 
     @staticmethod
     @abstractmethod
     def place(settings: Settings) -> str:
-        """What the service calls the whole of it."""
+        """The name of the database or project in the service."""
 
     @classmethod
     def check(cls, settings: Settings) -> None:
@@ -177,7 +177,7 @@ class CloudWarehouse(ABC):
         """A connection, closed at the end. Raises PipelineFailure."""
 
     def restore(self) -> None:
-        """Make `gold_staged` what people read, whatever a run that was not published has left there."""
+        """Make `gold_staged` a copy of what people read, whatever an unpublished run has left there."""
         with self.session() as session:
             for schema in ("ops", LIVE, STAGED):
                 session.execute(f"create schema if not exists {schema}")
@@ -193,15 +193,15 @@ class CloudWarehouse(ABC):
     def publish(self, built: Collection[str] | None = None) -> None:
         """Bring `gold` up to `gold_staged`, all marts in one transaction; nothing to do for the live one.
 
-        Rows are paid for by the byte: those of marts that were not `built` (default: all were) stay where
-        they are. A mart that is new, or whose columns have changed, is replaced by itself before the others.
+        Writing costs by the byte: marts that were not `built` (default: all were) stay as they are. A mart
+        that is new, or whose columns have changed, is replaced by itself before the others.
         """
         if self.gold == LIVE:
             return
         with self.session() as session:
             live, statements = session.tables(LIVE), []
             for table, columns in session.tables(STAGED).items():
-                # What dbt has not cleared away yet.
+                # A leftover of dbt.
                 if "__dbt_" in table:
                     continue
                 if live.get(table) != columns:

@@ -1,4 +1,4 @@
-"""The warehouse in a DuckDB file: write-audit-publish by renaming.
+"""The warehouse in a DuckDB file, published by a rename.
 
 A run works on a copy of the file and puts it in the live one's place, in one rename, when the gold gate has
 passed. Readers keep the file they opened, and never see a run that failed.
@@ -23,7 +23,7 @@ from tasks.warehouse.file_lock import writer_lock
 
 @dataclass(frozen=True)
 class DuckDBWarehouse:
-    """A private copy of the file `live`."""
+    """A private copy of the live file."""
 
     path: Path
     live_path: Path
@@ -73,7 +73,7 @@ class DuckDBWarehouse:
             connection.execute("commit")
 
     def publish(self, built: Collection[str] | None = None) -> None:
-        """The rename: after it, whoever opens the live path sees the staged state, all of it, on disk."""
+        """Rename the copy: whoever opens the live path after it sees all of the staged state, on disk."""
         with connect(self.path) as connection:
             connection.execute("checkpoint")
         with self.path.open("rb") as file:
@@ -81,7 +81,7 @@ class DuckDBWarehouse:
         self.path.replace(self.live_path)
 
     def dbt_variables(self) -> dict[str, str]:
-        """What dbt/profiles.yml reads."""
+        """The environment variables that dbt/profiles.yml reads."""
         return {"WAREHOUSE": "duckdb", "DUCKDB_PATH": str(self.path)}
 
 
@@ -100,7 +100,7 @@ class DuckDBSession:
         self.connection.execute(statement)
 
     def has(self, name: str) -> bool:
-        """Whether there is a table or view of this name."""
+        """True if there is a table or view of this name."""
         return bool(self.columns(name))
 
     def columns(self, name: str) -> list[str]:
@@ -132,7 +132,7 @@ class DuckDBSession:
         self.connection.unregister("new_rows")
 
     def upsert(self, name: str, key: str, rows: pads.Scanner, load_id: int, scope: str) -> int:
-        """Insert or replace the rows that differ from the table's; returns how many (interface.py)."""
+        """Insert or replace the rows that differ from the table's; returns their number (interface.py)."""
         columns = rows.projected_schema
         names, values = ", ".join(columns.names), ", ".join(map(_as_value, columns))
         self.connection.register("lake_rows", rows)

@@ -8,7 +8,7 @@ from filelock import FileLock, Timeout
 
 from blocks.settings.failures import PermanentFailure, TransientFailure
 
-# Another run holds the warehouse for minutes; one that waits longer is better told.
+# A run holds the warehouse for minutes: after a longer wait people should be notified.
 LOCK_TIMEOUT_SECONDS = 900
 
 

@@ -1,4 +1,4 @@
-"""What every kind of warehouse can do, and a connection to it."""
+"""The interfaces of a warehouse: its kind, the warehouse itself, and a connection to it."""
 
 from collections.abc import Collection
 from contextlib import AbstractContextManager
@@ -11,8 +11,12 @@ from pydantic import BaseModel
 from blocks.settings.settings import Settings
 
 Scope = Literal["first", "changes", "all"]
-"""What the rows of an upsert are: all that the table is to hold while it holds nothing that counts; those
-that may have changed; all that it is to hold, so that others are removed."""
+"""The rows of an upsert.
+
+- `first`: all rows of the table, which holds nothing that counts yet
+- `changes`: the rows that may have changed
+- `all`: all rows of the table; others are removed
+"""
 
 
 class Session(Protocol):
@@ -27,7 +31,7 @@ class Session(Protocol):
         ...
 
     def has(self, name: str) -> bool:
-        """Whether there is a table or view of this name."""
+        """True if there is a table or view of this name."""
         ...
 
     def columns(self, name: str) -> list[str]:

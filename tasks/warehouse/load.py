@@ -1,4 +1,4 @@
-"""Loading silver and quarantine into the warehouse: the rows that changed, and no others."""
+"""The load of silver and quarantine into the warehouse: changed rows only."""
 
 from collections.abc import Collection
 
@@ -18,10 +18,10 @@ from tasks.warehouse.interface import Loaded, Scope, Session, Warehouse
 def load_warehouse(
     warehouse: Warehouse, lake: Lake, full: bool = False, tables: Collection[str] | None = None
 ) -> Loaded:
-    """Bring silver and quarantine into the staged warehouse: changed rows only.
+    """Bring the changed rows of silver and quarantine into the staged warehouse; returns their numbers.
 
     A changed row gets this load's `load_id`. Loading again changes nothing, and a load that failed half-way
-    is made good by the next. A table that lacks a column of the lake gets it, and is compared as a whole.
+    is completed by the next. A table that lacks a column of the lake gets it, and is compared as a whole.
     `full` compares all of silver and also removes what it no longer holds. `tables` are all source tables
     unless named.
     """
@@ -34,7 +34,7 @@ def load_warehouse(
         load_id = session.next_load_id()
         rows = {}
         for table in tables or catalog():
-            # A shop without Kafka has its marts all the same, empty.
+            # A shop without Kafka has these marts, too: empty.
             lake.ensure(f"silver.{table}", catalog()[table].schema)
             lake.ensure(f"quarantine.{table}", QUARANTINE_SCHEMA)
             rows[table] = _load(session, lake, f"silver.{table}", catalog()[table].key, load_id, full)
@@ -45,7 +45,7 @@ def load_warehouse(
 
 
 def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full: bool) -> int:
-    """Insert or replace the rows of a lake table that differ from the warehouse's; returns how many."""
+    """Insert or replace the rows of a lake table that differ from the warehouse's; returns their number."""
     lake_table = DeltaTable(lake.uri(name))
     version, identity = lake_table.version(), str(lake_table.metadata().id)
     names = catalog()[name.split(".")[1]].warehouse_names
@@ -55,7 +55,7 @@ def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full:
     loads = session.rows("select table_name, lake_table, lake_version from ops.loads").read_all().to_pylist()
     known_as = {each["table_name"]: (each["lake_table"], each["lake_version"]) for each in loads}
     known_identity, known = known_as.get(name, (identity, None))
-    # A lake that was begun anew counts its versions from the start again.
+    # A lake that was made anew counts its versions from the start again.
     full = full or known_identity != identity
     if known == version and not full:
         return 0

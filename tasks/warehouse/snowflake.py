@@ -36,7 +36,7 @@ class SnowflakeWarehouse(CloudWarehouse):
             yield SnowflakeSession(connection)
 
     def dbt_variables(self) -> dict[str, str]:
-        """What dbt/profiles.yml reads."""
+        """The environment variables that dbt/profiles.yml reads."""
         settings = self.settings
         return {
             "WAREHOUSE": "snowflake",
@@ -61,7 +61,7 @@ class SnowflakeSession(CloudSession):
     time = pa.timestamp("us")
 
     def rows(self, query: str) -> pa.RecordBatchReader:
-        """The answer to a query; whole numbers come as int64, whatever each of Snowflake's chunks chose."""
+        """The answer to a query; whole numbers come as int64, whichever type each of its chunks has."""
         cursor = self.connection.cursor()
         cursor.execute(query)
         chunks = cursor.fetch_arrow_batches()
@@ -82,7 +82,7 @@ class SnowflakeSession(CloudSession):
         return pa.RecordBatchReader.from_batches(schema, batches())
 
     def execute(self, statement: str) -> int:
-        """Run a statement; returns how many rows it has inserted, changed or deleted."""
+        """Run a statement; returns the number of rows inserted, changed or deleted."""
         with self.connection.cursor() as cursor:
             cursor.execute(statement)
             return cursor.rowcount or 0
@@ -147,7 +147,7 @@ class SnowflakeSession(CloudSession):
         self.execute(f"drop table if exists {name}")
 
     def clone(self, name: str, source: str) -> None:
-        """Make or replace a table by a clone of another; those who may read it still may."""
+        """Make or replace a table by a clone of another; its readers keep their right to read it."""
         self.execute(f"create or replace table {name} clone {source} copy grants")
 
 

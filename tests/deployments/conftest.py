@@ -77,7 +77,7 @@ class Site:
             self.worker = subprocess.Popen(
                 [PYTHON, "-m", "prefect", "worker", "start", "--pool", "process"],
                 cwd=REPOSITORY,
-                # A worker looks for runs every 10 to 15 seconds unless told otherwise.
+                # A worker looks for runs every 10 to 15 seconds by default.
                 env={**self.environment, "PREFECT_WORKER_QUERY_SECONDS": "1"},
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -123,7 +123,7 @@ class Site:
         return self.state(run_id)
 
     def has_begun(self, run_id: str, step: str) -> bool:
-        """Whether the worker's log shows that the run has come to a step."""
+        """True if the worker's log shows that the run has come to a step."""
         return f"'{step}-" in (self.folder / "worker.log").read_text(errors="replace")
 
 

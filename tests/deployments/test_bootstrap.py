@@ -59,7 +59,7 @@ def test_secrets_are_neither_printed_nor_in_what_the_server_shows(deployed: Site
         assert secret not in deployed.bootstrap_output
 
 
-def test_what_was_changed_by_hand_or_in_the_environment_is_seen_and_settled(deployed: Site) -> None:
+def test_what_was_changed_by_hand_or_in_the_environment_is_seen_and_put_right(deployed: Site) -> None:
     with deployed.client() as client:
         deployment = client.read_deployment_by_name("rebuild/production")
         client.update_deployment(deployment.id, DeploymentUpdate(entrypoint="flows/gone.py:rebuild"))

@@ -169,7 +169,7 @@ def test_only_loopback_is_published() -> None:
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_the_pipeline_is_told_by_variables_that_it_reads() -> None:
+def test_the_pipeline_gets_variables_that_it_reads() -> None:
     others = {name for name in PIPELINE if re.match("PREFECT_|AWS_", name)}
     assert {"PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "AWS_ENDPOINT_URL"} <= others
     assert set(PIPELINE) - others <= set(VARIABLES)

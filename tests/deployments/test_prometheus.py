@@ -160,9 +160,9 @@ def test_three_bad_days_fire_and_every_board_and_rule_has_its_data(
     for selector in watched:
         assert ask(prometheus, f"count_over_time({selector})" if "[" in selector else selector), selector
 
-    told = queries("rawSql")
-    assert len(told) >= 5
-    for title, query in told.items():
+    found = queries("rawSql")
+    assert len(found) >= 5
+    for title, query in found.items():
         last_month = r"\1 between now() - interval '30 days' and now()"
         # psycopg2 has its own use for a per cent sign.
         statement = re.sub(r"\$__timeFilter\((\w+)\)", last_month, query).replace("%", "%%")

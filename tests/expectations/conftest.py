@@ -1,4 +1,4 @@
-"""Judging hand-made rows with the pipeline's own gate, on Sail."""
+"""Validation of hand-made rows with the pipeline's own gate, on Sail."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,17 +15,17 @@ from tests.support.platforms import here
 from tests.support.rows import DAY
 
 USUAL = Thresholds(0.05)
-Judge = Callable[..., list[QualityResult]]
+Validate = Callable[..., list[QualityResult]]
 
 
 @pytest.fixture
-def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
+def validate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Validate:
     """A function (suite, rows, schema, thresholds) that writes `flagged.<suite>` and runs the suite on it."""
     monkeypatch.setenv("LAKE_URI", tmp_path.as_uri())
     monkeypatch.setenv("SPARK_REMOTE", "")
     settings, lake = here()
 
-    def judged(
+    def validated(
         suite: Suite, rows: list[dict[str, Any]], schema: pa.Schema, thresholds: Thresholds = USUAL
     ) -> list[QualityResult]:
         name = f"flagged.{suite.name}"
@@ -33,4 +33,4 @@ def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
         found = validation._rows(settings, lake, name)
         return validation._validate(lake, "bronze", suite, thresholds, DAY, "run", found)
 
-    return judged
+    return validated

@@ -31,7 +31,7 @@ def test_a_harmless_change_goes_on(platform: Platform, change: str, warning: str
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "sentence"),
     [
         pytest.param(
             "alter table orders drop column status",
@@ -64,13 +64,13 @@ def test_a_harmless_change_goes_on(platform: Platform, change: str, warning: str
     ],
 )
 def test_a_break_stops_everything_before_anything_is_written(
-    platform: Platform, change: str, told: str
+    platform: Platform, change: str, sentence: str
 ) -> None:
     put(platform, "orders", order(1))
     platform.execute(change)
     with pytest.raises(DataFailure) as failure:
         check_contracts.fn(Settings())
-    assert told in str(failure.value)
+    assert sentence in str(failure.value)
     assert "Nothing was extracted" in str(failure.value)
     assert not (platform.folder / "lake").exists()
 

@@ -46,18 +46,18 @@ def test_every_suite_has_samples() -> None:
 
 
 @pytest.mark.parametrize("name", SUITES)
-def test_good_rows_pass(judge: Any, name: str) -> None:
+def test_good_rows_pass(validate: Any, name: str) -> None:
     sample = SAMPLES[name]
-    results = judge(SUITES[name], sample.rows(), sample.schema, ALL_ON)
+    results = validate(SUITES[name], sample.rows(), sample.schema, ALL_ON)
     assert (len(results), failed(results)) == (len(SUITES[name].expectations(ALL_ON)), [])
 
 
 @pytest.mark.parametrize(("name", "case"), CASES)
-def test_a_fault_fails_its_expectation_and_no_other(judge: Any, name: str, case: Case) -> None:
+def test_a_fault_fails_its_expectation_and_no_other(validate: Any, name: str, case: Case) -> None:
     sample = SAMPLES[name]
     rows = sample.rows()
     case.change(rows)
-    found = failed(judge(SUITES[name], rows, sample.schema, case.thresholds))
+    found = failed(validate(SUITES[name], rows, sample.schema, case.thresholds))
     assert len(found) == len(case.fails), found
     assert all(any(part in expectation for expectation in found) for part in case.fails), found
 
@@ -128,13 +128,15 @@ def test_there_is_a_suite_for_every_table_that_is_extracted() -> None:
         pytest.param(1, 1, False, id="the only row"),
     ],
 )
-def test_the_quarantine_threshold_is_five_percent(judge: Any, rows: int, rejected: int, passes: bool) -> None:
+def test_the_quarantine_threshold_is_five_percent(
+    validate: Any, rows: int, rejected: int, passes: bool
+) -> None:
     sample = BRONZE["clickstream"]
     row = sample.rows()[0]
     table = [
         row | {"reject_reason": "line_is_event" if number < rejected else None} for number in range(rows)
     ]
-    (accepted, *_) = judge(BRONZE_SUITES["clickstream"], table, sample.schema, Thresholds(0.05))
+    (accepted, *_) = validate(BRONZE_SUITES["clickstream"], table, sample.schema, Thresholds(0.05))
     assert (accepted.severity, accepted.is_success, accepted.rows_unexpected) == (CRITICAL, passes, rejected)
 
 
@@ -142,18 +144,18 @@ def test_the_quarantine_threshold_is_five_percent(judge: Any, rows: int, rejecte
     ("rows", "unknown", "stops"),
     [
         pytest.param(4, 1, False, id="one of a handful"),
-        pytest.param(99, 50, False, id="too few rows to tell"),
+        pytest.param(99, 50, False, id="too few rows to say"),
         pytest.param(100, 10, False, id="a tenth"),
         pytest.param(100, 11, True, id="over a tenth of enough"),
     ],
 )
 def test_a_share_of_unknown_customers_is_critical_only_in_enough_rows(
-    judge: Any, rows: int, unknown: int, stops: bool
+    validate: Any, rows: int, unknown: int, stops: bool
 ) -> None:
     sample = SAMPLES["gold.fct_orders"]
     row = sample.rows()[0]
     table = [row | {"order_id": n, "is_unknown_customer": n < unknown} for n in range(rows)]
-    results = judge(SUITES["gold.fct_orders"], table, sample.schema, Thresholds(0.05, batch_rows=rows))
+    results = validate(SUITES["gold.fct_orders"], table, sample.schema, Thresholds(0.05, batch_rows=rows))
     assert {each.severity for each in results if not each.is_success} == {
         WARNING,
         *([CRITICAL] if stops else []),

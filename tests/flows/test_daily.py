@@ -1,6 +1,6 @@
 """The daily run on a hand-made shop, in a real Prefect: what readers of the warehouse see, run after run.
 
-The expected sums come from PostgreSQL, where the rows that break a rule are told apart in SQL of its own.
+The expected sums come from PostgreSQL, where the rows that break a rule are found in SQL of its own.
 """
 
 import datetime as dt

@@ -1,4 +1,4 @@
-"""The quality flow: it judges every layer, publishes what it found, and changes nothing that people read."""
+"""The quality flow: it validates every layer, writes what it found, and changes nothing that people read."""
 
 import json
 import re
@@ -25,8 +25,8 @@ def query(platform: Platform, statement: str) -> list[tuple]:
         return connection.execute(statement).fetchall()
 
 
-def judged_by_the_last_run(platform: Platform) -> set[tuple[str, str]]:
-    """(layer, table) of what the last quality run judged."""
+def validated_by_the_last_run(platform: Platform) -> set[tuple[str, str]]:
+    """(layer, table) of what the last quality run validated."""
     return set(
         query(
             platform,
@@ -56,7 +56,7 @@ def test_without_marts_it_says_what_to_run_first(platform: Platform) -> None:
 
 
 @pytest.mark.slow
-def test_every_layer_is_judged_and_what_is_wrong_in_any_fails_the_run(platform: Platform) -> None:
+def test_every_layer_is_validated_and_what_is_wrong_in_any_fails_the_run(platform: Platform) -> None:
     put(platform, "customers", customer(1, updated_at=at(DAY)))
     put(platform, "products", product(1, updated_at=at(DAY)))
     put(platform, "orders", *(order(number) for number in range(1, 21)))
@@ -65,13 +65,13 @@ def test_every_layer_is_judged_and_what_is_wrong_in_any_fails_the_run(platform: 
     report = platform.folder / "reports" / f"{DAY}.html"
     assert 'id="revenue"><data value="200.00">200</data>' in report.read_text(encoding="utf-8")
 
-    # All is well: every suite has judged, and the documentation is there and linked.
+    # All is well: every suite has run, and the documentation is there and linked.
     data_quality(DAY)
     # Without Kafka the tables of stock are there, too, and empty.
     silver_and_gold = {("silver", table) for table in catalog()}
     silver_and_gold |= {("gold", table) for table in gold_suites()}
     every_suite = {("bronze", table) for table in spark_tables()} | silver_and_gold
-    assert judged_by_the_last_run(platform) == every_suite
+    assert validated_by_the_last_run(platform) == every_suite
     docs = platform.folder / "reports" / "docs"
     assert len(list((docs / "quality" / "validations").rglob("*.html"))) >= len(every_suite)
     parents = lineage(docs / "dbt.html")
@@ -92,14 +92,14 @@ def test_every_layer_is_judged_and_what_is_wrong_in_any_fails_the_run(platform: 
         connection.execute("update gold.fct_orders set status = 'lost', load_id = 0 where order_id = 8")
     with pytest.raises(DataFailure) as failure:
         data_quality(NEXT_DAY)
-    told = str(failure.value)
-    assert re.search(r"orders: reject_reason to be null .*: 1 of 2 rows, e\.g\. 100", told)
-    assert re.search(r"order_totals: .*fact_amount.*2024-03-04", told)
-    assert re.search(r"fct_orders: status to be in set .*: 1 of 20 rows, e\.g\. 8", told)
-    assert "customers: customer_id to be unique: 2 of 2 rows, e.g. 1" in told
-    assert judged_by_the_last_run(platform) == {("bronze", "orders")} | silver_and_gold
+    sentence = str(failure.value)
+    assert re.search(r"orders: reject_reason to be null .*: 1 of 2 rows, e\.g\. 100", sentence)
+    assert re.search(r"order_totals: .*fact_amount.*2024-03-04", sentence)
+    assert re.search(r"fct_orders: status to be in set .*: 1 of 20 rows, e\.g\. 8", sentence)
+    assert "customers: customer_id to be unique: 2 of 2 rows, e.g. 1" in sentence
+    assert validated_by_the_last_run(platform) == {("bronze", "orders")} | silver_and_gold
 
-    # It has changed nothing of what it judged.
+    # It has changed nothing of what it validated.
     assert query(platform, "select order_amount from gold.fct_orders where order_id = 7") == [(11,)]
     assert query(
         platform,

@@ -27,13 +27,13 @@ RED, ORANGE, GREEN = "#d72b3f", "#f2952f", "#2eb67d"
 
 
 class Warehouses:
-    """The shop's warehouses: what they tell of their stock."""
+    """The shop's warehouses: what they report of their stock."""
 
     def __init__(self, address: str, topic: str) -> None:
         self.topic, self.number = topic, 0
         self.producer = KafkaProducer(bootstrap_servers=address)
 
-    def tell(self, product_id: int, on_hand: int, change: int = 0, **values: Any) -> None:
+    def report(self, product_id: int, on_hand: int, change: int = 0, **values: Any) -> None:
         self.number += 1
         event = {
             "event_id": f"e{self.number}",
@@ -96,27 +96,27 @@ def test_a_stock_out_is_one_message_and_a_row_of_the_mart(
     daily_ecommerce_pipeline(DAY)
     webhook.requests.clear()
 
-    warehouses.tell(1, on_hand=99)
-    warehouses.tell(2, on_hand=10)
+    warehouses.report(1, on_hand=99)
+    warehouses.report(2, on_hand=10)
     warehouses.send(b"no event")
     inventory()
     (color, title), (note_color, note_title) = said(webhook)
     assert (color, title) == (ORANGE, "*Product 1 (1): low in stock*")
-    assert (note_color, "completed, with something to look at" in note_title) == (ORANGE, True)
+    assert (note_color, "completed with warnings" in note_title) == (ORANGE, True)
     note = webhook.requests[1].body["attachments"][0]["blocks"][1]["text"]["text"]
     assert "1 of 3 messages were rejected (line_is_event 1)" in note
     facts = webhook.requests[0].body["attachments"][0]["blocks"][1]["text"]["text"]
     assert facts == "*Product 1 (1)*  99 left, enough for 9.9 days; sells 10.0 a day, order below 100"
     assert query(platform, STATUS) == [(1, 99, 100, "low"), (2, 10, 10, "ok")]
 
-    # Nothing new, nothing told; then both run out, and one of them is filled up again.
+    # Nothing new, no alert; then both run out, and one of them is filled up again.
     inventory()
     assert len(webhook.requests) == 2
-    warehouses.tell(1, on_hand=0, change=-99)
-    warehouses.tell(2, on_hand=0, change=-10)
+    warehouses.report(1, on_hand=0, change=-99)
+    warehouses.report(2, on_hand=0, change=-10)
     inventory()
     assert said(webhook)[2:] == [(RED, "*products: 2 out of stock*")]
-    warehouses.tell(2, on_hand=50, change=50)
+    warehouses.report(2, on_hand=50, change=50)
     inventory()
     assert said(webhook)[3:] == [(GREEN, "*Product 2 (2): no longer short*")]
     assert query(platform, STATUS) == [(1, 0, 100, "out"), (2, 50, 10, "ok")]
@@ -143,11 +143,11 @@ def test_a_stock_out_is_one_message_and_a_row_of_the_mart(
 
 
 @pytest.mark.usefixtures("sales")
-def test_what_slack_did_not_take_is_told_by_the_next_run(
+def test_what_slack_did_not_take_is_sent_by_the_next_run(
     warehouses: Warehouses, platform: Platform, webhook: Webhook
 ) -> None:
     webhook.answers += [404]
-    warehouses.tell(1, on_hand=0)
+    warehouses.report(1, on_hand=0)
     inventory()
     inventory()
     inventory()
@@ -155,22 +155,22 @@ def test_what_slack_did_not_take_is_told_by_the_next_run(
 
 
 @pytest.mark.usefixtures("sales")
-def test_a_gap_is_told_with_the_run(warehouses: Warehouses, webhook: Webhook) -> None:
-    warehouses.tell(2, on_hand=50)
-    warehouses.tell(2, on_hand=30, change=-1)
+def test_a_gap_is_reported_with_the_run(warehouses: Warehouses, webhook: Webhook) -> None:
+    warehouses.report(2, on_hand=50)
+    warehouses.report(2, on_hand=30, change=-1)
     inventory()
     [(color, title)] = said(webhook)
-    assert (color, "completed, with something to look at" in title) == (ORANGE, True)
+    assert (color, "completed with warnings" in title) == (ORANGE, True)
     facts = webhook.requests[0].body["attachments"][0]["blocks"][1]["text"]["text"]
     assert "1 gaps in the levels" in facts
-    assert "product 2 in north at 2024-03-04 09:02:00: 49 expected, 30 told" in facts
+    assert "product 2 in north at 2024-03-04 09:02:00: 49 expected, 30 reported" in facts
 
 
 @pytest.mark.usefixtures("sales")
-def test_following_tells_within_seconds_and_stops_on_sigterm_with_everything_taken_in(
+def test_following_alerts_within_seconds_and_stops_on_sigterm_with_everything_consumed(
     warehouses: Warehouses, platform: Platform, webhook: Webhook
 ) -> None:
-    warehouses.tell(1, on_hand=500)
+    warehouses.report(1, on_hand=500)
     process = subprocess.Popen(
         [sys.executable, "-m", "flows.inventory", "--follow-minutes", "10"],
         cwd=REPOSITORY,
@@ -179,7 +179,7 @@ def test_following_tells_within_seconds_and_stops_on_sigterm_with_everything_tak
     try:
         wait_until(lambda: platform.lake.table("ops.stock_alerts") is not None)
         for on_hand in range(499, -1, -1):
-            warehouses.tell(1, on_hand=on_hand, change=-1)
+            warehouses.report(1, on_hand=on_hand, change=-1)
         wait_until(lambda: (RED, "*Product 1 (1): out of stock*") in said(webhook))
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0

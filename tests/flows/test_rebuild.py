@@ -1,4 +1,4 @@
-"""The rebuild: a row rule changes, and all of bronze is judged by it again."""
+"""The rebuild: a row rule changes, and it is applied to all of bronze."""
 
 from decimal import Decimal
 

@@ -72,7 +72,7 @@ def test_the_smallest_contract_has_every_fact(tmp_path: Path) -> None:
     )
     rating = table.column("rating")
     assert not (rating.is_required or rating.is_unique or rating.is_personal)
-    assert (rating.warehouse_name, rating.options, rating.valid_values, rating.checks) == (
+    assert (rating.warehouse_name, rating.options, rating.valid_values, rating.warnings) == (
         "rating",
         {},
         (),
@@ -106,8 +106,8 @@ def test_what_a_column_may_say_is_read(tmp_path: Path) -> None:
     assert rating.warehouse_name is None
     assert rating.options == {"minimum": 0, "exclusiveMaximum": 10.5}
     assert rating.valid_values == (1, 2)
-    (check,) = rating.checks
-    assert (check.metric, check.mostly, check.consequence) == (
+    (warning,) = rating.warnings
+    assert (warning.metric, warning.mostly, warning.consequence) == (
         "nullValues",
         0.98,
         "nobody knows whom to buy from",
@@ -161,7 +161,7 @@ REFUSED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "no meaning": (lambda c: column_of(c).pop("description"), "say what the column means"),
     "a rule that nothing holds rows to": (
         lambda c: column_of(c).update(logicalType="number", logicalTypeOptions={"multipleOf": 5}),
-        r"logicalTypeOptions.multipleOf is not held to; write the rule in the table's job",
+        r"logicalTypeOptions.multipleOf is not enforced; write the rule in the table's job",
     ),
     "a name that the pipeline takes": (lambda c: column_of(c).update(name="load_id"), "load_id is taken"),
     "a name that engines would have to quote": (

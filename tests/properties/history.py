@@ -50,7 +50,7 @@ class History(RuleBasedStateMachine):
     # What a level adds.
 
     def run_day(self, day: int) -> list[RowCounts]:
-        """Do a run, telling `saw` what it extracted; returns what it did to silver."""
+        """Do a run, and report to `saw` what it extracted; returns what it did to silver."""
         raise NotImplementedError
 
     def saw(self, day: int, name: str) -> None:

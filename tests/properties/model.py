@@ -14,7 +14,7 @@ from psycopg2.extensions import connection as Connection
 WITHOUT_PRIMARY_KEY = (
     "alter table {table} drop constraint {table}_pkey; alter table {table} alter {key} drop not null"
 )
-# A version of a row is judged on its own, whichever run saw it; the first broken rule is its reason.
+# A version of a row is flagged on its own, whichever run saw it; the first broken rule is its reason.
 REASON = {
     "orders": """case
         when order_id is null then 'order_id_not_null'

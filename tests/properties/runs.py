@@ -31,7 +31,7 @@ from tasks.warehouse.load import load_warehouse
 from tests.support.platforms import here, lake_here
 
 Extracted = Callable[[str], None]
-"""Told the name of each source table (or `clickstream`) once its rows are in bronze."""
+"""Called with the name of each source table (or `clickstream`) once its rows are in bronze."""
 
 
 def lake_run(ds: date, extracted: Extracted) -> list[RowCounts]:
@@ -45,7 +45,7 @@ def lake_run(ds: date, extracted: Extracted) -> list[RowCounts]:
             else:
                 extract_table.fn(name, ds, *here())
         except Exception:
-            # A crash after the commit: bronze has the rows, though nobody was told.
+            # A crash after the commit: bronze has the rows, though nobody was notified.
             if _version(lake, name) != before:
                 extracted(name)
             raise
@@ -76,7 +76,7 @@ def daily_run(ds: date, extracted: Extracted) -> list[RowCounts]:
         published = lake_run(ds, extracted)
         load_warehouse.fn(warehouse, lake_here())
         build_marts(warehouse, ds)
-        judge_totals(warehouse)
+        validate_totals(warehouse)
         publish_warehouse.fn(warehouse)
     return published
 
@@ -84,7 +84,7 @@ def daily_run(ds: date, extracted: Extracted) -> list[RowCounts]:
 class PlainDbt:
     """Stands in for Prefect's dbt runner: the same project, parsed once, and without dbt's own tests.
 
-    Those would speak first, and the law is to be judged by the law alone.
+    Those would speak first, and the law is to be tested by the law alone.
     """
 
     def __init__(self, **_: Any) -> None: ...
@@ -115,7 +115,7 @@ def _manifest() -> Manifest:
     return parsed
 
 
-def judge_totals(warehouse: Warehouse) -> None:
+def validate_totals(warehouse: Warehouse) -> None:
     """The gate on money: the pairs of its suite, compared here because the suite itself takes seconds."""
     with warehouse.session() as session:
         rows = order_totals(session, warehouse.gold, lake_here()).to_pylist()

@@ -55,8 +55,8 @@ KILLS = [
     # The marts are out, and the ledger still says that the run goes on.
     Place("tasks.runs.recorded_run", "append_records", 3, "before"),
 ]
-# From here on the run was complete but for telling so.
-TOLD = [
+# From here on the run was complete but for the notification.
+NOTIFYING = [
     Place("tasks.runs.recorded_run", "copy_to_warehouse", 1, "before"),
     Place("tasks.report.run_summary", "message", 1, "before"),
 ]
@@ -221,7 +221,7 @@ def assert_undisturbed(platform: Platform, begun: Begun) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", [*KILLS, *TOLD], ids=lambda place: f"{place.moment}-{place.name}-{place.call}"
+    "place", [*KILLS, *NOTIFYING], ids=lambda place: f"{place.moment}-{place.name}-{place.call}"
 )
 def test_killed_run_is_put_right_by_the_next(
     place: Place, mortal: subprocess.Popen[str], copied: Platform, begun: Begun
@@ -234,14 +234,14 @@ def test_killed_run_is_put_right_by_the_next(
     assert live in (begun.before, begun.after), "the live warehouse is torn"
     first, killed = last_records(copied.lake).items()
     assert first[1] == ("completed", None)
-    assert killed[1] == ("completed" if place in TOLD else "running", None)
+    assert killed[1] == ("completed" if place in NOTIFYING else "running", None)
 
     daily_ecommerce_pipeline(NEXT_DAY)
     assert_undisturbed(copied, begun)
     with duckdb.connect(copied.warehouse, read_only=True) as connection:
-        told = dict(connection.execute("select run_id, status from ops.pipeline_runs").fetchall())
-    assert len(told) == 3
-    assert told[killed[0]] == killed[1][0]
+        recorded = dict(connection.execute("select run_id, status from ops.pipeline_runs").fetchall())
+    assert len(recorded) == 3
+    assert recorded[killed[0]] == killed[1][0]
 
 
 def test_second_run_waits_for_the_first(

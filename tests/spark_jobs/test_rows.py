@@ -15,7 +15,7 @@ def test_flag_names_the_first_rule_that_a_row_breaks(spark: SparkSession) -> Non
         (2, 0, 1, "first"),
         (3, 1, 0, "second"),
         (4, 0, 0, "first"),
-        (5, None, 1, "first"),  # a rule that cannot be told is broken
+        (5, None, 1, "first"),  # a rule without an answer is broken
         (6, 1, None, "second"),
         (7, None, None, "first"),
     ]

@@ -57,7 +57,7 @@ def test_what_is_not_there_is_none(s3_lake: Lake) -> None:
     assert s3_lake.files_since("bronze.orders", None) == ([], None)
 
 
-def test_inventory_settles(s3_lake: Lake) -> None:
+def test_inventory_is_written(s3_lake: Lake) -> None:
     write_deltalake(s3_lake.uri("silver.products"), pa.table({"product_id": pa.array([1], pa.int64())}))
     event = {
         "event_id": "e1",

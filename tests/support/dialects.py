@@ -52,7 +52,7 @@ RESERVED_BY_BIGQUERY = BigQuery.Generator.RESERVED_KEYWORDS
 
 
 def faults(sql: str, dialect: str) -> list[str]:
-    """What is wrong with a script, as far as its text tells; empty if nothing is."""
+    """What is wrong with a script, as far as its text shows; empty if nothing is."""
     try:
         statements = [each for each in sqlglot.parse(sql, read=dialect) if each]
     except SqlglotError as error:

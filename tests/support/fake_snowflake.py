@@ -88,7 +88,7 @@ def execute_or_refuse(self: FakeSnowflakeCursor, command: str, *args: Any, **kwa
     try:
         cursor = execute(self, command, *args, **kwargs)
         if isinstance(self._last_transformed, exp.Merge):
-            tell_merged(self)
+            report_merged(self)
         return cursor
     except Exception as error:
         # Not every statement that fails was within a transaction.
@@ -101,7 +101,7 @@ def execute_or_refuse(self: FakeSnowflakeCursor, command: str, *args: Any, **kwa
         ) from error
 
 
-def tell_merged(cursor: FakeSnowflakeCursor) -> None:
+def report_merged(cursor: FakeSnowflakeCursor) -> None:
     """DuckDB's own MERGE counts all rows together; the connector adds up what Snowflake counts apart."""
     [count] = cursor._arrow_table.column(0).to_pylist()
     cursor._last_sql, cursor._last_params = f'select {count} as "number of rows inserted"', None

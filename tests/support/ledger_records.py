@@ -41,7 +41,7 @@ def delivery(run_id: str, channel: str, is_delivered: bool, **values: Any) -> di
 RULES = "reject_reason to be null (mostly=0.95)"
 
 
-def judge(run_id: str, day: dt.date = DAY, **tables: tuple[int, int]) -> None:
+def record_quality(run_id: str, day: dt.date = DAY, **tables: tuple[int, int]) -> None:
     """Record what the row rules said in a run for a day, as {table: (rows_checked, rows_unexpected)}."""
     expectations = {"layer": "bronze", "expectation": RULES, "severity": "critical"}
     append_records(
@@ -62,7 +62,7 @@ def judge(run_id: str, day: dt.date = DAY, **tables: tuple[int, int]) -> None:
     )
 
 
-def judge_days(*rejected: int) -> None:
+def record_quality_days(*rejected: int) -> None:
     """A run a day from DAY on, in which so many of a hundred rows were rejected."""
     for number, rows in enumerate(rejected):
-        judge(f"run-{number}", DAY + dt.timedelta(days=number), orders=(100, rows))
+        record_quality(f"run-{number}", DAY + dt.timedelta(days=number), orders=(100, rows))

@@ -102,7 +102,7 @@ def shop(path: Path | None = None) -> Query:
     )
 
 
-def judged(day: dt.date, rows: int, rejected: int, **values: Any) -> dict[str, Any]:
+def quality_result(day: dt.date, rows: int, rejected: int, **values: Any) -> dict[str, Any]:
     """What a run's row rules said of the orders of a day."""
     return {
         "run_id": f"run of {day}",
@@ -117,10 +117,12 @@ def judged(day: dt.date, rows: int, rejected: int, **values: Any) -> dict[str, A
     } | values
 
 
-def judge_days() -> None:
+def record_quality_days() -> None:
     """Record the quality of DAY, 97.5 %, and of the day before, 100 % with a warning."""
-    append_records(lake_here(), "quality_results", [judged(days_ago(1), 50, 0), judged(DAY, 200, 5)])
-    warning = judged(days_ago(1), 50, 1, expectation="e", severity="warning", is_success=False)
+    append_records(
+        lake_here(), "quality_results", [quality_result(days_ago(1), 50, 0), quality_result(DAY, 200, 5)]
+    )
+    warning = quality_result(days_ago(1), 50, 1, expectation="e", severity="warning", is_success=False)
     append_records(lake_here(), "quality_results", [warning])
 
 

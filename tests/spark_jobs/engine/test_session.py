@@ -96,7 +96,7 @@ def alive(process: int) -> bool:
     return not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
-def test_a_server_of_our_own_is_told_where_the_store_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_of_our_own_knows_where_the_store_is(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ENDPOINT_URL", "AWS_REGION"):
         monkeypatch.delenv(name, raising=False)
     assert apache_spark.s3_conf() == apache_spark.S3_CONF

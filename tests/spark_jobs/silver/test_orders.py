@@ -188,6 +188,6 @@ def test_counts_that_do_not_add_up_stop_the_run(spark: SparkSession, lake: Lake)
     with pytest.raises(CountMismatch, match=r"silver\.orders: .*accounted for"):
         silver.write(spark, lake, JOB, lying)
     assert lake.progress("silver.orders", "bronze") is None
-    # Told the truth, the next attempt finds everything in place.
+    # With the right counts, the next attempt finds everything in place.
     assert totals(silver.write(spark, lake, JOB, flagged)) == ("orders", 1, 0, 1, 0)
     assert lake.progress("silver.orders", "bronze") == 0

@@ -1,4 +1,4 @@
-"""What a run's end makes people hear: how bad it is, and what is known."""
+"""Alerts about a run's end: how bad it is, and what is known."""
 
 import pytest
 from deltalake.exceptions import DeltaError
@@ -26,11 +26,11 @@ def record(run_id: str, status: str, flow: str = "daily") -> None:
         pytest.param(ended("completed"), ("run-completed", "info", "completed"), id="completed"),
         pytest.param(
             ended("completed", extracted=warned("orders.coupon is new")),
-            ("run-with-warnings", "warning", "completed, with something to look at"),
+            ("run-with-warnings", "warning", "completed with warnings"),
             id="completed with notes",
         ),
         pytest.param(
-            ended("completed", checked=rejected(orders=3)),
+            ended("completed", flagged=rejected(orders=3)),
             ("run-completed", "info", "completed"),
             id="a few rejected rows are no news",
         ),
@@ -105,7 +105,7 @@ def test_what_is_known_of_a_failed_run(platform: Platform, monkeypatch: pytest.M
     alert = alert_about(
         ended(
             "failed",
-            checked=rejected(orders=1200, customers=34),
+            flagged=rejected(orders=1200, customers=34),
             extracted=warned("orders.coupon is new", "a second thing"),
         ),
         *here(),

@@ -263,7 +263,7 @@ def test_a_ledger_that_is_broken_keeps_no_alert_back(
     assert posted(webhook) == ["slack"]
     (read, written) = said(caplog)
     assert read[0] == written[0] == "WARNING"
-    assert read[1].startswith("the ledger does not say what was delivered: ")
+    assert read[1].startswith("cannot read from the ledger what was delivered: ")
     assert written[1].startswith("not recorded: {'alert_id': 'run-failed/run-1', ")
 
 

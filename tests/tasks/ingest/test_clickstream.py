@@ -206,7 +206,7 @@ def test_files_of_today_are_read_again_tomorrow(platform: Platform) -> None:
     assert ingest(platform, today + dt.timedelta(days=1)) == 1
 
 
-def test_other_endings_are_told_and_not_read(platform: Platform) -> None:
+def test_other_endings_are_reported_and_not_read(platform: Platform) -> None:
     put_bytes(platform, b"one\n", "f.jsonl")
     put_bytes(platform, b"id,name\n", "f.csv")
     put_bytes(platform, b"{}", "f.json.bz2")

@@ -149,7 +149,7 @@ def keyless_orders(platform: Platform, rows: list[dict[str, Any]]) -> None:
 
 
 def identity(row: dict[str, Any]) -> tuple[bool, int, dt.datetime]:
-    """What tells the rows of a keyless table apart, in an order that null can take part in."""
+    """The columns that distinguish the rows of a keyless table, in an order that null can take part in."""
     return row["order_id"] is not None, row["order_id"] or 0, row["updated_at"]
 
 
@@ -283,7 +283,7 @@ def test_the_audit_is_of_the_last_run_only(platform: Platform) -> None:
     assert audit(platform, "orders_changed_later") == []
 
 
-def test_only_orders_are_audited(platform: Platform) -> None:
+def test_only_orders_have_source_totals(platform: Platform) -> None:
     put(platform, "customers", customer(1))
     run(platform, table="customers")
     assert platform.lake.table("audit.order_totals") is None

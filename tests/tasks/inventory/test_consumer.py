@@ -1,4 +1,4 @@
-"""Inventory events from a real Kafka to bronze: all of them, once, and losses told."""
+"""Inventory events from a real Kafka to bronze: all of them, once, and losses reported."""
 
 import json
 import threading
@@ -136,7 +136,7 @@ def test_what_is_no_text_or_nothing_at_all_is_kept(kafka: Broker, topic: str, pl
 def test_a_rebalance_at_any_moment_costs_no_event_and_doubles_none(
     kafka: Broker, topic: str, platform: Platform, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    """Kafka's client tells of it in a thread of its own, while the batch is read, weighed or brought in."""
+    """Kafka's client reports it in a thread of its own, while the batch is read, compared or committed."""
     produce(kafka, topic, range(300))
     with joined() as consumer:
         holder = consumer._consumer if place == "poll" else consumer
@@ -210,7 +210,7 @@ def test_consumers_share_the_partitions_and_a_new_partition_is_found(
     assert len(taken) == 2
 
 
-def test_events_that_are_gone_before_they_were_read_are_told_with_their_range(
+def test_events_that_are_gone_before_they_were_read_are_reported_with_their_range(
     kafka: Broker, topic: str, platform: Platform
 ) -> None:
     produce(kafka, topic, range(10), partition=0)
@@ -247,7 +247,7 @@ def make_anew(kafka: Broker, topic: str) -> None:
 
 
 @pytest.mark.parametrize("count", [5, 20, 30], ids=["fewer events", "as many events", "more events"])
-def test_a_topic_that_was_made_anew_is_told_and_its_events_are_not_lost(
+def test_a_topic_that_was_made_anew_is_reported_and_its_events_are_not_lost(
     kafka: Broker, topic: str, platform: Platform, count: int
 ) -> None:
     produce(kafka, topic, range(20), partition=0)
@@ -296,7 +296,7 @@ def test_a_first_run_finds_everything_expired(kafka: Broker, topic: str, platfor
     assert drained() == 2
 
 
-def test_an_accepted_loss_after_which_nothing_came_is_not_told_again(
+def test_an_accepted_loss_after_which_nothing_came_is_not_reported_again(
     kafka: Broker, topic: str, platform: Platform
 ) -> None:
     produce(kafka, topic, range(10), partition=0)

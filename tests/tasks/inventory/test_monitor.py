@@ -1,11 +1,11 @@
-"""What a run that has followed the inventory says about it."""
+"""The record of a run that has followed the inventory."""
 
 import datetime as dt
 
 import pytest
 
 from lake.row_counts import RowCounts
-from tasks.inventory.monitor import put_down
+from tasks.inventory.monitor import record_counts
 from tasks.inventory.stock_levels import Gap
 from tasks.ledger.run import Run
 from tests.support.platforms import Platform
@@ -30,20 +30,22 @@ def run(platform: Platform) -> Run:
         ),
     ],
 )
-def test_more_rejected_messages_than_the_threshold_allows_are_told(
+def test_more_rejected_messages_than_the_threshold_allows_are_reported(
     run: Run, rejected: dict[str, int], notes: list[str]
 ) -> None:
     valid = 1000 - sum(rejected.values())
-    put_down(run, RowCounts("inventory", rows_in=1000, rows_out=valid, rejected=rejected), [], threshold=0.05)
+    record_counts(
+        run, RowCounts("inventory", rows_in=1000, rows_out=valid, rejected=rejected), [], threshold=0.05
+    )
     assert run.notes == notes
     assert run.rows_in == 1000
     assert run.rejected == [("inventory", reason, rows) for reason, rows in rejected.items()]
 
 
-def test_gaps_are_told_with_three_of_them(run: Run) -> None:
+def test_gaps_are_reported_with_three_of_them(run: Run) -> None:
     at = dt.datetime(2024, 3, 4, 12, tzinfo=dt.UTC)
     gaps = [Gap(product_id=n, warehouse_id="north", event_at=at, expected=5, on_hand=4) for n in range(4)]
-    put_down(run, RowCounts("inventory", rows_in=4, rows_out=4), gaps, threshold=0.05)
+    record_counts(run, RowCounts("inventory", rows_in=4, rows_out=4), gaps, threshold=0.05)
     (note,) = run.notes
     assert note.startswith(
         "inventory: 4 gaps in the levels: some stock movements are missing (product 0 in north"
@@ -52,6 +54,6 @@ def test_gaps_are_told_with_three_of_them(run: Run) -> None:
     assert "product 3" not in note
 
 
-def test_a_run_without_messages_has_nothing_to_tell(run: Run) -> None:
-    put_down(run, RowCounts("inventory"), [], threshold=0.05)
+def test_a_run_without_messages_has_nothing_to_report(run: Run) -> None:
+    record_counts(run, RowCounts("inventory"), [], threshold=0.05)
     assert run.notes == []

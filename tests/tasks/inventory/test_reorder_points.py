@@ -1,4 +1,4 @@
-"""How fast products sell, from the lake, and below which stock they are short."""
+"""Reorder points from the lake: how fast products sell, and the stock below which they are short."""
 
 import datetime as dt
 from typing import Any

@@ -168,7 +168,7 @@ def test_of_messages_with_one_event_id_the_first_counts_in_one_batch_and_in_two(
     assert rows(lake, SILVER, "event_id", "on_hand") == [("e1", 8), ("e2", 7), ("e3", 6)]
 
 
-def test_settling_again_changes_nothing_and_without_messages_there_is_nothing_to_settle(lake: Lake) -> None:
+def test_writing_again_changes_nothing_and_without_messages_there_is_nothing_to_write(lake: Lake) -> None:
     assert write_silver(lake, UTC) == RowCounts("inventory")
     arrive(lake, event(), "junk")
     write_silver(lake, UTC)
@@ -177,7 +177,7 @@ def test_settling_again_changes_nothing_and_without_messages_there_is_nothing_to
     assert (rows(lake, SILVER, "event_id"), rows(lake, QUARANTINE, "origin")) == before
 
 
-def settle_and_crash_before_silver(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def write_and_crash_before_silver(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     real = write_deltalake
 
     def crash(table: DeltaTable, *arguments: Any, **named: Any) -> None:
@@ -195,7 +195,7 @@ def test_a_crash_between_quarantine_and_silver_is_made_good(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrive(lake, event(), "junk")
-    settle_and_crash_before_silver(lake, monkeypatch)
+    write_and_crash_before_silver(lake, monkeypatch)
     assert rows(lake, QUARANTINE, "origin") == [("inventory/0/1",)]
     assert write_silver(lake, UTC) == RowCounts(
         "inventory", rows_in=2, rows_out=1, rejected={"line_is_event": 1}
@@ -204,7 +204,7 @@ def test_a_crash_between_quarantine_and_silver_is_made_good(
 
 
 @pytest.mark.parametrize("junk", [[], ["junk"]])
-def test_of_two_that_settle_at_once_one_does(
+def test_of_two_that_write_at_once_one_does(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, junk: list[str]
 ) -> None:
     arrive(lake, event("e1"), event("e2"), *junk)
@@ -326,14 +326,14 @@ def test_products_that_become_known_between_a_crash_and_its_repair_count_once(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrive(lake, event("e1"), event("e3", product_id=3))
-    settle_and_crash_before_silver(lake, monkeypatch)
+    write_and_crash_before_silver(lake, monkeypatch)
     assert rows(lake, QUARANTINE, "origin") == [("inventory/0/1",)]
     add_product(lake, 3)
     assert write_silver(lake, UTC) == RowCounts("inventory", rows_in=2, rows_out=2)
     assert rows(lake, QUARANTINE, "origin") == []
 
 
-def test_all_of_bronze_is_judged_anew_and_what_was_rejected_may_come_through(lake: Lake) -> None:
+def test_all_of_bronze_is_flagged_anew_and_what_was_rejected_may_come_through(lake: Lake) -> None:
     arrive(lake, event("e1"), event("e2", product_id=3), event("e1"))
     assert write_silver(lake, UTC).rejected == {"product_known": 1}
     add_product(lake, 3)

@@ -1,4 +1,4 @@
-"""What people hear of short products, and the events that automations get."""
+"""Alerts about short products, and the events that automations get."""
 
 import time
 from typing import Any
@@ -77,12 +77,12 @@ def test_good_news_goes_where_the_bad_news_went_and_ends_the_trouble_if_it_was_a
 
 
 @pytest.mark.usefixtures("platform")
-def test_what_is_only_noted_is_told_to_nobody() -> None:
+def test_what_is_only_noted_is_no_alert() -> None:
     assert alerts_about([change(1, "low", 9, alert_id=None, kind=None)], Settings()) == []
 
 
 @pytest.mark.usefixtures("prefect_server", "platform")
-def test_every_change_that_is_told_is_an_event_too() -> None:
+def test_every_change_that_is_an_alert_is_an_event_too() -> None:
     emit([change(4711, "out", 0), change(4712, "low", 3, alert_id=None, kind=None)])
     wanted = {"filter": {"event": {"prefix": ["ecommerce-pipeline.stock."]}}}
     with get_client(sync_client=True) as client:

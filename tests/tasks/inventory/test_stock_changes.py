@@ -1,4 +1,4 @@
-"""Which changes of the stock are news: each once, on record before it is told, whoever sees it first."""
+"""Changes of stock: each found once, and recorded before people are notified, whoever sees it first."""
 
 import datetime as dt
 from typing import Any
@@ -47,19 +47,19 @@ def test_what_is_news(state: State, last: State, hours_ago: int | None, expected
 
 
 @given(st.lists(st.sampled_from(["ok", "low", "out"]), max_size=30))
-def test_within_a_day_each_crossing_is_told_once_and_bad_news_is_always_followed_by_good(
+def test_within_a_day_each_crossing_is_reported_once_and_bad_news_is_always_followed_by_good(
     states: list[State],
 ) -> None:
-    last, told = LastSeen(), []
+    last, kinds = LastSeen(), []
     for minute, state in enumerate(states):
         kind = news(state, last, NOW + dt.timedelta(minutes=minute), sells=True)
         if kind:
-            told.append(kind)
+            kinds.append(kind)
             last.notified_at = NOW + dt.timedelta(minutes=minute)
         assert (kind in ("stock-low", "stock-out")) == (BADNESS[state] > BADNESS[last.state])
         assert (kind == "stock-refilled") == (state == "ok" != last.state)
         last.state = state
-    is_short = bool(told) and told[-1] != "stock-refilled"
+    is_short = bool(kinds) and kinds[-1] != "stock-refilled"
     assert is_short == (last.state != "ok")
 
 
@@ -91,7 +91,7 @@ def test_changes_are_recorded_once(platform: Platform) -> None:
     ]
 
 
-def test_what_is_still_short_a_day_later_is_told_again_while_it_sells(
+def test_what_is_still_short_a_day_later_is_reported_again_while_it_sells(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert changes(platform, {1: 9, 4: 0}) == [(1, "stock-low"), (4, "stock-out")]
@@ -129,7 +129,7 @@ def delivered(alert_id: str, is_delivered: bool) -> None:
     )
 
 
-def test_what_no_channel_has_delivered_is_untold_for_a_day(platform: Platform) -> None:
+def test_what_no_channel_has_delivered_is_unsent_for_a_day(platform: Platform) -> None:
     record_changes(platform.lake, {1: 9}, PRODUCTS, "run-1")
     record_changes(platform.lake, {1: 9, 2: 0}, PRODUCTS, "run-2")
     now = dt.datetime.now(dt.UTC)
@@ -152,7 +152,7 @@ def test_what_no_channel_has_delivered_is_untold_for_a_day(platform: Platform) -
     assert unsent(lake_here(), now + 24 * HOUR) == []
 
 
-def test_without_a_ledger_nothing_is_untold(platform: Platform) -> None:
+def test_without_a_ledger_nothing_is_unsent(platform: Platform) -> None:
     assert unsent(lake_here(), NOW) == []
     platform.lake.ensure("ops.stock_alerts", STOCK_ALERTS)
     assert unsent(lake_here(), NOW) == []

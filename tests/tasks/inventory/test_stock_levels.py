@@ -117,7 +117,7 @@ def test_the_stock_follows_the_rule_whatever_becomes_of_the_messages(
             size = data.draw(st.integers(1, 12), label="messages in a batch")
             arrive(lake, shuffled[offset : offset + size], offset)
             offset += size
-            if data.draw(st.booleans(), label="settled at once"):
+            if data.draw(st.booleans(), label="written at once"):
                 write_silver(lake, UTC)
                 followed.refresh()
         write_silver(lake, UTC)
@@ -151,7 +151,7 @@ def test_a_lake_without_events_has_no_stock(tmp_path: Path) -> None:
         assert (stock.levels(), stock.on_hand()) == ([], {})
 
 
-def told(product: int, warehouse: str, change: int, on_hand: int, minute: int) -> dict:
+def stock_event(product: int, warehouse: str, change: int, on_hand: int, minute: int) -> dict:
     return {
         "event_id": f"{product}-{warehouse}-{minute}",
         "product_id": product,
@@ -170,30 +170,38 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def test_a_products_stock_is_that_of_all_warehouses(lake: Lake) -> None:
-    arrive(lake, [told(1, "north", 5, 5, 0), told(1, "south", 2, 2, 1), told(2, "north", 0, 0, 2)], 0)
+    arrive(
+        lake,
+        [
+            stock_event(1, "north", 5, 5, 0),
+            stock_event(1, "south", 2, 2, 1),
+            stock_event(2, "north", 0, 0, 2),
+        ],
+        0,
+    )
     write_silver(lake, UTC)
     with Stock(lake) as stock:
         assert stock.on_hand() == {1: 7, 2: 0}
 
 
 def test_a_gap_is_reported_when_it_comes_and_not_again(lake: Lake) -> None:
-    arrive(lake, [told(1, "north", 5, 5, 0)], 0)
+    arrive(lake, [stock_event(1, "north", 5, 5, 0)], 0)
     write_silver(lake, UTC)
     with Stock(lake) as stock:
-        arrive(lake, [told(1, "north", -1, 3, 2), told(1, "north", -1, 2, 3)], 1)
+        arrive(lake, [stock_event(1, "north", -1, 3, 2), stock_event(1, "north", -1, 2, 3)], 1)
         write_silver(lake, UTC)
         [gap] = stock.refresh()
         assert (gap.expected, gap.on_hand, gap.event_at) == (4, 3, START + dt.timedelta(minutes=2))
         assert stock.refresh() == []
         # The lost event, late: it opens no second gap, and older than the newest it changes no level.
-        arrive(lake, [told(1, "north", -1, 4, 1)], 3)
+        arrive(lake, [stock_event(1, "north", -1, 4, 1)], 3)
         write_silver(lake, UTC)
         assert stock.refresh() == []
         assert stock.on_hand() == {1: 2}
 
 
 def test_silver_rebuilt_under_a_running_stock_is_read_again_without_a_gap(lake: Lake) -> None:
-    arrive(lake, [told(1, "north", 5, 5, 0), told(1, "north", -1, 4, 1)], 0)
+    arrive(lake, [stock_event(1, "north", 5, 5, 0), stock_event(1, "north", -1, 4, 1)], 0)
     write_silver(lake, UTC)
     with Stock(lake) as stock:
         write_silver(lake, UTC, full=True)

@@ -126,7 +126,7 @@ def test_the_warehouse_has_the_last_record_of_each_run(platform: Platform) -> No
     ]
 
 
-def test_the_warehouse_has_every_attempt_to_tell(platform: Platform) -> None:
+def test_the_warehouse_has_every_attempt_to_notify(platform: Platform) -> None:
     for is_delivered in (False, True):
         append_records(lake_here(), "alert_deliveries", [delivery("a", "slack", is_delivered)])
     copy_to_warehouse(*here())

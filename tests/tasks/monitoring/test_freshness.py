@@ -1,4 +1,4 @@
-"""How new the lake is and how far behind Kafka, against tables and a broker that are known."""
+"""Freshness of the lake and its lag behind Kafka, against tables and a broker that are known."""
 
 import datetime as dt
 from typing import Any

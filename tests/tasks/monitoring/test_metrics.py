@@ -13,7 +13,7 @@ from lake.row_counts import RowCounts
 from tasks.monitoring import metrics
 from tasks.monitoring.metrics import METRICS, push_metrics
 from tests.support.alerts import ended
-from tests.support.ledger_records import judge_days
+from tests.support.ledger_records import record_quality_days
 from tests.support.platforms import Platform, here
 from tests.support.prometheus_servers import open_pushgateway, pushed, unused_port, value
 from tests.support.recorded_runs import fails, ledger, pipeline, works
@@ -90,7 +90,7 @@ def test_runs_replace_each_other_and_flows_and_platforms_do_not(
 def test_the_quality_of_the_last_days(
     platform: Platform, pushgateway: str, rejected: list[int], score: float, streak: int
 ) -> None:
-    judge_days(*rejected)
+    record_quality_days(*rejected)
     push_metrics(ended("failed"), *here())
     assert value(pushgateway, "ecommerce_quality_score") == pytest.approx(score)
     assert value(pushgateway, "ecommerce_quality_low_days") == streak
@@ -104,7 +104,7 @@ def test_how_new_the_tables_are(silver: Silver, pushgateway: str) -> None:
 
 
 def test_every_name_has_its_unit_and_every_sample_its_name(silver: Silver) -> None:
-    judge_days(1)
+    record_quality_days(1)
     samples = [*metrics.run_samples(good()), *metrics.state_samples(*here())]
     assert {name for name, _, _ in samples} == set(METRICS) - {"ecommerce_consumer_lag_events"}
     text = generate_latest(metrics._registry(samples)).decode()
@@ -183,11 +183,11 @@ def test_a_recorded_run_pushes_after_the_ledger_and_before_its_message(
 
     seen: list[Any] = []
 
-    def tell(run: Any, *_: object) -> None:
+    def notify(run: Any, *_: object) -> None:
         seen.append((ledger(platform)[0][0], value(pushgateway, "ecommerce_run_success", flow=run.flow)))
 
     with pytest.raises(DataFailure):
-        pipeline(works, fails, notify=tell)()
+        pipeline(works, fails, notify=notify)()
     assert seen == [("failed", 0)]
     assert value(pushgateway, "ecommerce_run_records_processed", flow="test-pipeline") == 10
 
@@ -196,7 +196,7 @@ def test_a_recorded_run_pushes_after_the_ledger_and_before_its_message(
 def test_a_dead_gateway_never_fails_a_run(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setenv("PUSHGATEWAY_URL", f"http://127.0.0.1:{unused_port()}")
-    told: list[str] = []
-    pipeline(works, notify=lambda run, *_: told.append(run.status))()
-    assert told == ["completed"]
+    notified: list[str] = []
+    pipeline(works, notify=lambda run, *_: notified.append(run.status))()
+    assert notified == ["completed"]
     assert ledger(platform)[0][0] == "completed"

@@ -1,4 +1,4 @@
-"""`python -m flows.status`: a healthy shop, every way of being broken, and what cannot be known, told apart."""
+"""`python -m flows.status`: a healthy shop, every way of being broken, and what cannot be known."""
 
 import datetime as dt
 import json
@@ -39,7 +39,7 @@ def ran(status: str, hours_ago: float = 1, flow: str = DAILY, run_id: str = "a",
     append_records(lake_here(), "pipeline_runs", [given | {"ended_at": ended} | values])
 
 
-def judged(expectation: str, is_success: bool, severity: str = "critical", run_id: str = "a") -> None:
+def validated(expectation: str, is_success: bool, severity: str = "critical", run_id: str = "a") -> None:
     given = {"layer": "gold", "table_name": "fct_orders", "ds": DAY, "samples": "7, 8"}
     said = {"expectation": expectation, "severity": severity, "is_success": is_success, "run_id": run_id}
     append_records(lake_here(), "quality_results", [given | said])
@@ -57,7 +57,7 @@ def shop(silver: Silver) -> Silver:
         staged.publish()
     ran("running")
     ran("completed")
-    judged("order_id unique", is_success=True)
+    validated("order_id unique", is_success=True)
     return silver
 
 
@@ -78,8 +78,8 @@ def test_a_healthy_shop(shop: Silver) -> None:
 
 
 def test_warnings_and_what_went_wrong_before_the_last_run_are_not_broken(shop: Silver) -> None:
-    judged("amount positive", is_success=False, run_id="older")
-    judged("unit_cost positive", is_success=False, severity="warning", run_id="newer")
+    validated("amount positive", is_success=False, run_id="older")
+    validated("unit_cost positive", is_success=False, severity="warning", run_id="newer")
     ran("failed", hours_ago=5, run_id="before", failed_step="extract")
     ran("running", hours_ago=0.1, run_id="now")
     append_records(
@@ -112,11 +112,11 @@ def test_no_good_daily_run_for_long(silver: Silver, hours_ago: float, is_broken:
 
 def test_no_daily_run_at_all(silver: Silver) -> None:
     ran("completed", flow="rebuild")
-    assert looked().broken == [f"no {DAILY} has run ever"]
+    assert looked().broken == [f"no {DAILY} has ever run"]
 
 
 def test_a_critical_expectation(shop: Silver) -> None:
-    judged("amount positive", is_success=False, run_id="b")
+    validated("amount positive", is_success=False, run_id="b")
     status = looked()
     assert status.broken == ["gold fct_orders: amount positive"]
     assert status.failed_expectations[0].samples == "7, 8"
@@ -126,7 +126,7 @@ def test_an_alert_that_reached_nobody(shop: Silver) -> None:
     append_records(
         lake_here(), "alert_deliveries", [delivery("a", channel, False) for channel in ("slack", "email")]
     )
-    assert looked().broken == ["nobody was told: run-failed/a"]
+    assert looked().broken == ["nobody was notified: run-failed/a"]
     assert (
         collect_status(EnvironmentSettings(), AlertThresholds(), NOW + dt.timedelta(days=8)).undelivered == []
     )
@@ -246,7 +246,7 @@ def command(*arguments: str) -> tuple[int, str, float]:
     return done.returncode, done.stdout, seconds
 
 
-def test_the_command_tells_a_healthy_shop_from_a_broken_one_in_less_than_three_seconds(
+def test_the_command_distinguishes_a_healthy_shop_from_a_broken_one_in_less_than_three_seconds(
     shop: Silver,
 ) -> None:
     """In CPU seconds, which do not grow with what else the machine has to do."""
@@ -258,10 +258,10 @@ def test_the_command_tells_a_healthy_shop_from_a_broken_one_in_less_than_three_s
     assert (code, screen[:6]) == (1, "BROKEN")
     assert "failed in transform: DataFailure: why" in screen
     code, text, again = command("--json")
-    told = json.loads(text)
-    assert (code, told["verdict"]) == (1, "broken")
-    assert told["broken"] == [f"{DAILY} 2024-03-04 failed in transform: DataFailure: why"]
-    assert told["runs"][0]["error"] == "DataFailure: why"
+    shown = json.loads(text)
+    assert (code, shown["verdict"]) == (1, "broken")
+    assert shown["broken"] == [f"{DAILY} 2024-03-04 failed in transform: DataFailure: why"]
+    assert shown["runs"][0]["error"] == "DataFailure: why"
     assert min(seconds, again) < 3
 
 

@@ -77,8 +77,8 @@ class Books:
         raw = {"order_id": order_id, "order_date": date.isoformat()} | ({"amount": amount} if amount else {})
         self.execute(f"insert into quarantine.open_rows values ('orders', '{order_id}', '{json.dumps(raw)}')")
 
-    def judge(self, ds: dt.date = DAY) -> list[str]:
-        """Extract and judge; returns the failed expectations."""
+    def validate(self, ds: dt.date = DAY) -> list[str]:
+        """Extract and validate; returns the failed expectations."""
         extract_table.fn("orders", ds, *here())
         results = validate_gold.fn(
             "order_totals",
@@ -167,14 +167,14 @@ HARMFUL: dict[str, Fault] = {
 def test_the_gate_stays_quiet(books: Books, what: str) -> None:
     HARMLESS[what](books)
     books.aggregate()
-    assert books.judge() == []
+    assert books.validate() == []
 
 
 @pytest.mark.parametrize("what", HARMFUL)
 def test_the_gate_fires_when_gold_is_not_the_source(books: Books, what: str) -> None:
     HARMFUL[what](books)
     books.aggregate()
-    failed = books.judge()
+    failed = books.validate()
     assert len(failed) == 1
     assert SOURCE in failed[0]
 
@@ -209,7 +209,7 @@ def test_the_gate_fires_when_gold_is_not_the_source(books: Books, what: str) -> 
 def test_the_gate_fires_when_an_aggregate_is_not_the_facts(books: Books, fault: Fault, fails: str) -> None:
     books.aggregate()
     fault(books)
-    failed = books.judge()
+    failed = books.validate()
     assert len(failed) == 1
     assert fails in failed[0]
 
@@ -220,8 +220,8 @@ def test_an_old_day_again_is_compared_as_of_that_day(books: Books) -> None:
     put(books.platform, "orders", later)
     books.execute(f"insert into gold.fct_orders values (9, '{NEXT_DAY}', 5.00)")
     books.aggregate()
-    assert books.judge(NEXT_DAY) == []
-    assert books.judge(DAY) == []
+    assert books.validate(NEXT_DAY) == []
+    assert books.validate(DAY) == []
 
 
 def test_the_gate_names_date_and_consequence_and_stops_the_run(books: Books) -> None:
@@ -237,8 +237,8 @@ def test_the_gate_names_date_and_consequence_and_stops_the_run(books: Books) -> 
     )
     with pytest.raises(DataFailure) as failure:
         stop_on_critical.fn(results)
-    told = str(failure.value)
-    assert "order_totals" in told
-    assert "1 of 2 rows" in told
-    assert str(FIRST) in told
-    assert "gold has lost, doubled or missed orders of these dates" in told
+    sentence = str(failure.value)
+    assert "order_totals" in sentence
+    assert "1 of 2 rows" in sentence
+    assert str(FIRST) in sentence
+    assert "gold has lost, doubled or missed orders of these dates" in sentence

@@ -13,7 +13,7 @@ from tasks.ledger.records import append_records
 from tasks.ledger.run import Run
 from tasks.quality.trend import report_low_quality
 from tests.support.alerts import ended
-from tests.support.ledger_records import judge, judge_days
+from tests.support.ledger_records import record_quality, record_quality_days
 from tests.support.platforms import Platform, here, lake_here
 from tests.support.rows import DAY, NEXT_DAY
 
@@ -22,7 +22,7 @@ RULES = "reject_reason to be null (mostly=0.95)"
 
 
 def last_of(rejected: list[int]) -> Run:
-    """The last of `judge_days`."""
+    """The last of `record_quality_days`."""
     return ended("completed", run_id=f"run-{len(rejected) - 1}")
 
 
@@ -31,22 +31,22 @@ def test_no_day_no_score(platform: Platform) -> None:
 
 
 def test_scores_are_of_the_last_days_newest_first(platform: Platform) -> None:
-    judge_days(50, 1, 2, 10)
+    record_quality_days(50, 1, 2, 10)
     assert quality_scores(lake_here(), 3) == [("run-3", 0.9), ("run-2", 0.98), ("run-1", 0.99)]
     assert [score for _, score in quality_scores(lake_here(), 9)] == [0.9, 0.98, 0.99, 0.5]
 
 
 def test_a_score_is_of_all_rows_of_a_day(platform: Platform) -> None:
-    judge("run-1", orders=(90, 0), customers=(10, 10))
-    judge("run-2", NEXT_DAY, orders=(100, 0))
-    judge("run-2", NEXT_DAY, customers=(100, 50))
+    record_quality("run-1", orders=(90, 0), customers=(10, 10))
+    record_quality("run-2", NEXT_DAY, orders=(100, 0))
+    record_quality("run-2", NEXT_DAY, customers=(100, 50))
     assert quality_scores(lake_here(), 3) == [("run-2", 0.75), ("run-1", 0.9)]
 
 
-def test_a_day_that_several_runs_judge_is_one_day(platform: Platform) -> None:
-    """The quality flow judges each day twice more: one bad day is no trend for it."""
+def test_a_day_that_several_runs_validate_is_one_day(platform: Platform) -> None:
+    """The quality flow validates each day twice more: one bad day is no trend for it."""
     for run in ("daily", "noon", "evening"):
-        judge(run, orders=(100, 50))
+        record_quality(run, orders=(100, 50))
     assert quality_scores(lake_here(), 3) == [("daily", 0.5)]
     assert not report_low_quality(ended("completed", run_id="daily"), *here())
 
@@ -61,7 +61,7 @@ def test_a_day_that_several_runs_judge_is_one_day(platform: Platform) -> None:
     ],
 )
 def test_what_says_nothing_of_the_rows_is_no_score(platform: Platform, other: dict[str, Any]) -> None:
-    judge("run-1", orders=(100, 1))
+    record_quality("run-1", orders=(100, 1))
     record = {
         "run_id": "run-2",
         "ds": NEXT_DAY,
@@ -87,21 +87,21 @@ def test_what_says_nothing_of_the_rows_is_no_score(platform: Platform, other: di
     ],
 )
 def test_what_is_no_trend(platform: Platform, rejected: list[int]) -> None:
-    judge_days(*rejected)
+    record_quality_days(*rejected)
     assert not report_low_quality(last_of(rejected), *here())
 
 
 @pytest.mark.parametrize("run_id", ["of another flow", "noon"])
-def test_a_run_that_is_not_the_first_to_judge_the_day_does_not_repeat_it(
+def test_a_run_that_is_not_the_first_to_validate_the_day_does_not_repeat_it(
     platform: Platform, run_id: str
 ) -> None:
-    judge_days(50, 50, 50)
-    judge("noon", DAY + dt.timedelta(days=2), orders=(100, 50))
+    record_quality_days(50, 50, 50)
+    record_quality("noon", DAY + dt.timedelta(days=2), orders=(100, 50))
     assert not report_low_quality(ended("completed", run_id=run_id), *here())
 
 
 def test_the_minimum_can_be_changed(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    judge_days(6, 6, 6)
+    record_quality_days(6, 6, 6)
     monkeypatch.setenv("QUALITY_MINIMUM", "0.9")
     assert not report_low_quality(last_of([6, 6, 6]), *here())
 
@@ -119,7 +119,7 @@ def events(flow: str) -> list[dict[str, Any]]:
 
 @pytest.mark.usefixtures("prefect_server")
 def test_three_low_days_in_a_row_are_reported(platform: Platform) -> None:
-    judge_days(0, 6, 10, 25)
+    record_quality_days(0, 6, 10, 25)
     assert report_low_quality(ended("failed", run_id="run-3", flow="a-flow-of-bad-days"), *here())
     (event,) = events("a-flow-of-bad-days")
     assert event["resource"] == {

@@ -1,4 +1,4 @@
-"""The gates as tasks: what a failure tells, what is recorded, and that a broken suite never passes."""
+"""The gates as tasks: what a failure says, what is recorded, and that a broken suite never passes."""
 
 from typing import Any
 
@@ -25,13 +25,13 @@ def test_a_failing_gate_names_table_rule_count_and_three_keys(platform: Platform
     write_flagged(platform, rejected=7, valid=13)
     with pytest.raises(DataFailure) as failure:
         stop_on_critical.fn(validate_bronze.fn("orders", DAY, "run-1", *here()))
-    told = str(failure.value)
-    assert "orders: reject_reason to be null (mostly=0.95): 7 of 20 rows" in told
-    keys = told.split("e.g. ")[1].split(":")[0].split(", ")
+    sentence = str(failure.value)
+    assert "orders: reject_reason to be null (mostly=0.95): 7 of 20 rows" in sentence
+    keys = sentence.split("e.g. ")[1].split(":")[0].split(", ")
     assert len(keys) == 3
     assert {int(key) for key in keys} <= set(range(1, 8))
-    assert "the day's figures would mislead" in told
-    assert "nothing was published" in told
+    assert "the day's figures would mislead" in sentence
+    assert "nothing was published" in sentence
 
 
 def test_a_passing_gate_returns_the_warnings_only(platform: Platform) -> None:
@@ -55,7 +55,7 @@ def result(severity: str, is_success: bool) -> QualityResult:
         pytest.param(
             [(WARNING, False), (CRITICAL, False), (CRITICAL, True)], True, 0, id="critical among others"
         ),
-        pytest.param([], False, 0, id="nothing was judged"),
+        pytest.param([], False, 0, id="nothing was validated"),
     ],
 )
 def test_only_critical_failures_stop(outcomes: list[tuple[str, bool]], stops: bool, warnings: int) -> None:
@@ -81,7 +81,7 @@ def test_every_result_is_recorded_passed_or_not(platform: Platform) -> None:
     assert (rejects["rows_checked"], rejects["rows_unexpected"], rejects["severity"]) == (20, 2, CRITICAL)
 
 
-def test_of_events_the_days_are_judged_and_of_the_rest_all(platform: Platform) -> None:
+def test_of_events_the_days_are_validated_and_of_the_rest_all(platform: Platform) -> None:
     assert validate_silver.fn("clickstream", DAY, "run-1", *here()) == []
     event = {"event_id": "e", "user_id": "1", "event_at": at(DAY)}
     days = [event | {"event_date": day} for day in (DAY, NEXT_DAY, NEXT_DAY)]

@@ -13,7 +13,7 @@ from blocks.settings import environment
 from blocks.settings.settings import Settings
 from tasks.alerts.alert import alert_about
 from tasks.report import charts as report_charts
-from tasks.report.daily_report import publish_report, remove_old_reports, write_report
+from tasks.report.daily_report import remove_old_reports, write_pages, write_report
 from tasks.report.models import Share
 from tasks.report.run_summary import message
 from tests.support.platforms import here
@@ -33,7 +33,7 @@ def names(folder: Path) -> list[str]:
 def test_a_page_per_day_and_the_newest_as_latest(reports: Path) -> None:
     query = shop()
     for day, latest in ((DAY, DAY), (NEXT_DAY, NEXT_DAY), (days_ago(3), NEXT_DAY)):
-        assert publish_report(finished(ds=day), *here(), query) == (reports / f"{day}.html").as_uri()
+        assert write_pages(finished(ds=day), *here(), query) == (reports / f"{day}.html").as_uri()
         page = (reports / f"{day}.html").read_text(encoding="utf-8")
         assert f"<title>The shop on {day}</title>" in page
         assert f"<title>The shop on {latest}</title>" in (reports / "latest.html").read_text(encoding="utf-8")
@@ -43,7 +43,7 @@ def test_a_page_per_day_and_the_newest_as_latest(reports: Path) -> None:
 
 def test_pages_that_were_written_long_ago_are_removed(folder: Path, reports: Path) -> None:
     assert remove_old_reports.fn(Settings()) == 0
-    publish_report(finished(), *here(), shop())
+    write_pages(finished(), *here(), shop())
     old, rewritten = reports / f"{days_ago(400)}.html", reports / f"{days_ago(399)}.html"
     for page in (old, rewritten, reports / "latest.html"):
         page.write_text("long ago")
@@ -58,7 +58,7 @@ def test_where_a_web_server_shows_the_folder_people_are_sent_there(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REPORT_URL", "https://reports.example/shop/")
-    assert publish_report(finished(), *here(), shop()) == f"https://reports.example/shop/{DAY}.html"
+    assert write_pages(finished(), *here(), shop()) == f"https://reports.example/shop/{DAY}.html"
 
 
 @pytest.mark.parametrize("url", ["", "https://reports.example/shop/"])
@@ -69,18 +69,18 @@ def test_another_platform_has_a_folder_of_its_own(
     # Blocks of its own would be needed, and are not what is tested.
     monkeypatch.setattr(environment, "PlatformName", lambda: SimpleNamespace(platform="staging"))
     root = url or f"{reports.as_uri()}/"
-    assert publish_report(finished(), *here(), shop()) == f"{root}staging/{DAY}.html"
+    assert write_pages(finished(), *here(), shop()) == f"{root}staging/{DAY}.html"
     assert names(reports) == ["staging"]
 
 
 def test_documentation_is_linked_once_it_is_there(reports: Path) -> None:
     query = shop()
-    publish_report(finished(), *here(), query)
+    write_pages(finished(), *here(), query)
     assert "docs/dbt.html" not in (reports / "latest.html").read_text(encoding="utf-8")
     assert "lineage" not in message(finished(duration_seconds=1), Settings())
     (reports / "docs").mkdir()
     (reports / "docs" / "dbt.html").write_text("lineage")
-    publish_report(finished(), *here(), query)
+    write_pages(finished(), *here(), query)
     page = (reports / "latest.html").read_text(encoding="utf-8")
     assert '<a href="docs/dbt.html">' in page
     assert "docs/quality" not in page
@@ -119,7 +119,7 @@ def test_what_can_be_written_is_written(folder: Path, reports: Path) -> None:
 
 def test_a_page_asks_for_nothing(reports: Path) -> None:
     """Neither by an address in its markup nor by one that a name smuggles in."""
-    publish_report(finished(), *here(), shop())
+    write_pages(finished(), *here(), shop())
     page = (reports / "latest.html").read_text(encoding="utf-8")
     assert not re.search(r"""(src|href|url)\s*[=(]\s*["']?(https?:)?//""", page)
     assert HOSTILE not in page

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from demo.services.browser import CHROMIUM, Page, open_browser
-from tasks.report.daily_report import publish_report
+from tasks.report.daily_report import write_pages
 from tasks.report.queries import Query
 from tests.support.platforms import here
-from tests.support.report_marts import HOSTILE, days_ago, finished, judge_days, marts, shop
+from tests.support.report_marts import HOSTILE, days_ago, finished, marts, record_quality_days, shop
 from tests.support.rows import DAY
 
 DRAWN = "document.querySelectorAll('.js-plotly-plot .main-svg').length > 0 && !document.querySelector('.chart:empty')"
@@ -45,11 +45,9 @@ def query() -> Query:
 @pytest.fixture(scope="module")
 def page(folder: Path, query: Query) -> Path:
     """The report about the hand-made shop."""
-    judge_days()
+    record_quality_days()
     note = f"customers.{HOSTILE} is new"
-    publish_report(
-        finished(extracted=[{"table": "customers", "rows": 1, "warnings": [note]}]), *here(), query
-    )
+    write_pages(finished(extracted=[{"table": "customers", "rows": 1, "warnings": [note]}]), *here(), query)
     return folder / "reports" / f"{DAY}.html"
 
 
@@ -153,7 +151,7 @@ def test_the_browser_notices_what_a_page_should_not_do(browser: Page, folder: Pa
 
 
 def test_an_empty_shop_has_a_page_too(browser: Page, folder: Path) -> None:
-    publish_report(finished(ds=days_ago(400)), *here(), marts())
+    write_pages(finished(ds=days_ago(400)), *here(), marts())
     browser.open(folder / "reports" / f"{days_ago(400)}.html", 390, DRAWN)
     assert browser.complaints == []
     assert texts(browser, "#stock p") == ["No inventory events yet."]

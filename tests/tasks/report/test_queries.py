@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from tasks.ledger.queries import QualityDay
-from tasks.report.models import Rejects, ReportData, Segment, Share, Totals
+from tasks.report.models import QuarantineReason, ReportData, Segment, Share, Totals
 from tasks.report.queries import DAYS_SHOWN, LONGEST_LIST, read_report_data
 from tests.support.platforms import lake_here
-from tests.support.report_marts import HOSTILE, days_ago, judge_days, marts, shop
+from tests.support.report_marts import HOSTILE, days_ago, marts, record_quality_days, shop
 from tests.support.rows import DAY
 
 
@@ -20,7 +20,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReportData]:
     """The report about the hand-made shop."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LAKE_URI", tmp_path_factory.mktemp("lake").as_uri())
-        judge_days()
+        record_quality_days()
         yield read_report_data(shop(), lake_here(), DAY)
 
 
@@ -134,7 +134,7 @@ def test_quality_is_of_each_day(data: ReportData) -> None:
 
 def test_quarantine_by_reason_with_the_newest_keys(data: ReportData) -> None:
     assert data.quarantine == [
-        Rejects(
+        QuarantineReason(
             source="orders",
             reason="amount_in_range",
             rows=2,
@@ -142,7 +142,7 @@ def test_quarantine_by_reason_with_the_newest_keys(data: ReportData) -> None:
             newest_ds=DAY,
             samples=["25", HOSTILE],
         ),
-        Rejects(
+        QuarantineReason(
             source="clickstream", reason="line_is_event", rows=1, rows_of_day=1, newest_ds=DAY, samples=[]
         ),
     ]

@@ -93,7 +93,7 @@ def nothing(platform: Platform, port: int) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("ds", "wrong", "told"),
+    ("ds", "wrong", "parts"),
     [
         pytest.param("03/04/2024", nothing, ["'03/04/2024' is not a date", "YYYY-MM-DD"], id="bad date"),
         pytest.param(
@@ -114,13 +114,13 @@ def nothing(platform: Platform, port: int) -> dict[str, str]:
         ),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(
+def test_what_is_wrong_is_said_in_one_line(
     run: Run,
     platform: Platform,
     unused_port: int,
     ds: str,
     wrong: Callable[[Any, int], dict[str, str]],
-    told: list[str],
+    parts: list[str],
 ) -> None:
     put(platform, "orders", order(1))
     (platform.folder / "file").write_text("not a folder")
@@ -133,7 +133,7 @@ def test_what_is_wrong_is_told_in_one_line(
     assert outcome.returncode != 0
     errors = [line for line in outcome.stderr.splitlines() if "error:" in line]
     assert len(errors) == 1, outcome.stderr
-    assert all(part in errors[0] for part in told), outcome.stderr
+    assert all(part in errors[0] for part in parts), outcome.stderr
     said = outcome.stdout + outcome.stderr
     assert "Traceback" not in said
     assert SECRET not in said

@@ -51,13 +51,13 @@ def test_a_ledger_that_cannot_be_written_never_hides_the_runs_own_end(
 ) -> None:
     (platform.folder / "file").write_text("not a folder")
     monkeypatch.setenv("LAKE_URI", (platform.folder / "file" / "lake").as_uri())
-    told: list[Run] = []
+    notified: list[Run] = []
     if fails in steps:
         with pytest.raises(DataFailure, match="orders: too many rejected"):
-            pipeline(*steps, notify=lambda run, *_: told.append(run))()
+            pipeline(*steps, notify=lambda run, *_: notified.append(run))()
     else:
-        pipeline(*steps, notify=lambda run, *_: told.append(run))()
-    assert [run.status for run in told] == ["failed" if fails in steps else "completed"]
+        pipeline(*steps, notify=lambda run, *_: notified.append(run))()
+    assert [run.status for run in notified] == ["failed" if fails in steps else "completed"]
 
 
 @pytest.mark.parametrize(
@@ -102,22 +102,22 @@ def test_outside_a_flow_there_is_no_run(platform: Platform) -> None:
 
 
 def test_the_message_of_a_failed_run_says_where_and_why(platform: Platform) -> None:
-    told: list[Run] = []
+    notified: list[Run] = []
 
     def warned() -> None:
-        told[0].extracted = [Extracted(table="orders", rows=1, warnings=["orders.coupon (text) is new"])]
+        notified[0].extracted = [Extracted(table="orders", rows=1, warnings=["orders.coupon (text) is new"])]
 
     @flow(name="test-message")
     def run_steps() -> None:
         with recorded_run("test-pipeline", DAY, *here(), lambda *_: None) as run:
-            told.append(run)
+            notified.append(run)
             run.tables = works()
             warned()
             fails()
 
     with pytest.raises(DataFailure):
         run_steps()
-    text = message(told[0], Settings())
+    text = message(notified[0], Settings())
     assert f"test-pipeline {DAY}: failed" in text
     assert "Failed in step-that-fails.** DataFailure: orders: too many rejected" in text
     assert "| orders | 10 | 7 | 2 | 1 | \N{EN DASH} |" in text
@@ -133,10 +133,10 @@ def test_the_password_reaches_neither_ledger_nor_message(
     dsn = platform.dsn.replace("/shop:", "/shop:hunter2secret")
     assert "hunter2secret" in dsn
     monkeypatch.setenv("SHOP_DSN", dsn)
-    told: list[Run] = []
+    notified: list[Run] = []
     with pytest.raises(PermanentFailure, match="refuses the connection"):
-        pipeline(check_contracts, notify=lambda run, *_: told.append(run))()
+        pipeline(check_contracts, notify=lambda run, *_: notified.append(run))()
     (row,) = ledger(platform)
     assert row[:2] == ("failed", "check_contracts")
     assert "PermanentFailure" in row[2]
-    assert "hunter2secret" not in row[2] + message(told[0], Settings())
+    assert "hunter2secret" not in row[2] + message(notified[0], Settings())

@@ -117,7 +117,7 @@ def test_a_submission_is_one_command_of_quoted_words(
     assert not (tmp_path / "carried-out").exists()
 
 
-def test_the_files_for_clusters_say_what_our_own_server_is_told() -> None:
+def test_the_files_for_clusters_say_what_our_own_server_gets() -> None:
     common = properties("delta.conf")
     assert common["spark.jars.packages"] == DELTA
     assert common["spark.jars.excludes"] == COMES_WITH_SPARK

@@ -130,8 +130,8 @@ def test_a_second_writer_gives_up_after_the_timeout(
     holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer_lock, "LOCK_TIMEOUT_SECONDS", 0.2)
-    told = r"another run has held the warehouse .* for 0\.2 s"
-    with pytest.raises(TransientFailure, match=told), staged_warehouse(Settings()):
+    sentence = r"another run has held the warehouse .* for 0\.2 s"
+    with pytest.raises(TransientFailure, match=sentence), staged_warehouse(Settings()):
         pass
 
 

@@ -1,6 +1,6 @@
 """Loading and publishing a warehouse in the cloud, over HTTP: the same promises as of the DuckDB file.
 
-What the emulators cannot tell is in docs/warehouses.md.
+What the emulators cannot show is in docs/warehouses.md.
 """
 
 import datetime as dt
