@@ -54,6 +54,9 @@ clean: ## stop the demo's database and delete everything that make made
 	-[ ! -x $(BIN)/python ] || $(BIN)/python -m demo remove
 	rm -rf $(VENV) data dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
+LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
 lock: ## pin every package with its hashes in requirements.txt (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --group dev --generate-hashes \
-		--no-header --no-annotate --no-strip-extras --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt
+	$(LOCKED) --group dev --no-strip-extras pyproject.toml -o requirements.txt
+	$(LOCKED) --group datacontract -o tests/support/datacontract-requirements.txt

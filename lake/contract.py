@@ -33,6 +33,8 @@ RULE_OPTIONS = (
     "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "pattern",
 )  # fmt: skip
 DESCRIBING_OPTIONS = ("format", "timezone", "defaultTimezone")
+# The unit of freshness; the standard's own, where none is written, is a day.
+HOURS = ("h", "hr", "hour", "hours")
 # Names that all engines take unquoted, and names of the columns that the pipeline adds.
 IDENTIFIER = re.compile("[a-z][a-z0-9_]*")
 RESERVED = ("ds", "key", "load_id", "occurred_at", "origin", "raw", "reject_reason")
@@ -97,6 +99,10 @@ def _problems(contract: OpenDataContractStandard, stem: str) -> Iterator[str]:
         yield "schema[0].customProperties: cursor names no column of type timestamp with time zone; name one"
     if custom.get("deletes") not in ("follow", "keep"):
         yield "schema[0].customProperties: deletes is missing; write follow or keep"
+    for number, sla in enumerate(contract.slaProperties or []):
+        is_hours = str(sla.unit).lower() in HOURS and str(sla.value).isdecimal()
+        if sla.property == "freshness" and not is_hours:
+            yield f"slaProperties[{number}]: freshness is no whole number with unit: h; write hours"
     for number, column in enumerate(columns):
         for problem in _column_problems(column):
             yield f"schema[0].properties[{number}] ({column.name}): {problem}"
@@ -119,6 +125,9 @@ def _column_problems(column: SchemaProperty) -> Iterator[str]:
             yield "duplicateValues is for the primary key; write unique: true"
         elif _is_warning(quality) and not quality.businessImpact:
             yield "a warning has no businessImpact; say what it makes wrong"
+        elif _is_warning(quality) and quality.mustBe != 0 and not _is_share(quality):
+            # Any other number is of rows, which the suite would take for percent.
+            yield "a warning has no share of rows; write unit: percent and mustBeLessOrEqualTo, or mustBe: 0"
         elif not (_is_key_rule(quality) or _is_row_rule(quality) or _is_warning(quality)):
             yield (
                 f"quality {quality.metric or quality.type} is neither a row rule (invalidValues with "
@@ -141,6 +150,13 @@ def _is_warning(quality: DataQuality) -> bool:
     )
     is_custom = quality.type == "custom" and quality.engine == "greatExpectations"
     return quality.severity == "warning" and (is_known or is_custom)
+
+
+def _is_share(quality: DataQuality) -> bool:
+    """Whether it says how many rows in a hundred may fail; an expectation by name may say it itself."""
+    if quality.type == "custom" and quality.mustBeLessOrEqualTo is None:
+        return True
+    return quality.unit == "percent" and quality.mustBeLessOrEqualTo is not None
 
 
 def _custom(table: SchemaObject | SchemaProperty) -> dict[str | None, Any]:

@@ -174,6 +174,41 @@ REFUSED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         ),
         "a warning has no businessImpact; say what it makes wrong",
     ),
+    "a warning about a number of rows": (
+        lambda c: column_of(c).update(
+            quality=[
+                {
+                    "metric": "nullValues",
+                    "mustBeLessOrEqualTo": 5,
+                    "severity": "warning",
+                    "businessImpact": "it is wrong",
+                }
+            ]
+        ),
+        "write unit: percent and mustBeLessOrEqualTo",
+    ),
+    "a warning with another comparison": (
+        lambda c: column_of(c).update(
+            quality=[
+                {
+                    "metric": "nullValues",
+                    "unit": "percent",
+                    "mustBeLessThan": 5,
+                    "severity": "warning",
+                    "businessImpact": "it is wrong",
+                }
+            ]
+        ),
+        "write unit: percent and mustBeLessOrEqualTo",
+    ),
+    "freshness in days": (
+        lambda c: c.update(slaProperties=[{"property": "freshness", "value": 2, "unit": "d"}]),
+        r"slaProperties\[0\]: freshness is no whole number with unit: h; write hours",
+    ),
+    "freshness without a unit, which is days": (
+        lambda c: c.update(slaProperties=[{"property": "freshness", "value": 36}]),
+        "write hours",
+    ),
     "duplicates in a column that is no key": (
         lambda c: column_of(c).update(quality=[{"metric": "duplicateValues", "mustBe": 0}]),
         "write unique: true",
