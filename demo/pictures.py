@@ -10,7 +10,6 @@ import io
 import math
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from rich.text import Text
 
 from blocks.settings.environment import DATA, REPOSITORY
 from demo.services.browser import BrowserUnavailable, Page, open_browser
+from spark_jobs.engine.local_server import free_port
 
 IMAGES = REPOSITORY / "docs" / "images"
 REPORT = DATA / "reports" / "latest.html"
@@ -104,9 +104,7 @@ def run_picture(page: Page, address: str) -> bytes:
 @contextlib.contextmanager
 def prefect_server() -> Iterator[str]:
     """Prefect's server on the demo's runs, at a free port; gives its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port), "--no-services"]
     environment = {**os.environ, **ENVIRONMENT, "PREFECT_API_URL": f"{address}/api"}

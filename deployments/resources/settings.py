@@ -2,10 +2,12 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from blocks.settings.environment import REPOSITORY, AlertThresholds
 from blocks.settings.failures import PermanentFailure
+from blocks.settings.fields import PLACES
 from blocks.settings.settings import EnvironmentSettings
 
 DAILY = "daily-ecommerce-pipeline"
@@ -32,8 +34,9 @@ class DeploymentSettings(AlertThresholds):
         if self.work_pool == "process":
             return
         places = {"CLICKSTREAM_URI": settings.clickstream_uri, "LAKE_URI": settings.lake_uri}
-        if settings.warehouse == "duckdb":
-            places["DUCKDB_PATH"] = settings.duckdb_path.absolute().as_uri()
+        for field in PLACES[settings.warehouse]:
+            if isinstance(place := getattr(settings, field), Path):
+                places[field.upper()] = place.absolute().as_uri()
         volume = VOLUMES.get(self.work_pool)
         kept = (volume,) if volume else ()
         lost = [name for name, at in places.items() if at.startswith("file:") and not at.startswith(kept)]

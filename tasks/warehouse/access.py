@@ -1,8 +1,7 @@
-"""The warehouse: load silver, and write-audit-publish, on DuckDB, Snowflake or BigQuery.
+"""The warehouse: load silver, and write-audit-publish, on whichever kind the settings name.
 
 A run works on a staged warehouse, which readers do not see before the gold gate has passed. What differs
-between the three lies in `warehouse_duckdb.py`, `warehouse_snowflake.py` and `warehouse_bigquery.py`; what
-each lets readers see is in docs/warehouses.md.
+between the kinds lies in the module of each; what each lets readers see is in docs/warehouses.md.
 """
 
 from collections.abc import Collection

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import duckdb
 import pyarrow as pa
@@ -25,14 +26,22 @@ from tasks.warehouse.file_lock import writer_lock
 class DuckDBWarehouse:
     """A private copy of the live file."""
 
+    variable: ClassVar[str] = "DUCKDB_PATH"
+    """What people correct when the file cannot be had."""
+
     path: Path
     live_path: Path
     gold: str = "gold"
 
+    @staticmethod
+    def place(settings: Settings) -> Path:
+        """The file that people read."""
+        return settings.duckdb_path
+
     @classmethod
     def check(cls, settings: Settings) -> None:
         """Try to write where the file is. Raises PermanentFailure."""
-        check_writable("DUCKDB_PATH", settings.duckdb_path.resolve().parent.as_uri())
+        check_writable(cls.variable, cls.place(settings).resolve().parent.as_uri())
 
     @classmethod
     @contextmanager
@@ -41,9 +50,9 @@ class DuckDBWarehouse:
 
         Raises TransientFailure if another run holds the warehouse, PermanentFailure if it cannot be copied.
         """
-        live = settings.duckdb_path
+        live = cls.place(settings)
         copy = live.with_name(f".{live.name}.staged")
-        with writer_lock(live.with_name(f".{live.name}.lock"), str(live), "check DUCKDB_PATH"):
+        with writer_lock(live.with_name(f".{live.name}.lock"), str(live), f"check {cls.variable}"):
             try:
                 _remove(copy)
                 if live.exists():
@@ -61,7 +70,7 @@ class DuckDBWarehouse:
     @contextmanager
     def reading(cls, settings: Settings) -> Iterator["DuckDBSession"]:
         """The live file, for reading only, whoever holds the lock."""
-        with connect(settings.duckdb_path, read_only=True) as connection:
+        with connect(cls.place(settings), read_only=True) as connection:
             yield DuckDBSession(connection)
 
     @contextmanager

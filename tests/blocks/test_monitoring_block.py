@@ -5,7 +5,7 @@ from pydantic import SecretStr
 
 from blocks.monitoring import Monitoring
 from blocks.settings.failures import PermanentFailure, PipelineFailure, TransientFailure
-from tests.support.prometheus_servers import unused_port
+from spark_jobs.engine.local_server import free_port
 
 
 def test_what_is_off_is_not_asked() -> None:
@@ -43,7 +43,7 @@ def test_what_is_there_is_well(pushgateway: str, database: str) -> None:
 def test_what_is_not_there_is_named_without_its_password(
     field: str, address: str, failure: type[PipelineFailure], words: str
 ) -> None:
-    block = Monitoring(**{field: SecretStr(address.format(port=unused_port()))})
+    block = Monitoring(**{field: SecretStr(address.format(port=free_port()))})
     with pytest.raises(failure, match=words) as raised:
         block.check()
     assert "secret" not in str(raised.value)

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from prefect.client.orchestration import SyncPrefectClient
 
 from blocks.settings.environment import REPOSITORY
 from demo.services import postgres
+from spark_jobs.engine.local_server import free_port
 from tests.support.platforms import Platform, empty_database
 from tests.support.receivers import Mailbox, Webhook, open_mailbox, open_webhook
 from tests.support.rows import DAY, click, customer, order, product, put, write_clicks
@@ -133,12 +133,6 @@ def wait_for(condition: Callable[[], bool], seconds: float, otherwise: str) -> N
     while not condition():
         assert time.monotonic() < end, otherwise
         time.sleep(0.2)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextmanager

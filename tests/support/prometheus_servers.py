@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+
+from spark_jobs.engine.local_server import free_port
 
 START_SECONDS = 30
 
@@ -35,7 +36,7 @@ def open_prometheus(folder: Path, config: Path) -> Iterator[str]:
 
 @contextmanager
 def _served(folder: Path, program: str, ready: str, *options: str) -> Iterator[str]:
-    port = unused_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     with (folder / f"{program}.log").open("ab") as log:
         server = subprocess.Popen(
@@ -63,13 +64,6 @@ def debian(program: str) -> str:
             raise RuntimeError(missing)
         pytest.skip(missing)
     return path
-
-
-def unused_port() -> int:
-    """A port on loopback that nobody listens on."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return held.getsockname()[1]
 
 
 def wait_until(is_so: Callable[[], Any], seconds: float) -> Any:

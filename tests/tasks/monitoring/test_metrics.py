@@ -1,5 +1,7 @@
 """What a real Pushgateway holds after a run, and that its absence changes nothing for the run."""
 
+from spark_jobs.engine.local_server import free_port
+
 import logging
 import time
 from typing import Any
@@ -15,7 +17,7 @@ from tasks.monitoring.metrics import METRICS, push_metrics
 from tests.support.alerts import ended
 from tests.support.ledger_records import record_quality_days
 from tests.support.platforms import Platform, here
-from tests.support.prometheus_servers import open_pushgateway, pushed, unused_port, value
+from tests.support.prometheus_servers import open_pushgateway, pushed, value
 from tests.support.recorded_runs import fails, ledger, pipeline, works
 from tests.support.rows import DAY, at
 from tests.support.silver_tables import Silver
@@ -158,7 +160,7 @@ def test_a_gateway_that_cannot_be_had_is_a_warning(
     address: str,
     reason: str,
 ) -> None:
-    monkeypatch.setenv("PUSHGATEWAY_URL", address.format(port=unused_port()))
+    monkeypatch.setenv("PUSHGATEWAY_URL", address.format(port=free_port()))
     push_metrics(good(), *here())
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
@@ -195,7 +197,7 @@ def test_a_recorded_run_pushes_after_the_ledger_and_before_its_message(
 @pytest.mark.usefixtures("prefect_server")
 def test_a_dead_gateway_never_fails_a_run(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
 
-    monkeypatch.setenv("PUSHGATEWAY_URL", f"http://127.0.0.1:{unused_port()}")
+    monkeypatch.setenv("PUSHGATEWAY_URL", f"http://127.0.0.1:{free_port()}")
     notified: list[str] = []
     pipeline(works, notify=lambda run, *_: notified.append(run.status))()
     assert notified == ["completed"]

@@ -91,6 +91,7 @@ def test_what_a_killed_run_left_behind_does_not_matter(platform: Platform) -> No
 
 HOLDER = """
 import sys, duckdb
+from blocks.settings.settings import Settings
 from tasks.warehouse.access import staged_warehouse
 with staged_warehouse(Settings()) as staged:
     print("held", flush=True)
@@ -135,10 +136,18 @@ def test_a_second_writer_gives_up_after_the_timeout(
         pass
 
 
+KILLED = """
+import os
+from blocks.settings.settings import Settings
+from tasks.warehouse.access import staged_warehouse
+with staged_warehouse(Settings()):
+    os._exit(9)
+"""
+
+
 def test_the_lock_of_a_killed_writer_is_free(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_lock, "LOCK_TIMEOUT_SECONDS", 5)
-    script = "import os\nfrom tasks.warehouse.access import staged_warehouse\nwith staged_warehouse(Settings()):\n    os._exit(9)\n"
-    killed = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, check=False)
+    killed = subprocess.run([sys.executable, "-c", KILLED], cwd=REPOSITORY, check=False)
     assert killed.returncode == 9
     with staged_warehouse(Settings()) as staged:
         assert not staged.path.exists()
