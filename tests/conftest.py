@@ -2,9 +2,6 @@
 
 import os
 
-from lake.delta import Lake
-from tests.support.platforms import Broker, Platform, empty_database
-
 # Read when the tasks are defined, so before anything of ours is imported.
 os.environ["RETRY_DELAY_SECONDS"] = "0"
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
@@ -18,6 +15,7 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
+from pyspark.sql import SparkSession
 
 from blocks.settings.environment import PlatformName
 from blocks.settings.settings import EnvironmentSettings, Settings
@@ -25,8 +23,12 @@ from demo.services.kafka import KafkaUnavailable
 from demo.services.kafka import remove as remove_kafka
 from demo.services.kafka import start as start_kafka
 from demo.services.postgres import start, stop
+from lake.delta import Lake
+from spark_jobs.engine.local_spark import SparkUnavailable
+from spark_jobs.engine.session import spark_session
 from tasks.runs.console import silence_teardown
 from tests.support.emulators import Emulators, EmulatorUnavailable
+from tests.support.platforms import Broker, Platform, empty_database
 from tests.support.prometheus_servers import open_pushgateway
 from tests.support.receivers import Mailbox, Webhook, open_mailbox, open_webhook
 
@@ -164,3 +166,31 @@ def mailbox() -> Iterator[Mailbox]:
 def lake(tmp_path: Path) -> Lake:
     """An empty lake."""
     return Lake(tmp_path.as_uri())
+
+
+@pytest.fixture(scope="session")
+def sail() -> SparkSession:
+    """The embedded default engine."""
+    return spark_session("")
+
+
+@pytest.fixture(scope="session")
+def apache() -> SparkSession:
+    """An Apache Spark of this test run. Where it cannot start, its tests skip, except on CI."""
+    # Hundreds of queries on a few rows each: what the JVM's second compiler gains, it does not earn back.
+    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+    try:
+        return spark_session("local[2]")
+    except SparkUnavailable as reason:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(reason))
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(
+    scope="session",
+    params=["sail", pytest.param("apache", marks=[pytest.mark.apache_spark, pytest.mark.slow])],
+)
+def spark(request: pytest.FixtureRequest) -> SparkSession:
+    """Each engine in turn."""
+    return request.getfixturevalue(request.param)

@@ -202,7 +202,7 @@ def test_dbt_is_given_the_key_in_no_file(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("BIGQUERY_PROJECT", "shop")
     monkeypatch.setenv("BIGQUERY_API_ENDPOINT", "")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", json.dumps(info))
-    credentials = dbt_credentials(BigQueryWarehouse("gold").dbt_variables(), monkeypatch)
+    credentials = dbt_credentials(BigQueryWarehouse("gold", Settings()).dbt_variables(), monkeypatch)
     assert credentials.method == "service-account-json"
     assert credentials.keyfile_json == {
         name: info[name] for name in ("type", "client_email", "token_uri", "private_key")
@@ -213,7 +213,7 @@ def test_dbt_is_pointed_at_a_key_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIGQUERY_PROJECT", "shop")
     monkeypatch.setenv("BIGQUERY_API_ENDPOINT", "")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/keys/shop.json")
-    variables = BigQueryWarehouse("gold").dbt_variables()
+    variables = BigQueryWarehouse("gold", Settings()).dbt_variables()
     assert variables["GOOGLE_APPLICATION_CREDENTIALS"] == "/keys/shop.json"
     assert dbt_credentials(variables, monkeypatch).method == "oauth"
 

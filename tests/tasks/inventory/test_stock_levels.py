@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 
 from lake.delta import Lake
 from tasks.inventory.consumer import SCHEMA
-from tasks.inventory.silver import BRONZE
+from tasks.inventory.silver import BRONZE, write_silver
 from tasks.inventory.stock_levels import Gap, Stock, StockLevel
-from tasks.transform.spark import write_silver
 
 UTC = ZoneInfo("UTC")
 START = dt.datetime(2024, 3, 4, tzinfo=dt.UTC)

@@ -1,7 +1,5 @@
 """What a real Pushgateway holds after a run, and that its absence changes nothing for the run."""
 
-from spark_jobs.engine.local_server import free_port
-
 import logging
 import time
 from typing import Any
@@ -12,6 +10,7 @@ from prometheus_client.exposition import generate_latest
 
 from blocks.settings.failures import DataFailure
 from lake.row_counts import RowCounts
+from spark_jobs.engine.local_server import free_port
 from tasks.monitoring import metrics
 from tasks.monitoring.metrics import METRICS, push_metrics
 from tests.support.alerts import ended
