@@ -107,14 +107,14 @@ def test_what_cannot_be_written_is_a_warning(
         shop(folder / "warehouse.duckdb")
         reports.write_text("a file where the folder should be")
     with caplog.at_level(logging.WARNING, logger="prefect.task_runs"):
-        assert write_report(finished()) is None
+        assert write_report(finished(), *here()) is None
     assert f"no report for {DAY}: " in caplog.text
 
 
 @pytest.mark.usefixtures("prefect_server")
 def test_what_can_be_written_is_written(folder: Path, reports: Path) -> None:
     shop(folder / "warehouse.duckdb")
-    assert write_report(finished()) == (reports / f"{DAY}.html").as_uri()
+    assert write_report(finished(), *here()) == (reports / f"{DAY}.html").as_uri()
 
 
 def test_a_page_asks_for_nothing(reports: Path) -> None:
