@@ -48,15 +48,15 @@ where $__timeFilter(recorded_at)
 order by time
 """
 FAILED_EXPECTATIONS = """
-with judged as (
-    select *, max(recorded_at) over (partition by layer, table_name) as last_judged_at
+with validated as (
+    select *, max(recorded_at) over (partition by layer, table_name) as last_validated_at
     from ops.quality_results
 )
 select
     severity, layer, table_name, expectation, coalesce(rows_unexpected::text, observed) as seen, samples,
     consequence, ds
-from judged
-where not is_success and recorded_at = last_judged_at
+from validated
+where not is_success and recorded_at = last_validated_at
 order by severity, layer, table_name
 """
 RUNS = """

@@ -1,4 +1,4 @@
-"""Quality, every layer: validate a day's rows and all that people read, and document the results."""
+"""Quality, every layer: validate a day's rows silver and gold, and document the results."""
 
 import datetime as dt
 from itertools import chain

@@ -16,7 +16,7 @@ from tasks.transform.spark import GOLD_TABLES, build_gold, write_silver
 def transform(
     ds: dt.date, flagged: list[Flagged], settings: Settings, lake: Lake, full: bool = False
 ) -> list[RowCounts]:
-    """Upsert silver, quarantine what was rejected, rebuild gold; returns the rows per table.
+    """Upsert the valid flagged rows into silver and rebuild gold; returns the row counts per table.
 
     `full` replaces silver and quarantine by the flagged rows.
     """

@@ -73,6 +73,7 @@ class _Source:
         self.filesystem, self.root = pafs.FileSystem.from_uri(uri)
 
     def days(self) -> list[dt.date]:
+        """The days that have a folder. Raises PermanentFailure if CLICKSTREAM_URI cannot be listed."""
         try:
             entries = self.filesystem.get_file_info(pafs.FileSelector(self.root))
         except FileNotFoundError:
@@ -97,6 +98,7 @@ class _Source:
         return sorted(usable, key=_name), sorted(_name(file) for file in found if file not in usable)
 
     def open(self, file: pafs.FileInfo) -> io.BufferedIOBase:
+        """The file's bytes, uncompressed."""
         stream: io.BufferedIOBase = self.filesystem.open_input_stream(file.path, compression=None)
         return gzip.GzipFile(fileobj=stream) if file.base_name.endswith(".gz") else stream
 

@@ -1,4 +1,4 @@
-"""The rows that a run for `ds` covers: half-open windows on `updated_at`, and spans of clickstream days.
+"""The rows that a run for `ds` covers: half-open windows on the cursor, and spans of clickstream days.
 
 A run covers its own business day. If days before it were never covered (the first run, a missed morning),
 it covers them too: gold equals the source after any run, not only after an unbroken chain of runs.
@@ -14,7 +14,10 @@ LATE_DAYS = 2
 
 @dataclass(frozen=True)
 class Window:
-    """`start <= updated_at < end`; `start` None reaches back to the first row."""
+    """`start <= cursor < end`; `start` None reaches back to the first row.
+
+    The cursor is the column that the table's contract names as such: `updated_at`.
+    """
 
     start: dt.datetime | None
     end: dt.datetime

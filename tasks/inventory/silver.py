@@ -77,7 +77,10 @@ def ensure_tables(lake: Lake) -> tuple[DeltaTable, DeltaTable]:
 @task(task_run_name="silver-inventory")
 @timed
 def rewrite_silver(settings: Settings, lake: Lake) -> RowCounts:
-    """Apply today's row rules and products to all of bronze: rows that pass now leave quarantine."""
+    """Apply today's row rules and products to all of bronze; returns the row counts.
+
+    Rows that pass now leave quarantine.
+    """
     return write_silver(lake, settings.shop_timezone, full=True)
 
 

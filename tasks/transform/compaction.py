@@ -38,7 +38,8 @@ def lake_tables(lake: Lake) -> list[str]:
 def compact_table(name: str, settings: Settings, lake: Lake) -> Compacted:
     """Compact the table's small files, delete files that no version within the retention has, cut its log.
 
-    Changes no row. Raises TransientFailure if another writer always comes first.
+    Changes no row. Returns the numbers of files.
+    Raises TransientFailure if another writer always comes first.
     """
     table = DeltaTable(lake.uri(name))
     before = len(table.file_uris())

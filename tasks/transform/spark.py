@@ -45,7 +45,11 @@ def flag_day(table: str, ds: dt.date, settings: Settings, lake: Lake) -> int:
 
 @task(task_run_name="silver-{flagged.table}", **RETRY_TRANSIENT)
 def write_silver(flagged: Flagged, settings: Settings, lake: Lake, full: bool = False) -> RowCounts:
-    """Upsert the valid rows of `flagged.<table>` into silver and quarantine the others."""
+    """Upsert the valid rows of `flagged.<table>` into silver; returns the row counts.
+
+    `full` replaces silver by them, and quarantine by the rejected rows. Otherwise `flag_rows` has
+    quarantined those.
+    """
     table = flagged.table
     size = size_for(lake.bytes_since(f"flagged.{table}") + lake.bytes_since(f"silver.{table}"))
     if settings.spark_submit:
@@ -56,7 +60,7 @@ def write_silver(flagged: Flagged, settings: Settings, lake: Lake, full: bool = 
 
 @task(task_run_name="gold-{table}", **RETRY_TRANSIENT)
 def build_gold(table: str, settings: Settings, lake: Lake) -> int:
-    """Rebuild `gold.<table>` in the lake from silver if silver has changed; returns its number of rows."""
+    """Rebuild `gold.<table>` in the lake if silver or its schema has changed; returns its number of rows."""
     size = size_for(sum(map(lake.bytes_since, gold.SILVER)))
     if settings.spark_submit:
         return submit(settings, "gold", table, size)["rows"]
