@@ -38,7 +38,7 @@ data/reports/latest.html: | $(READY)
 test: $(READY) ## run the tests, on real services (under 20 minutes)
 	$(BIN)/python -m pytest $(ON_TWO_CORES) -m "not slow"
 
-slow: $(READY) ## run the tests that take minutes each: the law through dbt, kill tests
+slow: $(READY) ## run the tests that take minutes each: the law through dbt, kill tests, the how-tos
 	$(BIN)/python -m pytest $(ON_TWO_CORES) -m slow
 
 lint: $(READY) ## ruff, mypy, sqlfluff
