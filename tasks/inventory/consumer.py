@@ -6,7 +6,6 @@ afterwards, for lag monitors. If two consumers read the same events, for example
 them has not noticed, one commit fails: another consumer has moved one of its partitions.
 """
 
-import datetime as dt
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -29,19 +28,8 @@ from blocks.settings.environment import namespaced
 from blocks.settings.failures import DataFailure, PermanentFailure, TransientFailure
 from blocks.settings.settings import Settings
 from lake.delta import Lake
+from tasks.inventory.message import SCHEMA, TABLE, as_row
 
-TABLE = "bronze.inventory"
-# Grain: one row per Kafka message, well-formed or not.
-SCHEMA = pa.schema(
-    [
-        ("topic", pa.string()),
-        ("partition", pa.int32()),
-        ("offset", pa.int64()),
-        ("key", pa.string()),
-        ("raw", pa.string()),
-        ("sent_at", pa.timestamp("us", tz="UTC")),
-    ]
-)
 GROUP = "ecommerce-pipeline-inventory"
 BATCH_EVENTS = 20_000
 # A batch collects events for so long, which limits the commits per second.
@@ -183,7 +171,7 @@ class InventoryConsumer(ConsumerRebalanceListener):
     def _write(self, records: list[ConsumerRecord], marks: dict[str, int]) -> None:
         write_deltalake(
             self.table,
-            pa.Table.from_pylist([_row(record) for record in records], schema=SCHEMA),
+            pa.Table.from_pylist([as_row(record) for record in records], schema=SCHEMA),
             mode="append",
             commit_properties=CommitProperties(
                 app_transactions=[Transaction(name, version) for name, version in marks.items()]
@@ -281,27 +269,3 @@ def consume_until(
 def mark(partition: TopicPartition) -> str:
     """The Delta application transaction that holds a partition's next offset."""
     return f"kafka/{partition.topic}/{partition.partition}"
-
-
-def _row(record: ConsumerRecord) -> dict[str, object]:
-    return {
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "key": _text(record.key),
-        "raw": _text(record.value),
-        "sent_at": _moment(record.timestamp),
-    }
-
-
-def _moment(milliseconds: int) -> dt.datetime | None:
-    """The time of a message, or None for a number that is none, as microseconds are."""
-    try:
-        return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _text(value: bytes | None) -> str | None:
-    """The bytes as UTF-8; those that are not become readable escapes, so that nothing is lost."""
-    return None if value is None else value.decode("utf-8", "backslashreplace")

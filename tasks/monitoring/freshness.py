@@ -10,7 +10,8 @@ from blocks.kafka_client import consumer_options, kafka_errors, missing_topic
 from blocks.settings.settings import EnvironmentSettings
 from lake.catalog import catalog
 from lake.delta import Lake
-from tasks.inventory.consumer import TABLE, mark
+from tasks.inventory.consumer import mark
+from tasks.inventory.message import TABLE
 
 # Short: the lag is one of several readings.
 KAFKA_TIMEOUTS_MS = {"bootstrap_timeout_ms": 1_000, "request_timeout_ms": 5_000}

@@ -17,13 +17,8 @@ from blocks.kafka_cluster import KafkaCluster
 from blocks.settings.failures import DataFailure, PermanentFailure, TransientFailure
 from blocks.settings.settings import Settings
 from tasks.inventory import consumer as inventory_stream
-from tasks.inventory.consumer import (
-    GROUP,
-    TABLE,
-    InventoryConsumer,
-    consume_to_end,
-    consume_until,
-)
+from tasks.inventory.consumer import GROUP, InventoryConsumer, consume_to_end, consume_until
+from tasks.inventory.message import TABLE
 from tasks.monitoring.freshness import consumer_lag
 from tests.support.platforms import Broker, Platform, here
 from tests.support.stock_events import drained, joined, lose_head, produce

@@ -15,7 +15,8 @@ from kafka import KafkaProducer
 from blocks.settings.environment import REPOSITORY
 from demo.services.kafka import start, stop
 from tasks.inventory import consumer as inventory_stream
-from tasks.inventory.consumer import TABLE, InventoryConsumer, consume_to_end
+from tasks.inventory.consumer import InventoryConsumer, consume_to_end
+from tasks.inventory.message import TABLE
 from tests.support.platforms import Broker, Platform, here
 
 EVENTS, PRODUCTS, KILLS = 50_000, 200, 20

@@ -17,7 +17,7 @@ from blocks.settings.environment import REPOSITORY
 from lake.catalog import catalog
 from lake.delta import Lake
 from lake.row_counts import RowCounts
-from tasks.inventory.consumer import SCHEMA
+from tasks.inventory.message import SCHEMA
 from tasks.inventory.silver import BRONZE, MOST_PIECES, QUARANTINE, RULES, SILVER, write_silver
 from tasks.inventory.stock_levels import Stock
 

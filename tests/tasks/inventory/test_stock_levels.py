@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lake.delta import Lake
-from tasks.inventory.consumer import SCHEMA
+from tasks.inventory.message import SCHEMA
 from tasks.inventory.silver import BRONZE, write_silver
 from tasks.inventory.stock_levels import Gap, Stock, StockLevel
 
