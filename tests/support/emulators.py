@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 from uuid import uuid4
 
+from blocks.settings.environment import REPOSITORY
 from spark_jobs.engine.local_server import accepts, answers_in_time, free_port
 
 # The one login that the fake of Snowflake accepts.
 USER, PASSWORD = "loader", "open-sesame"
 START_TIMEOUT_SECONDS = 90
-TESTS = Path(__file__).parent
 
 
 class EmulatorUnavailable(Exception):
@@ -61,7 +61,8 @@ class Emulators:
         log = self.folder / f"{kind}.log"
         with log.open("w") as output:
             process = subprocess.Popen(
-                [sys.executable, str(TESTS / f"fake_{kind}.py"), str(port)],
+                [sys.executable, "-m", f"tests.support.fake_{kind}", str(port)],
+                cwd=REPOSITORY,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

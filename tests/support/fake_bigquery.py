@@ -1,6 +1,6 @@
 """A fake of BigQuery: `bqemulator`'s server over HTTP.
 
-python tests/support/fake_bigquery.py PORT
+python -m tests.support.fake_bigquery PORT
 
 Without DuckDB's `spatial`, which it would download: none of our tables has geography.
 """

@@ -1,6 +1,6 @@
 """A fake of Snowflake: `fakesnow`'s server over HTTP, and by hand what dbt and our loads need beyond it.
 
-python tests/support/fake_snowflake.py PORT
+python -m tests.support.fake_snowflake PORT
 
 Nothing here says what Snowflake does; what it accepts, Snowflake may reject. docs/warehouses.md lists what was
 run against it. Only the user and password of tests/support/emulators.py get in.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from blocks import failures
+from blocks.settings import failures
 from blocks.settings.environment import RetrySettings, UnreadableEnvFile
 from blocks.settings.settings import EnvironmentSettings
 

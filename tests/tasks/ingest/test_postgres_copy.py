@@ -37,7 +37,7 @@ def promised(name: str, **types: str) -> SourceTable:
     """A source table with these columns, {name: type}, and plain facts otherwise."""
     plain = {"is_required": False, "is_unique": False, "is_personal": False, "warehouse_name": None}
     columns = [
-        Column(column, kind, "", **plain, valid_values=(), options={}, checks=())
+        Column(column, kind, "", **plain, valid_values=(), options={}, warnings=())
         for column, kind in types.items()
     ]
     return SourceTable(name, "table", "", "", next(iter(types)), "", "z", "keep", tuple(columns), None)

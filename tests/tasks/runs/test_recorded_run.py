@@ -12,6 +12,7 @@ from lake.row_counts import Extracted
 from tasks.ledger.run import Run
 from tasks.report.run_summary import message
 from tasks.runs.recorded_run import recorded_run
+from tasks.timing import timed
 from tests.support.platforms import Platform, here
 from tests.support.recorded_runs import fails, ledger, pipeline, works
 from tests.support.rows import DAY
@@ -134,9 +135,14 @@ def test_the_password_reaches_neither_ledger_nor_message(
     assert "hunter2secret" in dsn
     monkeypatch.setenv("SHOP_DSN", dsn)
     notified: list[Run] = []
+
+    @timed
+    def extract() -> None:
+        check_contracts(Settings())
+
     with pytest.raises(PermanentFailure, match="refuses the connection"):
-        pipeline(check_contracts, notify=lambda run, *_: notified.append(run))()
+        pipeline(extract, notify=lambda run, *_: notified.append(run))()
     (row,) = ledger(platform)
-    assert row[:2] == ("failed", "check_contracts")
+    assert row[:2] == ("failed", "extract")
     assert "PermanentFailure" in row[2]
     assert "hunter2secret" not in row[2] + message(notified[0], Settings())
