@@ -118,7 +118,7 @@ def _column_problems(column: SchemaProperty) -> Iterator[str]:
         yield f"physicalType {column.physicalType} is not one of {known}; write one of these"
     if not column.description:
         yield "description is missing; say what the column means"
-    for option in (column.logicalTypeOptions or {}).keys() - {*RULE_OPTIONS, *DESCRIBING_OPTIONS}:
+    for option in sorted((column.logicalTypeOptions or {}).keys() - {*RULE_OPTIONS, *DESCRIBING_OPTIONS}):
         yield f"logicalTypeOptions.{option} is not enforced; write the rule in the table's job"
     for quality in column.quality or []:
         if _is_key_rule(quality) and not column.primaryKey:

@@ -24,11 +24,7 @@ from spark_jobs.tables import read_table, row_count
 from tasks.ledger.quality_result import QualityResult, record_results
 from tasks.ledger.queries import usual_rows
 from tasks.quality.reconciliation import order_totals
-from tasks.quality.suites import (
-    bronze_suite_of,
-    gold_suites,
-    silver_suite_of,
-)
+from tasks.quality.suites import bronze_suite_of, gold_suites, silver_suite_of
 from tasks.warehouse.interface import Session, Warehouse
 
 SAMPLES = 3
@@ -42,31 +38,14 @@ def validate_bronze(
     table: str, ds: dt.date, run_id: str, settings: Settings, lake: Lake
 ) -> list[QualityResult]:
     """Validate `flagged.<table>` by its bronze suite; returns the results, failed ones included."""
-    thresholds = Thresholds(settings.quarantine_threshold, usual_rows(lake, table, ds))
-    return _validate(
-        lake,
-        "bronze",
-        bronze_suite_of(table),
-        thresholds,
-        ds,
-        run_id,
-        _rows(settings, lake, f"flagged.{table}"),
-    )
+    usual = usual_rows(lake, table, ds)
+    return _validate_flagged("bronze", "flagged", table, ds, run_id, settings, lake, usual)
 
 
 @task(task_run_name="validate-day-{table}")
 def validate_day(table: str, ds: dt.date, run_id: str, settings: Settings, lake: Lake) -> list[QualityResult]:
     """Validate `flagged_day.<table>` by its bronze suite, without the usual number; returns the results."""
-    thresholds = Thresholds(settings.quarantine_threshold)
-    return _validate(
-        lake,
-        "bronze",
-        bronze_suite_of(table),
-        thresholds,
-        ds,
-        run_id,
-        _rows(settings, lake, f"flagged_day.{table}"),
-    )
+    return _validate_flagged("bronze", "flagged_day", table, ds, run_id, settings, lake)
 
 
 @task(task_run_name="gate-rebuild-{table}")
@@ -77,17 +56,8 @@ def validate_rebuild(
 
     Returns the results, failed ones included.
     """
-    thresholds = Thresholds(settings.quarantine_threshold)
     # A layer of its own: under `bronze`, years of rows would count in the score of day `ds`.
-    return _validate(
-        lake,
-        "rebuild",
-        bronze_suite_of(table),
-        thresholds,
-        ds,
-        run_id,
-        _rows(settings, lake, f"flagged.{table}"),
-    )
+    return _validate_flagged("rebuild", "flagged", table, ds, run_id, settings, lake)
 
 
 @task(task_run_name="validate-silver-{table}")
@@ -163,6 +133,22 @@ def stop_on_critical(results: list[QualityResult], flagged: Sequence[Flagged] = 
             message += f". Rejected by reason: {', '.join(reasons) or 'none'}"
         raise DataFailure(message)
     return [result for result in failed if result.severity == WARNING]
+
+
+def _validate_flagged(
+    layer: str,
+    flagged: str,
+    table: str,
+    ds: dt.date,
+    run_id: str,
+    settings: Settings,
+    lake: Lake,
+    usual: tuple[int, int] | None = None,
+) -> list[QualityResult]:
+    """Validate `<flagged>.<table>` by the table's bronze suite; the results are recorded under `layer`."""
+    thresholds = Thresholds(settings.quarantine_threshold, usual)
+    rows = _rows(settings, lake, f"{flagged}.{table}")
+    return _validate(lake, layer, bronze_suite_of(table), thresholds, ds, run_id, rows)
 
 
 def _rows(settings: Settings, lake: Lake, name: str) -> DataFrame:

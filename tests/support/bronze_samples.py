@@ -13,6 +13,7 @@ from tests.support.samples import (
     IN_SET,
     MONEY,
     NOT_NULL,
+    ORDER_COLUMNS,
     ORDER_RULES,
     TIME,
     Case,
@@ -27,14 +28,7 @@ from tests.support.samples import (
 BRONZE = {
     "orders": Sample(
         schema(
-            order_id=pa.int64(),
-            customer_id=pa.int64(),
-            product_id=pa.int64(),
-            order_date=pa.date32(),
-            amount=MONEY,
-            quantity=pa.int32(),
-            status=pa.string(),
-            updated_at=TIME,
+            **ORDER_COLUMNS,
             reject_reason=pa.string(),
         ),
         lambda: [order(number, reject_reason=None) for number in range(1, COUNT + 1)],

@@ -87,6 +87,16 @@ def without(*columns: str) -> dict[str, Case]:
     return {f"no {column}": Case(setting(column, None), [f"{column} {NOT_NULL}"]) for column in columns}
 
 
+ORDER_COLUMNS = {
+    "order_id": pa.int64(),
+    "customer_id": pa.int64(),
+    "product_id": pa.int64(),
+    "order_date": pa.date32(),
+    "amount": MONEY,
+    "quantity": pa.int32(),
+    "status": pa.string(),
+    "updated_at": TIME,
+}
 ORDER_RULES = {
     **without("customer_id", "product_id", "order_date", "amount", "quantity", "status", "updated_at"),
     "amount of nothing": Case(setting("amount", Decimal("0.00")), [f"amount {BETWEEN}"]),

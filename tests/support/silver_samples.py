@@ -6,7 +6,7 @@ from tests.support.rows import DAY, at, order
 from tests.support.samples import (
     BETWEEN,
     COUNT,
-    MONEY,
+    ORDER_COLUMNS,
     ORDER_RULES,
     TIME,
     Case,
@@ -20,14 +20,7 @@ from tests.support.samples import (
 SILVER = {
     "orders": Sample(
         schema(
-            order_id=pa.int64(),
-            customer_id=pa.int64(),
-            product_id=pa.int64(),
-            order_date=pa.date32(),
-            amount=MONEY,
-            quantity=pa.int32(),
-            status=pa.string(),
-            updated_at=TIME,
+            **ORDER_COLUMNS,
         ),
         lambda: [order(number) for number in range(COUNT)],
         keyed("order_id", 5) | ORDER_RULES,

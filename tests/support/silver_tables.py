@@ -9,6 +9,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
 from lake.catalog import catalog, shop_tables
+from lake.quarantine import QUARANTINE_SCHEMA
 from tasks.warehouse.duckdb import DuckDBWarehouse
 from tasks.warehouse.load import load_warehouse
 from tests.support.platforms import Platform, lake_here
@@ -27,18 +28,6 @@ SCHEMAS = {f"silver.{name}": table.schema for name, table in shop_tables().items
     "silver.clickstream": CLICKS,
     "silver.inventory": catalog()["inventory"].schema,
 }
-QUARANTINE = pa.schema(
-    [
-        ("quarantine_id", pa.string()),
-        ("source", pa.string()),
-        ("ds", pa.date32()),
-        ("reason", pa.string()),
-        ("key", pa.string()),
-        ("occurred_at", pa.timestamp("us", tz="UTC")),
-        ("origin", pa.string()),
-        ("raw", pa.string()),
-    ]
-)
 
 
 def rejected(
@@ -73,14 +62,14 @@ class Silver:
         self.lake = platform.lake
         for name, schema in SCHEMAS.items():
             self.append(name, schema=schema)
-            self.append(name.replace("silver", "quarantine"), schema=QUARANTINE)
+            self.append(name.replace("silver", "quarantine"), schema=QUARANTINE_SCHEMA)
 
     def append(self, name: str, *rows: dict[str, Any], schema: pa.Schema | None = None) -> None:
-        schema = schema or (SCHEMAS.get(name, QUARANTINE))
+        schema = schema or (SCHEMAS.get(name, QUARANTINE_SCHEMA))
         write_deltalake(self.lake.uri(name), pa.Table.from_pylist(list(rows), schema=schema), mode="append")
 
     def replace(self, name: str, *rows: dict[str, Any]) -> None:
-        schema = SCHEMAS.get(name, QUARANTINE)
+        schema = SCHEMAS.get(name, QUARANTINE_SCHEMA)
         write_deltalake(
             self.lake.uri(name), pa.Table.from_pylist(list(rows), schema=schema), mode="overwrite"
         )
