@@ -6,7 +6,8 @@ events as (
 
 ),
 
--- Of events of one moment the broker's order decides, as in the stock alerts (tasks/inventory/stock_levels.py).
+-- Of events of one moment the broker's order decides, as in the stock alerts
+-- (tasks/inventory/stock_levels.py).
 ordered as (
 
     select
