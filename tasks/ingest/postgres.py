@@ -1,8 +1,8 @@
 """Extract from PostgreSQL to bronze: contract, window, comparison, one Delta commit each per table."""
 
 import datetime as dt
-import itertools
 from collections.abc import Iterator
+from functools import partial
 
 import pyarrow as pa
 from prefect import task
@@ -21,6 +21,7 @@ from tasks.ingest.comparison import Difference, compare
 from tasks.ingest.corrections import reread, tombstones, unseen_versions
 from tasks.ingest.decisions import Decisions
 from tasks.ingest.extract_window import Window, covered_to, extraction_window
+from tasks.ingest.read_concurrently import interleave
 from tasks.ingest.source_totals import record_source_totals
 from tasks.shop.relation import Relation, find_relation
 from tasks.shop.statistics import activity
@@ -98,11 +99,14 @@ def extract_table(
             return Extracted(table=name, rows=rows, warnings=drift or [])
         found = compare(connection, lake, relation, end)
         _stop_mass_delete(found, settings, ds, decisions)
-        batches = itertools.chain(
-            unseen_versions(connection, relation, found, now, end),
-            tombstones(lake, table, found.gone, now),
-            reread(connection, lake, relation, again, found, now) if again is not None else (),
-        )
+        corrections = [
+            partial(unseen_versions, connection, relation, found, now, end),
+            partial(tombstones, lake, table, found.gone, now),
+        ]
+        if again is not None:
+            corrections.append(partial(reread, connection, lake, relation, again, found, now))
+        # One after the other, on one connection; in a thread of their own, since they read the lake.
+        batches = interleave(corrections, workers=1)
         marks = {COMPARED: busy} if busy is not None else {}
         corrected = append(lake, f"bronze.{name}", table.bronze_schema, batches, marks)
     return Extracted(

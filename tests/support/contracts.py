@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,19 +25,44 @@ def contracts_in(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def changed_columns(table: str, *columns: str, **properties: Any) -> Iterator[None]:
-    """Within this context the contract says something else of these columns."""
+def _changed(table: str, change: Callable[[dict[str, Any]], None]) -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "contracts"
         shutil.copytree(catalog.CONTRACTS, copy)
         file = copy / f"{table}.yaml"
         contract = yaml.safe_load(file.read_text(encoding="utf-8"))
-        found = {each["name"]: each for each in contract["schema"][0]["properties"]}
-        for column in columns:
-            found[column].update(properties)
+        change(contract["schema"][0])
         file.write_text(yaml.safe_dump(contract), encoding="utf-8")
         with contracts_in(copy):
             yield
+
+
+@contextmanager
+def changed_columns(table: str, *columns: str, **properties: Any) -> Iterator[None]:
+    """Within this context the contract says something else of these columns."""
+
+    def change(schema: dict[str, Any]) -> None:
+        found = {each["name"]: each for each in schema["properties"]}
+        for column in columns:
+            found[column].update(properties)
+
+    with _changed(table, change):
+        yield
+
+
+@contextmanager
+def changed_table(table: str, **custom: Any) -> Iterator[None]:
+    """Within this context the contract has other custom properties: `deletes`, `changes`, `cursor`."""
+
+    def change(schema: dict[str, Any]) -> None:
+        kept = [each for each in schema["customProperties"] if each["property"] not in custom]
+        schema["customProperties"] = [
+            *kept,
+            *({"property": name, "value": value} for name, value in custom.items()),
+        ]
+
+    with _changed(table, change):
+        yield
 
 
 def valid_values(*values: str) -> list[dict[str, Any]]:
