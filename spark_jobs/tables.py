@@ -59,7 +59,7 @@ def upsert(
         return Upserted(written=row_count(DeltaTable(lake.uri(name))), stale=0)
 
     # A table from before a column was added to its contract.
-    lake.add_columns(name, to_arrow_schema(rows.schema))
+    lake.add_columns(name, to_arrow_schema(rows.schema, timezone="UTC"))
     old = read_table(spark, lake, name).select(F.col(key).alias("_key"), *wins_by).alias("old")
     compared = rows.alias("new").join(old, F.col(f"new.{key}") == F.col("old._key"), "left")
     is_new = F.col("old._key").isNull()

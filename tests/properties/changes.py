@@ -77,6 +77,26 @@ ORDERS = _orders()
 CHANGES = ORDERS | ORDERS | CUSTOMERS | PRODUCTS
 
 
+# Times that no window sees.
+UNSEEN = ["infinity", "-infinity", None, "2099-01-01 00:00:00+00", "0001-01-01 00:00:00+00", "30000-01-01"]
+
+
+class Mishap(NamedTuple):
+    """What happens to a row behind the cursor's back."""
+
+    table: str
+    key: int
+    kind: str
+
+
+MISHAPS = st.builds(
+    lambda table, key, kind: Mishap(table, 1 + key % KEYS[table], kind),
+    st.sampled_from(["orders", "orders", "customers", "products"]),
+    st.integers(0, 5),
+    st.sampled_from(["delete", "delete", "come back", "other key", "reload", "edit", "all but one"]),
+)
+
+
 class Click(NamedTuple):
     """A line of a click file: an event `minutes` after the folder's day began in UTC, with fields `broken`.
 

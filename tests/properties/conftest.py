@@ -43,6 +43,9 @@ def law_platform(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pla
         "SHOP_TIMEZONE": "UTC",
         "SPARK_REMOTE": "",
         "DBT_TARGET_PATH": str(folder / "dbt_target"),
+        # So low that a shop of six orders meets it.
+        "MASS_DELETE_ROWS": "3",
+        "MASS_DELETE_SHARE": "0.4",
     }.items():
         monkeypatch.setenv(name, value)
     yield made

@@ -23,7 +23,7 @@ class Seam(NamedTuple):
 
 LAKE_SEAMS = [
     Seam("tasks.ingest.postgres", "record_source_totals"),
-    Seam("tasks.ingest.postgres", "unseen"),
+    Seam("tasks.ingest.chunks", "unseen"),
     Seam("tasks.ingest.postgres", "append"),
     Seam("tasks.ingest.clickstream", "append"),
     Seam("spark_jobs.silver.job", "overwrite"),

@@ -1,8 +1,9 @@
 """What every table should hold, as SQL over the source itself. Nothing here is shared with the pipeline.
 
 The views live in the shop's own PostgreSQL, in schema `law`. Two things are kept beside the source, because
-it has no memory: the row versions that each run could see (`law.seen_*`; when the newest version of a key
-is invalid, its last valid one that was seen stays), and the click events as Python reads the files.
+it has no memory: the row versions that the runs have read and the deletes that they have noticed
+(`law.seen_*`, filled from bronze once each row there has been held against the source; when the newest version
+of a key is invalid, its last valid one that was seen stays), and the click events as Python reads the files.
 """
 
 from dataclasses import dataclass
@@ -20,41 +21,68 @@ REASON = {
         when order_id is null then 'order_id_not_null'
         when customer_id is null then 'customer_id_not_null'
         when product_id is null then 'product_id_not_null'
-        when order_date is null or order_date not between '0001-01-01' and '9999-12-31'
-            then 'order_date_not_null'
-        when amount is null or amount = 'NaN' or amount <= 0 or amount > 1000000 then 'amount_in_range'
+        when order_date is null then 'order_date_not_null'
+        when order_date not between '0001-01-01' and '9999-12-31' then 'order_date_readable'
+        when amount = 'NaN' then 'amount_readable'
+        when amount is null or amount <= 0 or amount > 1000000 then 'amount_in_range'
         when quantity is null or quantity < 1 or quantity > 100 then 'quantity_in_range'
         when status is null
             or status not in ('pending', 'processing', 'shipped', 'delivered', 'cancelled')
             then 'status_known'
+        when updated_at is null then 'updated_at_not_null'
+        when law.stamp(updated_at) is null then 'updated_at_readable'
         when order_date > (updated_at at time zone (select zone from law.state))::date
             then 'order_date_not_in_future'
     end""",
-    "customers": "case when customer_id is null then 'customer_id_not_null' end",
-    "products": "case when product_id is null then 'product_id_not_null' end",
+    **{
+        table: f"""case
+            when {key} is null then '{key}_not_null'
+            when updated_at is null then 'updated_at_not_null'
+            when law.stamp(updated_at) is null then 'updated_at_readable'
+        end"""
+        for table, key in (("customers", "customer_id"), ("products", "product_id"))
+    },
 }
+# The tables whose rows stay when the source deletes them.
+KEPT = ("customers", "products")
+# A time that the lake can hold, or null.
+STAMP = """
+create function law.stamp(moment timestamptz) returns timestamptz immutable language sql as $$
+    select case when moment >= '0001-01-01 00:00+00' and moment <= '9999-12-31 23:59:59.999999+00'
+        then moment end
+$$
+"""
 KEY = {"orders": "order_id", "customers": "customer_id", "products": "product_id"}
 COLUMNS = {
     "orders": "order_id, customer_id, product_id, order_date, amount, quantity, status, updated_at",
     "customers": "customer_id, customer_name, customer_segment, region, updated_at",
     "products": "product_id, product_name, category, unit_cost, updated_at",
 }
-# Silver: the source as it stands at the end of the last covered day; a key that is invalid there keeps the
-# newest valid version that a run has seen.
+# Silver: the source as it stands, but for rows that were changed after the last covered day; a key that is
+# invalid there keeps the newest valid version that a run has read since the key was last gone.
 SILVER = """
-create table law.seen_{table} (like {table}, unique nulls not distinct ({key}, updated_at));
+create table law.gone_{table} (like {table});
+create table law.seen_{table} (like {table}, read_at timestamptz, is_gone boolean);
 create view law.standing_{table} as
-    select *, {reason} as reason from {table} where updated_at < (select until from law.state);
+    select *, {reason} as reason from {table}
+    where (updated_at >= (select until from law.state) and updated_at <= now()) is not true;
+create view law.judged_{table} as
+    select *, case when not is_gone or {is_kept} then {reason} end as reason from law.seen_{table};
 create view law.rejected_{table} as
-    select *, {reason} as reason from law.seen_{table} where {reason} is not null;
+    select distinct on ({columns}, is_gone) *, least(law.stamp(updated_at), read_at) as occurred_at
+    from law.judged_{table} where reason is not null order by {columns}, is_gone, read_at desc;
 create view law.{table} as
-    with standing as (select {columns} from law.standing_{table} where reason is null)
+    with standing as (select {columns} from law.standing_{table} where reason is null and {key} is not null)
     select * from standing
     union all
     select * from (
-        select distinct on ({key}) {columns} from law.seen_{table}
-        where {reason} is null and {key} not in (select {key} from standing)
-        order by {key}, updated_at desc
+        select distinct on ({key}) {columns} from law.judged_{table} as seen
+        where reason is null and ({is_kept} or not is_gone)
+        and {key} not in (select {key} from standing)
+        and ({is_kept} or not exists (
+            select 1 from law.seen_{table} as gone
+            where gone.is_gone and gone.{key} = seen.{key} and gone.read_at > seen.read_at))
+        order by {key}, read_at desc, updated_at desc
     ) as last_valid;
 """
 GOLD = """
@@ -156,13 +184,12 @@ MARTS = {
         ) as ordered on event_date = order_date""",
     ),
 }
-# A rejected row is open while its key has no valid version that is as new.
+# A rejected row is open while it is the newest of its key that a run has read.
 OPEN_QUARANTINE = " union all ".join(
-    f"""select '{table}', {key}::text, reason, updated_at at time zone 'UTC' from (
-        select distinct on ({key}, case when {key} is null then updated_at end) *
-        from law.rejected_{table} order by {key}, case when {key} is null then updated_at end, updated_at desc
-    ) as r where not exists (
-        select 1 from law.{table} as v where v.{key} = r.{key} and v.updated_at > r.updated_at)"""
+    f"""select '{table}', {key}::text, reason, occurred_at at time zone 'UTC' from law.rejected_{table} as r
+    where {key} is null or not exists (
+        select 1 from law.seen_{table} as newer
+        where newer.{key} = r.{key} and newer.read_at > r.read_at)"""
     for table, key in KEY.items()
 )
 
@@ -180,13 +207,15 @@ class ShopModel:
         connection.autocommit = True
         model = cls(connection)
         model.rows("create schema law; create table law.state (until timestamptz, zone text)")
+        model.rows(STAMP)
         model.rows(
             "create table law.events (event_id text, user_id text, session_id text, event_type text,"
             " page_url text, product_id text, event_at timestamptz, event_date date, event_hour int)"
         )
         for table, key in KEY.items():
             model.rows(WITHOUT_PRIMARY_KEY.format(table=table, key=key))
-            model.rows(SILVER.format(table=table, key=key, reason=REASON[table], columns=COLUMNS[table]))
+            parts = {"reason": REASON[table], "columns": COLUMNS[table], "is_kept": str(table in KEPT)}
+            model.rows(SILVER.format(table=table, key=key, **parts))
         model.rows(GOLD)
         return model
 
@@ -199,5 +228,6 @@ class ShopModel:
 
     def forget(self) -> None:
         """Empty every table: a new history begins."""
-        tables = [*KEY, *(f"law.seen_{table}" for table in KEY), "law.events", "law.state"]
+        kept = [f"law.{kind}_{table}" for table in KEY for kind in ("seen", "gone")]
+        tables = [*KEY, *kept, "law.events", "law.state"]
         self.rows(";".join(f"delete from {table}" for table in tables))

@@ -21,6 +21,7 @@ from lake.delta import Lake
 from lake.row_counts import RowCounts
 from spark_jobs.gold.jobs import GOLD_JOBS
 from tasks.ingest.clickstream import extract_clickstream
+from tasks.ingest.decisions import Decisions
 from tasks.ingest.postgres import extract_table
 from tasks.quality.reconciliation import order_totals
 from tasks.transform import dbt as dbt_models
@@ -30,11 +31,12 @@ from tasks.warehouse.interface import Warehouse
 from tasks.warehouse.load import load_warehouse
 from tests.support.platforms import here, lake_here
 
-Extracted = Callable[[str], None]
-"""Called with the name of each source table (or `clickstream`) once its rows are in bronze."""
+Extracted = Callable[[str, bool], None]
+"""Called with the name of each source table (or `clickstream`) once its rows are in bronze, and whether all are."""
+NOTHING_DECIDED = Decisions()
 
 
-def lake_run(ds: date, extracted: Extracted) -> list[RowCounts]:
+def lake_run(ds: date, extracted: Extracted, decisions: Decisions = NOTHING_DECIDED) -> list[RowCounts]:
     """Extract, check, silver and the lake's gold; returns the rows per silver table."""
     lake = Lake(Settings().lake_uri)
     for name in [*shop_tables(), "clickstream"]:
@@ -43,13 +45,13 @@ def lake_run(ds: date, extracted: Extracted) -> list[RowCounts]:
             if name == "clickstream":
                 extract_clickstream.fn(ds, *here())
             else:
-                extract_table.fn(name, ds, *here())
+                extract_table.fn(name, ds, *here(), decisions=decisions)
         except Exception:
             # A crash after the commit: bronze has the rows, though nobody was notified.
             if _version(lake, name) != before:
-                extracted(name)
+                extracted(name, False)
             raise
-        extracted(name)
+        extracted(name, True)
     published = [
         write_silver.fn(checked, *here())
         for checked in [flag_rows.fn(table, *here()) for table in spark_tables()]
@@ -70,10 +72,10 @@ def rebuild_silver() -> None:
         write_silver.fn(flag_rows.fn(table, *here(), full=True), *here(), full=True)
 
 
-def daily_run(ds: date, extracted: Extracted) -> list[RowCounts]:
+def daily_run(ds: date, extracted: Extracted, decisions: Decisions = NOTHING_DECIDED) -> list[RowCounts]:
     """The whole run, source to published marts; raises DataFailure where the totals disagree."""
     with staged_warehouse(Settings()) as warehouse:
-        published = lake_run(ds, extracted)
+        published = lake_run(ds, extracted, decisions)
         load_warehouse.fn(warehouse, lake_here())
         build_marts(warehouse, ds)
         validate_totals(warehouse)

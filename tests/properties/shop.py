@@ -4,20 +4,28 @@ import datetime as dt
 import gzip
 import json
 import shutil
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from tasks.ingest.extract_window import LATE_DAYS
-from tests.properties.changes import Change, Click
-from tests.properties.model import EVENT_COLUMNS, KEY, ShopModel
+from tests.properties.changes import KEYS, Change, Click, Mishap
+from tests.properties.model import COLUMNS, EVENT_COLUMNS, KEY, ShopModel
 
 # A Friday; on the Sunday after it New York sets its clocks forward.
 FIRST_DAY = dt.date(2024, 3, 8)
 OVERLAP = dt.timedelta(hours=1)
 MICROSECOND = dt.timedelta(microseconds=1)
 
+# What the lake holds of a value that it cannot hold.
+REPRESENTED = {
+    "amount": "nullif({0}, 'NaN')",
+    "unit_cost": "nullif({0}, 'NaN')",
+    "order_date": "case when {0} between '0001-01-01' and '9999-12-31' then {0} end",
+    "updated_at": "law.stamp({0})",
+}
 Line = tuple[str, int, str]
 """(file below the click folder, line number, text)"""
 
@@ -31,7 +39,8 @@ class Shop:
     zone: ZoneInfo
     newest: dict[tuple[str, int], dt.datetime] = field(default_factory=dict)
     stamps: set[dt.datetime] = field(default_factory=set)
-    covered: dict[str, dt.datetime] = field(default_factory=dict)
+    bronze: dict[str, Counter[tuple]] = field(default_factory=dict)
+    """The rows of bronze when it was last looked at."""
     covered_clicks: int | None = None
     seen_lines: set[Line] = field(default_factory=set)
     files: dict[str, str] = field(default_factory=dict)
@@ -83,10 +92,7 @@ class Shop:
             self.model.rows(
                 f"delete from {change.table} where {KEY[change.table]} = %s", (row[KEY[change.table]],)
             )
-        self.model.rows(
-            f"insert into {change.table} ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",
-            tuple(row.values()),
-        )
+        self._insert(change.table, row)
         return True
 
     def click(self, file: str, clicks: list[Click], day: int, cut: bool) -> None:
@@ -100,16 +106,103 @@ class Shop:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(gzip.compress(written.encode()) if name.endswith(".gz") else written.encode())
 
-    def saw_table(self, table: str, day: int) -> None:
-        """Remember what an extract of `table` for `day` can see: its day, all before it, and the overlap."""
-        begin, end, covered = self.begin(day), self.begin(day + 1), self.covered.get(table)
-        since = min(begin, covered) - OVERLAP if covered else None
+    def change_unseen(self, change: Change, stamp: str | None) -> None:
+        """Write a row version with a cursor that no window sees."""
+        key = KEY[change.table]
+        row: dict[str, Any] = {key: change.key, **change.values, "updated_at": stamp}
+        if isinstance(row.get("order_date"), int):
+            row["order_date"] = self.date(0) + dt.timedelta(days=row["order_date"])
+        self.model.rows(f"delete from {change.table} where {key} = %s", (change.key,))
+        self._insert(change.table, row)
+
+    def suffer(self, mishap: Mishap) -> bool:
+        """Do to a table what no cursor tells of; True if a row was edited in place, which is read on demand."""
+        table, key, at = mishap.table, KEY[mishap.table], (mishap.key,)
+        if mishap.kind == "delete":
+            self._remember(table, mishap.key)
+            self.model.rows(f"delete from {table} where {key} = %s", at)
+        elif mishap.kind == "all but one":
+            for number in range(1, KEYS[table] + 1):
+                self._remember(table, number)
+            self.model.rows(f"delete from {table} where {key} <> %s", at)
+        elif mishap.kind == "come back":
+            self.model.rows(
+                f"insert into {table} select * from law.gone_{table} where {key} = %s"
+                f" and {key} not in (select {key} from {table} where {key} is not null)",
+                at,
+            )
+        elif mishap.kind == "other key":
+            self.model.rows(f"delete from {table} where {key} = %s", (mishap.key + 100,))
+            self.model.rows(f"update {table} set {key} = {key} + 100 where {key} = %s", at)
+        elif mishap.kind == "reload":
+            self.model.rows(
+                f"create temp table copy as table {table}; truncate {table};"
+                f" insert into {table} table copy; drop table copy"
+            )
+        elif mishap.kind == "edit":
+            column = {"orders": "quantity = 1 + mod(quantity, 7), amount", "products": "unit_cost"}.get(table)
+            value = f"{column} = 12.34" if column else "region = 'edited'"
+            self.model.rows(f"update {table} set {value} where {key} = %s", at)
+            return True
+        return False
+
+    def _remember(self, table: str, key: int) -> None:
+        in_table = f"from {table} where {KEY[table]} = %s"
         self.model.rows(
-            f"insert into law.seen_{table} select * from {table}"
-            " where updated_at < %s and (%s::timestamptz is null or updated_at >= %s) on conflict do nothing",
-            (end, since, since),
+            f"delete from law.gone_{table} where {KEY[table]} = %s and exists (select {in_table});"
+            f"insert into law.gone_{table} select {COLUMNS[table]} {in_table}",
+            (key, key, key),
         )
-        self.covered[table] = max(end, covered or end)
+
+    def _insert(self, table: str, row: dict[str, Any]) -> None:
+        marks = ", ".join(["%s"] * len(row))
+        self.model.rows(f"insert into {table} ({', '.join(row)}) values ({marks})", tuple(row.values()))
+
+    def saw_table(self, table: str, rows: list[dict[str, Any]]) -> None:
+        """Hold what bronze has gained against the source, and remember it. `rows` are all of bronze."""
+        columns = COLUMNS[table].split(", ")
+        held = Counter(tuple(row[name] for name in (*columns, "read_at", "deleted_at")) for row in rows)
+        lost = self.bronze.get(table, Counter()) - held
+        assert not lost, f"bronze.{table} has forgotten {lost}"
+        for row in (held - self.bronze.get(table, Counter())).elements():
+            self._saw_row(table, columns, row)
+        self.bronze[table] = held
+
+    def _saw_row(self, table: str, columns: list[str], row: tuple) -> None:
+        *values, read_at, deleted_at = row
+        key = KEY[table]
+        if deleted_at:
+            assert not self.model.rows(f"select from {table} where {key} = %s", (values[0],)), row
+            self.model.rows(
+                f"insert into law.seen_{table} ({', '.join([*columns, 'read_at', 'is_gone'])})"
+                f" values ({', '.join(['%s'] * len(columns))}, %s, true)",
+                (*values, read_at),
+            )
+            return
+        same = " and ".join(
+            f"{REPRESENTED.get(name, '{0}').format(name)} is not distinct from %s" for name in columns
+        )
+        saved = self.model.rows(
+            f"insert into law.seen_{table} select {COLUMNS[table]}, %s, false from {table}"
+            f" where {same} limit 1 returning 1",
+            (read_at, *values),
+        )
+        assert saved, f"bronze.{table} has a row that the source has not: {row}"
+
+    def unseen(self, table: str) -> list[tuple]:
+        """Rows of the source that a completed extract should have read, and deletes it should have noticed."""
+        key = KEY[table]
+        newest = (
+            f"select distinct on ({key}) * from law.seen_{table} where {key} is not null"
+            f" order by {key}, read_at desc, updated_at desc"
+        )
+        return self.model.rows(
+            f"with newest as ({newest}) select 'not read', {key}::text, updated_at::text from law.standing_{table} as s"
+            f" where {key} is not null and not exists (select 1 from newest as n where n.{key} = s.{key}"
+            " and not n.is_gone and law.stamp(n.updated_at) is not distinct from law.stamp(s.updated_at))"
+            f" union all select 'not noticed', {key}::text, updated_at::text from newest as n"
+            f" where not is_gone and not exists (select 1 from {table} as s where s.{key} = n.{key})"
+        )
 
     def saw_clicks(self, day: int) -> None:
         """Remember the lines that an extract for `day` can see: its folder, and those not long covered."""

@@ -44,7 +44,7 @@ STEPS = ["extract", "quality_bronze", "transform", "dbt_build", "quality_gold", 
 KILLS = [
     *(Place("flows.daily", step, 1, "after") for step in STEPS),
     # Inside a write, or between two that belong together.
-    Place("tasks.ingest.postgres", "unseen", 1, "inside"),
+    Place("tasks.ingest.chunks", "unseen", 1, "inside"),
     Place("tasks.ingest.bronze", "write_deltalake", 2, "after"),
     Place("spark_jobs.silver.job", "upsert", 1, "after"),
     Place("spark_jobs.silver.job", "upsert", 5, "after"),

@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from lake.row_counts import RowCounts
+from tasks.ingest.decisions import Decisions
 from tests.properties.compare import assert_same, warehouse_rows
 from tests.properties.crash import MART_SEAMS
 from tests.properties.history import History
@@ -33,8 +34,8 @@ class MartHistory(History):
         self.platform.warehouse.unlink(missing_ok=True)
         os.environ["SHOP_TIMEZONE"] = zone
 
-    def run_day(self, day: int) -> list[RowCounts]:
-        return daily_run(self.shop.date(day), partial(self.saw, day))
+    def run_day(self, day: int, decisions: Decisions) -> list[RowCounts]:
+        return daily_run(self.shop.date(day), partial(self.saw, day), decisions)
 
     def check_always(self) -> None:
         """However a run ended, it leaves no copy of the warehouse behind."""

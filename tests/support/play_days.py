@@ -33,7 +33,7 @@ def main() -> None:
         if "--flow" in sys.argv and day == days[-1]:
             daily_ecommerce_pipeline(day)
         else:
-            daily_run(day, lambda name: None)
+            daily_run(day, lambda name, is_complete: None)
 
 
 if __name__ == "__main__":
