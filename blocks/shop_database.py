@@ -82,7 +82,7 @@ class ShopConnection(Connection):
                 first.execute(self.opening)
         except psycopg2.OperationalError as error:
             if self.is_cut:
-                raise NoSession(f"no session within {self.begin_seconds:.0f} s") from error
+                raise NoSession(f"no session within {self.begin_seconds:g} s") from error
             raise
         finally:
             alarm.cancel()
@@ -101,9 +101,9 @@ class ShopConnection(Connection):
 def shop_connection(settings: ShopFields, begin_seconds: float = BEGIN_SECONDS) -> Iterator[Connection]:
     """A connection to `SHOP_DSN`, read-only and in UTC, closed at the end.
 
-    `set_session` may change its isolation before the first cursor. Raises PermanentFailure if the DSN is missing
-    or refused, TransientFailure if nobody answers, the connection is lost, or a pooler has no session to begin
-    a transaction in; no message holds the password.
+    `set_session` may change its isolation before the first cursor. Raises PermanentFailure if the DSN is
+    missing or refused, TransientFailure if nobody answers, the connection is lost, or a pooler has no session
+    for a transaction; no message holds the password.
     """
     dsn = settings.shop_dsn.get_secret_value()
     if not dsn:

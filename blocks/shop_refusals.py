@@ -68,8 +68,8 @@ def connection_refusal(where: str, message: str) -> PermanentFailure | Transient
     reason = "; ".join(line for line in message.strip().splitlines() if not line.startswith("\t"))
     if "unsupported startup parameter" in message:
         return PermanentFailure(
-            f"the pooler at {where} refuses the options in SHOP_DSN or PGOPTIONS ({reason}); set them for its "
-            "user instead (alter role … set search_path = …), or give SHOP_DSN the server's own address"
+            f"the pooler at {where} refuses the options in SHOP_DSN or PGOPTIONS ({reason}); set them for "
+            "its user instead (alter role … set search_path = …), or give SHOP_DSN the server's own address"
         )
     if FINAL_REFUSALS.search(message):
         return PermanentFailure(
