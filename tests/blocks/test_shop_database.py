@@ -1,10 +1,12 @@
 """What the shop's database refuses, what that means, and that no message holds the password."""
 
+import io
 import logging
 import socket
 import time
 import traceback
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg2
 import pytest
@@ -129,6 +131,21 @@ def test_the_order_of_day_and_month_stays_the_servers(platform: Platform) -> Non
     with shop_transaction(Settings()) as connection, connection.cursor() as cursor:
         cursor.execute("select '02/01/2024'::date::text")
         assert cursor.fetchone() == ("2024-01-02",)
+
+
+class Full(io.RawIOBase):
+    """A sink that takes nothing."""
+
+    def write(self, piece: Any) -> int:
+        raise OSError("no space left")
+
+
+def test_a_copy_that_was_left_is_not_read_to_its_end(platform: Platform) -> None:
+    begun = time.monotonic()
+    with shop_connection(Settings()) as connection, connection.cursor() as cursor:
+        with pytest.raises(OSError, match="no space left"):
+            cursor.copy_expert("copy (select generate_series(1, 200000000)) to stdout", Full())
+    assert time.monotonic() - begun < 5
 
 
 def test_a_wrong_password_is_permanent(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
