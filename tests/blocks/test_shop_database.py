@@ -93,6 +93,29 @@ def test_the_dsns_own_name_and_patience_stay(platform: Platform, monkeypatch: py
         assert connection.info.dsn_parameters["connect_timeout"] == "44"
 
 
+@pytest.mark.parametrize(
+    ("name", "theirs", "ours"),
+    [
+        ("timezone", "'Asia/Kolkata'", "UTC"),
+        ("datestyle", "German, DMY", "ISO, DMY"),
+        ("intervalstyle", "sql_standard", "postgres"),
+        ("bytea_output", "escape", "hex"),
+        ("extra_float_digits", "-5", "3"),
+        ("client_encoding", "LATIN1", "UTF8"),
+        ("statement_timeout", "5000", "1h"),
+        ("idle_in_transaction_session_timeout", "5000", "0"),
+        ("transaction_timeout", "5000", "0"),
+        ("default_transaction_isolation", "serializable", "serializable"),
+        ("work_mem", "'5MB'", "5MB"),
+    ],
+)
+def test_what_reading_needs_is_ours_and_the_rest_the_databases(
+    platform: Platform, name: str, theirs: str, ours: str
+) -> None:
+    platform.execute(f"alter database {parse_dsn(platform.dsn)['dbname']} set {name} = {theirs}")
+    assert shown(name) == ours
+
+
 def test_a_transaction_is_one_snapshot(platform: Platform) -> None:
     put(platform, "orders", order(1))
     with shop_transaction(Settings()) as connection, connection.cursor() as cursor:
