@@ -1,0 +1,93 @@
+"""The SELECTs for shops of other kinds: over five days of such a shop they give what its own tables say."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from tests.properties.compare import assert_same
+from tests.support.foreign_shops.expected import ITEMS
+from tests.support.foreign_shops.kinds import KINDS
+from tests.support.foreign_shops.shop import DAYS, ForeignShop
+from tests.support.platforms import empty_database
+
+STATUSES = {"pending", "processing", "shipped", "delivered", "cancelled"}
+# The row rules of the contracts, which the pipeline applies to whatever a SELECT gives.
+ORDERS = """
+select o.order_id::text, o.order_date, o.customer_id::text, coalesce(c.customer_name, 'unknown'),
+    coalesce(c.customer_segment, 'unknown'), coalesce(c.region, 'unknown'), o.product_id::text,
+    coalesce(p.product_name, 'unknown'), coalesce(p.category, 'unknown'), o.quantity, o.amount,
+    p.unit_cost * o.quantity, o.status, o.order_number
+from selected.orders as o
+left join selected.customers as c on c.customer_id = o.customer_id
+left join (
+    select product_id::text, product_name, category, unit_cost from selected.products
+    union all
+    select product_id, product_name, category, unit_cost from expected.lost_products
+) as p on p.product_id = o.product_id::text
+where o.amount > 0 and o.amount <= 1000000 and o.quantity between 1 and 100
+    and o.order_date <= (o.updated_at at time zone 'Europe/Berlin')::date
+"""
+EXPECTED = """
+select order_id, order_date, customer_id, customer_name, customer_segment, region, product_id, product_name, category,
+    quantity, amount, cost_amount, status, order_number
+from expected.items
+"""
+# What the shop itself says of its baskets, where it keeps such a total.
+BASKETS = {
+    "odoo": """select name, amount_total from sale_order
+        where state in ('sale', 'cancel') and currency_id = 1 and amount_total <> 0""",
+    "saleor": """select number::text, subtotal_gross_amount from order_order
+        where status <> 'draft' and currency = 'EUR' and lines_count > 0""",
+}
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.kind)
+def shop(request: pytest.FixtureRequest, postgres: str) -> Iterator[ForeignShop]:
+    with empty_database(postgres, tables=False) as dsn:
+        made = request.param(dsn)
+        made.rows(ITEMS + "; create schema selected")
+        for query in sorted(made.queries.glob("*.sql")):
+            made.rows(f"create view selected.{query.stem} as {query.read_text(encoding='utf-8')}")
+        for day in DAYS:
+            made.play(day)
+        yield made
+        made.connection.close()
+
+
+def test_the_selects_give_what_the_shop_says(shop: ForeignShop) -> None:
+    found, due = shop.rows(ORDERS), shop.rows(EXPECTED)
+    assert len(due) > 150
+    assert_same(f"the SELECTs of {shop.kind}", found, due)
+
+
+def test_baskets_sum_up_to_the_shops_own_totals(shop: ForeignShop) -> None:
+    """Also with the lines that row rules reject: no money is lost on the way to the rules."""
+    if shop.kind not in BASKETS:
+        pytest.skip("Medusa keeps no total outside of JSON")
+    summed = dict(shop.rows("select order_number, sum(amount) from selected.orders group by 1"))
+    totals = dict(shop.rows(BASKETS[shop.kind]))
+    assert totals
+    assert {number: summed.get(number, Decimal(0)) for number in totals} == totals
+
+
+def test_a_key_is_one_row_and_every_row_has_a_time(shop: ForeignShop) -> None:
+    for table, key in (("orders", "order_id"), ("customers", "customer_id"), ("products", "product_id")):
+        ((rows, keys, times),) = shop.rows(
+            f"select count(*), count(distinct {key}), count(updated_at) from selected.{table}"  # noqa: S608 - the line above
+        )
+        assert rows == keys == times > 10
+
+
+def test_every_status_is_one_of_ours(shop: ForeignShop) -> None:
+    assert set(shop.values("select distinct status from selected.orders")) <= STATUSES
+    assert len(shop.values("select distinct status from selected.orders")) >= 4
+
+
+def test_the_days_have_what_makes_shops_difficult(shop: ForeignShop) -> None:
+    """Baskets of several lines, rejected lines, guests or nameless customers, and more than one day."""
+    one = "select count(*) from selected.orders "
+    assert shop.values("select max(count) from (select count(*) from selected.orders group by order_number) as b")[0] > 3
+    assert shop.values(one + "where amount <= 0 or quantity is null or quantity > 100")[0] >= len(DAYS)
+    assert shop.values("select count(*) from selected.customers where customer_name is null")[0] > 0
+    assert shop.values("select count(distinct order_date) from selected.orders")[0] >= len(DAYS)
