@@ -1,5 +1,6 @@
 """The SELECTs for shops of other kinds: over five days of such a shop they give what its own tables say."""
 
+import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -8,7 +9,7 @@ import pytest
 from tests.properties.compare import assert_same
 from tests.support.foreign_shops.expected import ITEMS
 from tests.support.foreign_shops.kinds import KINDS
-from tests.support.foreign_shops.shop import DAYS, ForeignShop
+from tests.support.foreign_shops.shop import DAYS, ZONE, ForeignShop
 from tests.support.platforms import empty_database
 
 STATUSES = {"pending", "processing", "shipped", "delivered", "cancelled"}
@@ -42,17 +43,52 @@ BASKETS = {
 }
 
 
+KEYS = {"orders": "order_id", "customers": "customer_id", "products": "product_id"}
+OVERLAP = dt.timedelta(hours=1)
+# A run as a table sees it: the rows of the window replace theirs, those that are gone go (products stay).
+RUN = """
+create temporary table found as select * from selected.{table} where updated_at >= %(start)s and updated_at < %(end)s;
+delete from mirror.{table} where {key} in (select {key} from found);
+insert into mirror.{table} select * from found;
+drop table found;
+delete from mirror.{table} where {key} not in (select {key} from selected.{table});
+"""
+
+
 @pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.kind)
 def shop(request: pytest.FixtureRequest, postgres: str) -> Iterator[ForeignShop]:
+    """Five days of a shop, with the SELECTs as views, and in `mirror` what daily runs would have read of them."""
     with empty_database(postgres, tables=False) as dsn:
         made = request.param(dsn)
-        made.rows(ITEMS + "; create schema selected")
-        for query in sorted(made.queries.glob("*.sql")):
-            made.rows(f"create view selected.{query.stem} as {query.read_text(encoding='utf-8')}")
+        made.rows(ITEMS + "; create schema selected; create schema mirror")
+        for table in KEYS:
+            query = (made.queries / f"{table}.sql").read_text(encoding="utf-8")
+            made.rows(f"create view selected.{table} as {query}")
+            made.rows(f"create table mirror.{table} as select * from selected.{table} limit 0")
         for day in DAYS:
             made.play(day)
+            made.rows("analyze")
+            begin, end = (
+                dt.datetime.combine(each, dt.time(), ZONE) for each in (day, day + dt.timedelta(days=1))
+            )
+            window = {"start": begin.astimezone(dt.UTC) - OVERLAP, "end": end}
+            for table, key in KEYS.items():
+                made.rows(RUN.format(table=table, key=key), window)
+        # Rows, not views: the checks join them many times.
+        made.rows("alter schema selected rename to views; create schema selected")
+        for table in KEYS:
+            made.rows(f"create table selected.{table} as select * from views.{table}")
         yield made
         made.connection.close()
+
+
+def test_the_cursor_moves_with_every_change(shop: ForeignShop) -> None:
+    """Also of what lies in another table than the row: the order of a line, the category of a product."""
+    for table in KEYS:
+        read, there = (
+            shop.rows(f"select t::text from {schema}.{table} as t") for schema in ("mirror", "selected")
+        )
+        assert_same(f"{table} of {shop.kind}, read day by day,", read, there)
 
 
 def test_the_selects_give_what_the_shop_says(shop: ForeignShop) -> None:
@@ -72,9 +108,9 @@ def test_baskets_sum_up_to_the_shops_own_totals(shop: ForeignShop) -> None:
 
 
 def test_a_key_is_one_row_and_every_row_has_a_time(shop: ForeignShop) -> None:
-    for table, key in (("orders", "order_id"), ("customers", "customer_id"), ("products", "product_id")):
+    for table, key in KEYS.items():
         ((rows, keys, times),) = shop.rows(
-            f"select count(*), count(distinct {key}), count(updated_at) from selected.{table}"  # noqa: S608 - the line above
+            f"select count(*), count(distinct {key}), count(updated_at) from selected.{table}"
         )
         assert rows == keys == times > 10
 
@@ -87,7 +123,12 @@ def test_every_status_is_one_of_ours(shop: ForeignShop) -> None:
 def test_the_days_have_what_makes_shops_difficult(shop: ForeignShop) -> None:
     """Baskets of several lines, rejected lines, guests or nameless customers, and more than one day."""
     one = "select count(*) from selected.orders "
-    assert shop.values("select max(count) from (select count(*) from selected.orders group by order_number) as b")[0] > 3
+    assert (
+        shop.values(
+            "select max(count) from (select count(*) from selected.orders group by order_number) as b"
+        )[0]
+        > 3
+    )
     assert shop.values(one + "where amount <= 0 or quantity is null or quantity > 100")[0] >= len(DAYS)
     assert shop.values("select count(*) from selected.customers where customer_name is null")[0] > 0
     assert shop.values("select count(distinct order_date) from selected.orders")[0] >= len(DAYS)

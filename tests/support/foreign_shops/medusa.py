@@ -18,8 +18,9 @@ def raw(value: Decimal) -> dict[str, Any]:
 
 
 class MedusaShop(ForeignShop):
+    """Writes the tables of Medusa as its modules do."""
+
     kind = "medusa"
-    has_contracts = True
 
     def key(self, prefix: str) -> str:
         return f"{prefix}_01{''.join(self.chance.choices(LETTERS, k=24))}"
@@ -38,12 +39,25 @@ class MedusaShop(ForeignShop):
             type_id = shelf and self.put("product_type", "ptyp", self.now(), value=shelf)
             for noun in nouns:
                 product = self.put(
-                    "product", "prod", self.now(), title=noun, handle=noun.lower(), status="published", type_id=type_id
+                    "product",
+                    "prod",
+                    self.now(),
+                    title=noun,
+                    handle=noun.lower(),
+                    status="published",
+                    type_id=type_id,
                 )
                 # Costs in the metadata, as people typed them.
                 for title, cost in (("Default variant", "4.20"), ("S", "3.1"), ("L", "3,10"), ("XL", None)):
                     metadata = None if cost is None else {"unit_cost": cost}
-                    self.put("product_variant", "variant", self.now(), title=title, product_id=product, metadata=metadata)
+                    self.put(
+                        "product_variant",
+                        "variant",
+                        self.now(),
+                        title=title,
+                        product_id=product,
+                        metadata=metadata,
+                    )
 
     def add_customer(self, at: dt.datetime) -> str:
         first, last = self.chance.choice([self.person(), (None, None)])
@@ -57,7 +71,9 @@ class MedusaShop(ForeignShop):
                 country_code=self.chance.choice(["de", "dk", "fr"]),
             )  # fmt: skip
         if self.chance.random() < 0.3:
-            self.put("customer_group_customer", "cusgc", at, customer_id=customer, customer_group_id=self.group)
+            self.put(
+                "customer_group_customer", "cusgc", at, customer_id=customer, customer_group_id=self.group
+            )
         return customer
 
     def add_basket(self, at: dt.datetime, **order: Any) -> str:
@@ -91,7 +107,9 @@ class MedusaShop(ForeignShop):
             "order_item", "orditem", at, order_id=order_id, item_id=item, version=version, quantity=pieces,
             raw_quantity=raw(pieces), fulfilled_quantity=0, shipped_quantity=0, delivered_quantity=0,
         )  # fmt: skip
-        for code, rate in self.chance.choice([(("vat", "19"),), (("vat", "7"),), (), (("state", "5.5"), ("city", "1"))]):
+        for code, rate in self.chance.choice(
+            [(("vat", "19"),), (("vat", "7"),), (), (("state", "5.5"), ("city", "1"))]
+        ):
             self.put(
                 "order_line_item_tax_line", "ordlitxl", at, item_id=item, code=code, rate=Decimal(rate),
                 raw_rate=raw(Decimal(rate)),
@@ -113,9 +131,7 @@ class MedusaShop(ForeignShop):
             " order by item_id",
             (order_id, order_id),
         )
-        self.rows(
-            'update "order" set version = version + 1, updated_at = %s where id = %s', (at, order_id)
-        )
+        self.rows('update "order" set version = version + 1, updated_at = %s where id = %s', (at, order_id))
         version = self.values('select version from "order" where id = %s', order_id)[0]
         for number, (item, quantity, price, fulfilled, shipped, delivered) in enumerate(lines[int(remove) :]):
             new_price = self.price() if number == 0 and quantity == int(quantity) and not remove else price
@@ -127,7 +143,9 @@ class MedusaShop(ForeignShop):
 
     def add_oddities(self) -> None:
         for customer, email in ((None, "Guest@Example.com"), (None, "guest@example.com"), (None, None)):
-            self.add_basket(self.now(), customer_id=customer, email=email, metadata={"source": "import", "tags": ["a"]})
+            self.add_basket(
+                self.now(), customer_id=customer, email=email, metadata={"source": "import", "tags": ["a"]}
+            )
         at = self.now()
         odd = self.add_basket(at)
         # A custom line, half a piece, a gift, and a price of more decimals than a cent.
@@ -150,11 +168,19 @@ class MedusaShop(ForeignShop):
         for customer in self.some("select id from customer order by id", 2):
             first, last = self.person()
             self.touch("customer", [customer], first_name=first, last_name=last)
-        self.touch("customer_address", self.some("select id from customer_address order by id", 2), country_code="se")
+        self.touch(
+            "customer_address", self.some("select id from customer_address order by id", 2), country_code="se"
+        )
 
     def change_products(self) -> None:
-        self.touch("product", self.some("select id from product order by id", 1), title=f"Better {self.number()}")
-        self.touch("product_type", self.some("select id from product_type order by id", 1), value=f"Shelf {self.number()}")
+        self.touch(
+            "product", self.some("select id from product order by id", 1), title=f"Better {self.number()}"
+        )
+        self.touch(
+            "product_type",
+            self.some("select id from product_type order by id", 1),
+            value=f"Shelf {self.number()}",
+        )
         variants = self.some("select id from product_variant order by id", 2)
         self.touch("product_variant", variants, metadata={"unit_cost": f"{self.price(1, 9)}"})
         product = self.some("select id from product order by id", 1)[0]
@@ -171,7 +197,7 @@ class MedusaShop(ForeignShop):
         living = """from order_item i join "order" o on o.id = i.order_id and o.version = i.version
             where o.canceled_at is null and i.quantity = trunc(i.quantity)"""
         for step in ("fulfilled_quantity", "shipped_quantity", "delivered_quantity"):
-            for item in self.some(f"select i.id {living} order by i.id", 4):  # noqa: S608 - the text above
+            for item in self.some(f"select i.id {living} order by i.id", 4):
                 self.rows(
                     sql.SQL("update order_item set {} = quantity, updated_at = %s where id = %s").format(
                         sql.Identifier(step)
@@ -188,7 +214,9 @@ class MedusaShop(ForeignShop):
         drafts = self.some("select id from \"order\" where status = 'draft' order by id", 1)
         self.touch("order", drafts, status="pending", is_draft_order=False)
         # A discount that is taken away again, and a tax that is corrected.
-        discounts = self.some("select id from order_line_item_adjustment where deleted_at is null order by id", 2)
+        discounts = self.some(
+            "select id from order_line_item_adjustment where deleted_at is null order by id", 2
+        )
         self.touch("order_line_item_adjustment", discounts, deleted_at=self.clock)
         taxes = self.some("select id from order_line_item_tax_line where deleted_at is null order by id", 2)
         self.touch("order_line_item_tax_line", taxes, rate=Decimal(25), raw_rate=raw(Decimal(25)))

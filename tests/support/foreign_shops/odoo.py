@@ -9,7 +9,11 @@ from tests.support.foreign_shops.shop import CENT, ForeignShop
 TAX = Decimal("0.19")
 DOLLAR_RATE = Decimal("1.0857")
 COUNTRIES = {"DE": "Germany", "AT": "Austria", "CH": "Switzerland"}
-SHELVES = {"All": ("Gift card",), "All / Saleable": ("Lamp", "Chair"), "All / Saleable / Garden": ("Spade", "Hose")}
+SHELVES = {
+    "All": ("Gift card",),
+    "All / Saleable": ("Lamp", "Chair"),
+    "All / Saleable / Garden": ("Spade", "Hose"),
+}
 
 
 def naive(at: dt.datetime) -> dt.datetime:
@@ -18,6 +22,8 @@ def naive(at: dt.datetime) -> dt.datetime:
 
 
 class OdooShop(ForeignShop):
+    """Writes the tables of Odoo as its modules base, product and sale do."""
+
     kind = "odoo"
 
     def stamps(self, at: dt.datetime) -> dict[str, dt.datetime]:
@@ -30,7 +36,10 @@ class OdooShop(ForeignShop):
         ]
         for shelf, nouns in SHELVES.items():
             category = self.insert(
-                "product_category", name=shelf.split(" / ")[-1], complete_name=shelf, **self.stamps(self.now())
+                "product_category",
+                name=shelf.split(" / ")[-1],
+                complete_name=shelf,
+                **self.stamps(self.now()),
             )
             for noun in nouns:
                 names = {"en_US": noun} | ({"de_DE": f"{noun} (deutsch)"} if noun != "Lamp" else {})
@@ -117,12 +126,17 @@ class OdooShop(ForeignShop):
     def reckon(self, line_id: int) -> None:
         """A line's amounts from its price, as Odoo computes and stores them."""
         ((price, quantity, discount),) = self.rows(
-            "select price_unit, product_uom_qty, coalesce(discount, 0) from sale_order_line where id = %s", (line_id,)
+            "select price_unit, product_uom_qty, coalesce(discount, 0) from sale_order_line where id = %s",
+            (line_id,),
         )
         subtotal = (price * quantity * (1 - discount / 100)).quantize(CENT)
         tax = (subtotal * TAX).quantize(CENT)
         self.update(
-            "sale_order_line", line_id, price_subtotal=subtotal, price_tax=float(tax), price_total=subtotal + tax
+            "sale_order_line",
+            line_id,
+            price_subtotal=subtotal,
+            price_tax=float(tax),
+            price_total=subtotal + tax,
         )
 
     def sum_up(self, order_id: int, at: dt.datetime) -> None:
@@ -138,7 +152,13 @@ class OdooShop(ForeignShop):
         )  # fmt: skip
 
     def add_oddities(self) -> None:
-        nothing = {"product_id": None, "product_uom": None, "product_uom_qty": 0, "price_unit": 0, "discount": 0}
+        nothing = {
+            "product_id": None,
+            "product_uom": None,
+            "product_uom_qty": 0,
+            "price_unit": 0,
+            "discount": 0,
+        }
         at = self.now()
         noted = self.add_basket(at)
         self.add_line(noted, at, display_type="line_note", **nothing)
@@ -162,7 +182,9 @@ class OdooShop(ForeignShop):
         scripted = self.add_basket(self.now())
         self.rows("update sale_order_line set write_date = null where order_id = %s", (scripted,))
         # An address without a name, which nevertheless ordered.
-        address = self.insert("res_partner", name=None, type="delivery", active=True, **self.stamps(self.now()))
+        address = self.insert(
+            "res_partner", name=None, type="delivery", active=True, **self.stamps(self.now())
+        )
         self.add_basket(self.now(), partner_id=address)
 
     def come_late(self, at: dt.datetime) -> None:
@@ -174,7 +196,9 @@ class OdooShop(ForeignShop):
         )
         for order_id in self.some(quiet, 1, naive(at)):
             self.update("sale_order", order_id, state="cancel", write_date=naive(at))
-        for partner in self.some("select id from res_partner where write_date < %s order by id", 1, naive(at)):
+        for partner in self.some(
+            "select id from res_partner where write_date < %s order by id", 1, naive(at)
+        ):
             self.update("res_partner", partner, is_company=True, write_date=naive(at))
 
     def rename(self) -> None:
@@ -213,7 +237,9 @@ class OdooShop(ForeignShop):
         sold = "select id from sale_order where state = 'sale' order by id"
         for order_id in self.some(sold, 5):
             self.update("sale_order", order_id, state="cancel", write_date=naive(self.now()))
-        for order_id in self.some("select id from sale_order where state in ('draft', 'sent') order by id", 2):
+        for order_id in self.some(
+            "select id from sale_order where state in ('draft', 'sent') order by id", 2
+        ):
             at = naive(self.now())
             self.update("sale_order", order_id, state="sale", date_order=at, write_date=at)
         plain = (
@@ -223,7 +249,10 @@ class OdooShop(ForeignShop):
         for line in self.some(plain, 3):
             at = self.now()
             self.update(
-                "sale_order_line", line, product_uom_qty=Decimal(self.chance.randint(1, 9)), write_date=naive(at)
+                "sale_order_line",
+                line,
+                product_uom_qty=Decimal(self.chance.randint(1, 9)),
+                write_date=naive(at),
             )
             self.reckon(line)
             self.sum_up(self.values("select order_id from sale_order_line where id = %s", line)[0], at)

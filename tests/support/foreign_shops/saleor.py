@@ -24,8 +24,9 @@ def global_id(variant: int) -> str:
 
 
 class SaleorShop(ForeignShop):
+    """Writes the tables of Saleor as its mutations do: `updated_at` only where they save it."""
+
     kind = "saleor"
-    has_contracts = True
 
     def new_uuid(self) -> str:
         return str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
@@ -43,14 +44,21 @@ class SaleorShop(ForeignShop):
             for noun in nouns:
                 at = self.now()
                 product = self.insert(
-                    "product_product", name=noun, slug=noun.lower(), category_id=category, created_at=at, updated_at=at
+                    "product_product",
+                    name=noun,
+                    slug=noun.lower(),
+                    category_id=category,
+                    created_at=at,
+                    updated_at=at,
                 )
                 for name in ("", "XL", noun, "mini"):
                     self.add_variant(product, name)
 
     def add_variant(self, product: int, name: str) -> int:
         at = self.now()
-        variant = self.insert("product_productvariant", name=name, product_id=product, created_at=at, updated_at=at)
+        variant = self.insert(
+            "product_productvariant", name=name, product_id=product, created_at=at, updated_at=at
+        )
         for channel, currency in zip(self.channels, ("EUR", "PLN"), strict=True):
             self.insert(
                 "product_productvariantchannellisting",
@@ -85,7 +93,9 @@ class SaleorShop(ForeignShop):
             metadata=self.chance.choice([{"segment": "gold"}, {"segment": ""}, {}]),
         )
 
-    def add_basket(self, at: dt.datetime, status: str = "unfulfilled", currency: str = "EUR", **order: Any) -> str:
+    def add_basket(
+        self, at: dt.datetime, status: str = "unfulfilled", currency: str = "EUR", **order: Any
+    ) -> str:
         self.number += 1
         users = self.some("select id from account_user order by id", 1)
         values = {
@@ -185,7 +195,10 @@ class SaleorShop(ForeignShop):
             self.update("product_product", product, name=name, category_id=category, updated_at=self.now())
         for category in self.some("select id from product_category order by id", 1):
             self.update(
-                "product_category", category, name=f"Shelf {self.chance.randint(1, 99)}", updated_at=self.now()
+                "product_category",
+                category,
+                name=f"Shelf {self.chance.randint(1, 99)}",
+                updated_at=self.now(),
             )
         for variant in self.some("select id from product_productvariant order by id", 2):
             self.rows(
@@ -240,7 +253,9 @@ class SaleorShop(ForeignShop):
         for order_id in expired:
             self.rows("delete from order_orderline where order_id = %s", (order_id,))
             self.rows("delete from order_order where id = %s", (order_id,))
-        fresh = self.some("select id from order_order where status in ('unconfirmed', 'unfulfilled') order by id", 2)
+        fresh = self.some(
+            "select id from order_order where status in ('unconfirmed', 'unfulfilled') order by id", 2
+        )
         self.save(fresh[0], self.now(), status="expired", expired_at=self.now())
         line = self.some("select id from order_orderline where order_id = %s order by id", 1, fresh[1])[0]
         self.rows("delete from order_orderline where id = %s", (line,))

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import random
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
@@ -33,13 +34,12 @@ class ForeignShop:
     """
 
     kind: ClassVar[str]
-    has_contracts: ClassVar[bool] = False
 
     def __init__(self, dsn: str, seed: int = 17) -> None:
-        self.chance = random.Random(f"{self.kind} {seed}")  # noqa: S311 - a shop's dice, no secret
+        self.chance = random.Random(f"{self.kind} {seed}")
         self.connection = psycopg2.connect(dsn, options="-c timezone=UTC -c synchronous_commit=off")
         self.connection.autocommit = True
-        self.clock = dt.datetime.min
+        self.clock = dt.datetime.min.replace(tzinfo=dt.UTC)
         self.rows((HERE / f"{self.kind}.sql").read_text(encoding="utf-8"))
         self.rows((HERE / f"{self.kind}_expected.sql").read_text(encoding="utf-8"))
 
@@ -81,7 +81,9 @@ class ForeignShop:
         midnight = dt.datetime.combine(day, dt.time(), ZONE).astimezone(dt.UTC)
         return midnight - dt.timedelta(seconds=self.chance.uniform(1, 1800))
 
-    def rows(self, statement: str | sql.Composable, parameters: tuple[object, ...] = ()) -> list[tuple]:
+    def rows(
+        self, statement: str | sql.Composable, parameters: Sequence[object] | Mapping[str, object] = ()
+    ) -> list[tuple]:
         """Run a statement; returns its rows, if it has any."""
         with self.connection.cursor() as cursor:
             cursor.execute(statement, parameters or None)
@@ -160,4 +162,8 @@ class ForeignShop:
 
 
 def _adapted(value: Any) -> Any:
-    return Json(value, dumps=lambda found: json.dumps(found, ensure_ascii=False)) if isinstance(value, dict) else value
+    return (
+        Json(value, dumps=lambda found: json.dumps(found, ensure_ascii=False))
+        if isinstance(value, dict)
+        else value
+    )
