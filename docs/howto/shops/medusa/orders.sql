@@ -19,8 +19,8 @@ select
         + least(line.net - coalesce(a.amount, 0), 0),
         2
     ) as amount,
-    -- A numeric in Medusa: half a piece is quarantined, never rounded.
-    case when i.quantity = trunc(i.quantity) then i.quantity::bigint end as quantity,
+    -- A numeric in Medusa, left as it is: half a piece is quarantined, never rounded.
+    i.quantity,
     case
         when o.canceled_at is not null or o.status = 'canceled' then 'cancelled'
         when i.delivered_quantity >= i.quantity then 'delivered'

@@ -1,5 +1,5 @@
 -- Odoo 17: one row per partner. All of them, not only those who have ordered: a first order does not change the
--- partner's write_date, so a partner who appeared here only then would be missed.
+-- partner's write_date, and each run would warn of rows that no window could see.
 select
     p.id as customer_id,
     -- Only contacts must have a name; addresses need none.

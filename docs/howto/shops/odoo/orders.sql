@@ -11,8 +11,8 @@ select
     (o.date_order at time zone 'UTC' at time zone 'Europe/Berlin')::date as order_date,
     -- With tax, after discounts (price_subtotal is without tax), in the company's currency, as Odoo's reports reckon it.
     round(l.price_total / coalesce(nullif(o.currency_rate, 0), 1), 2) as amount,
-    -- A numeric in Odoo: 1.5 kg are no number of pieces. Such a line is quarantined, never rounded.
-    case when l.product_uom_qty = trunc(l.product_uom_qty) then l.product_uom_qty::bigint end as quantity,
+    -- A numeric in Odoo, left as it is: 1.5 kg are no number of pieces, so such a line is quarantined, never rounded.
+    l.product_uom_qty as quantity,
     case
         when o.state = 'cancel' then 'cancelled'
         when o.state = 'sale' and coalesce(l.qty_delivered, 0) >= l.product_uom_qty then 'delivered'

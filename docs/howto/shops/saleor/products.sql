@@ -5,7 +5,7 @@ select
     p.name || case when v.name in ('', p.name) then '' else ' ' || v.name end as product_name,
     c.name as category,
     -- One channel's cost: write its slug. A listing has no time of its own, so a new cost arrives with the next
-    -- change of variant, product or category.
+    -- change of variant, product or category; or at once, if the contract compares whole rows (changes: snapshot).
     l.cost_price_amount as unit_cost,
     greatest(v.updated_at, p.updated_at, c.updated_at) as updated_at
 from product_productvariant as v
