@@ -1,6 +1,8 @@
 """The daily run: yesterday's orders, customers, products and clicks become tested marts.
 
 python -m flows.daily 2024-01-15
+python -m flows.daily 2024-01-15 --accept-deletes orders --reason "the test orders are gone"
+python -m flows.daily 2024-01-15 --reread orders:order_date=2024-01-10 --reason "amounts were corrected"
 """
 
 import datetime as dt
@@ -16,9 +18,11 @@ from flows.subflows.quality_gold import quality_gold
 from flows.subflows.transform import transform
 from lake.delta import Lake
 from tasks.alerts.delivery import confirm_delivery
+from tasks.ingest.decisions import Decisions
+from tasks.ledger.interventions import record_decisions
 from tasks.report.daily_report import write_report
 from tasks.runs.business_day import business_day, run_name
-from tasks.runs.command_line import run_from_command_line
+from tasks.runs.command_line import run_daily_from_command_line
 from tasks.runs.recorded_run import recorded_run
 from tasks.warehouse.access import one_writer, publish_warehouse, staged_warehouse
 
@@ -26,10 +30,11 @@ NAME = "daily-ecommerce-pipeline"
 
 
 @flow(name=NAME, flow_run_name=run_name, on_failure=[confirm_delivery], on_crashed=[confirm_delivery])
-def daily_ecommerce_pipeline(ds: dt.date | None = None) -> None:
+def daily_ecommerce_pipeline(ds: dt.date | None = None, decisions: Decisions | None = None) -> None:
     """Bring the marts up to the end of business day `ds` (default: the day before the scheduled start).
 
-    Running a day again, after whatever happened, gives the same result. Raises PipelineFailure.
+    Running a day again, after whatever happened, gives the same result. `decisions` are what a person wants
+    besides; they go on record. Raises PipelineFailure.
     """
     settings = Settings()
     lake, day = Lake(settings.lake_uri), business_day(ds, settings.shop_timezone)
@@ -38,7 +43,8 @@ def daily_ecommerce_pipeline(ds: dt.date | None = None) -> None:
         one_writer(),
         staged_warehouse(settings) as warehouse,
     ):
-        run.extracted = extract(day, settings, lake)
+        record_decisions(lake, run, decisions)
+        run.extracted = extract(day, settings, lake, decisions)
         run.flagged, run.warnings = quality_bronze(day, run.run_id, settings, lake)
         run.tables = transform(day, run.flagged, settings, lake)
         run.loaded, built = dbt_build(day, run.run_id, warehouse, settings, lake)
@@ -49,4 +55,4 @@ def daily_ecommerce_pipeline(ds: dt.date | None = None) -> None:
 
 
 if __name__ == "__main__":
-    run_from_command_line(daily_ecommerce_pipeline)
+    run_daily_from_command_line(daily_ecommerce_pipeline)

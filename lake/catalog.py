@@ -1,5 +1,10 @@
-"""Every source table, by name: the one place that reads the contracts (expectations/contracts/*.yaml)."""
+"""Every source table, by name: the one place that reads the contracts (expectations/contracts/*.yaml).
 
+A contract in the folder that SHOP_QUERIES names replaces the one of its name here: a shop whose keys are texts
+says so beside its queries.
+"""
+
+import os
 from functools import cache
 from pathlib import Path
 
@@ -9,12 +14,23 @@ from lake.source_table import SourceTable
 CONTRACTS = Path(__file__).resolve().parents[1] / "expectations" / "contracts"
 
 
-@cache
+# Settings hand it on to the process's environment (blocks/settings/settings.py).
+SHOP_QUERIES = "SHOP_QUERIES"
+
+
 def catalog() -> dict[str, SourceTable]:
     """All source tables, those of PostgreSQL first. Raises ContractError if one contract is wrong."""
-    tables = [read_contract(file) for file in sorted(CONTRACTS.glob("*.yaml"))]
-    if not tables:
-        raise ContractError(f"{CONTRACTS.parent.name}/{CONTRACTS.name} holds no contract; restore the files")
+    return _catalog(CONTRACTS, os.environ.get(SHOP_QUERIES, ""))
+
+
+@cache
+def _catalog(contracts: Path, queries: str) -> dict[str, SourceTable]:
+    files = {file.name: file for file in contracts.glob("*.yaml")}
+    if not files:
+        raise ContractError(f"{contracts.parent.name}/{contracts.name} holds no contract; restore the files")
+    if queries:
+        files |= {file.name: file for file in Path(queries).glob("*.yaml")}
+    tables = [read_contract(files[name]) for name in sorted(files)]
     return {table.name: table for table in sorted(tables, key=lambda table: (table.is_event, table.name))}
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
+from zoneinfo import available_timezones
 
 import yaml
 from jsonschema import Draft201909Validator
@@ -22,7 +23,16 @@ from open_data_contract_standard.model import (
     SchemaProperty,
 )
 
-from lake.source_table import ARROW_TYPES, Column, ColumnWarning, Source, SourceTable, arrow_type
+from lake.source_table import (
+    ARROW_TYPES,
+    BRONZE_ONLY,
+    VERSION,
+    Column,
+    ColumnWarning,
+    Source,
+    SourceTable,
+    arrow_type,
+)
 
 # The tag of a column that the warehouse has no use for: lineage of the lake.
 LAKE_ONLY = "lake-only"
@@ -37,7 +47,11 @@ DESCRIBING_OPTIONS = ("format", "timezone", "defaultTimezone")
 HOURS = ("h", "hr", "hour", "hours")
 # Names that all engines take unquoted, and names of the columns that the pipeline adds.
 IDENTIFIER = re.compile("[a-z][a-z0-9_]*")
-RESERVED = ("ds", "key", "load_id", "occurred_at", "origin", "raw", "reject_reason")
+RESERVED = (
+    "ds", "key", "load_id", "occurred_at", "origin", "raw", "reject_reason",
+    *VERSION.names, *BRONZE_ONLY.names,
+)  # fmt: skip
+CHANGES = ("cursor", "snapshot")
 
 
 class ContractError(ValueError):
@@ -99,6 +113,8 @@ def _problems(contract: OpenDataContractStandard, stem: str) -> Iterator[str]:
         yield "schema[0].customProperties: cursor names no column of type timestamp with time zone; name one"
     if custom.get("deletes") not in ("follow", "keep"):
         yield "schema[0].customProperties: deletes is missing; write follow or keep"
+    if custom.get("changes", "cursor") not in CHANGES:
+        yield f"schema[0].customProperties: changes is {custom['changes']}; write cursor or snapshot"
     for number, sla in enumerate(contract.slaProperties or []):
         is_hours = str(sla.unit).lower() in HOURS and str(sla.value).isdecimal()
         if sla.property == "freshness" and not is_hours:
@@ -118,6 +134,9 @@ def _column_problems(column: SchemaProperty) -> Iterator[str]:
         yield f"physicalType {column.physicalType} is not one of {known}; write one of these"
     if not column.description:
         yield "description is missing; say what the column means"
+    zone = (column.logicalTypeOptions or {}).get("defaultTimezone")
+    if zone and zone not in available_timezones():
+        yield f"logicalTypeOptions.defaultTimezone: {zone} is no time zone; write an IANA name"
     for option in sorted((column.logicalTypeOptions or {}).keys() - {*RULE_OPTIONS, *DESCRIBING_OPTIONS}):
         yield f"logicalTypeOptions.{option} is not enforced; write the rule in the table's job"
     for quality in column.quality or []:
@@ -182,6 +201,7 @@ def _table(contract: OpenDataContractStandard, table: SchemaObject) -> SourceTab
         deletes=custom["deletes"],
         columns=tuple(map(_column, columns)),
         freshness_hours=hours[0] if hours else None,
+        changes=custom.get("changes", "cursor"),
     )
 
 
@@ -203,6 +223,7 @@ def _column(column: SchemaProperty) -> Column:
         warehouse_name=None
         if LAKE_ONLY in (column.tags or [])
         else _custom(column).get("warehouseName", column.name),
+        timezone=(column.logicalTypeOptions or {}).get("defaultTimezone"),
     )
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.fs as pafs
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from lake.new_files import as_uri, new_files
@@ -49,6 +50,16 @@ class Lake:
                 DeltaTable.create(self.uri(name), schema, mode="error")
             table = DeltaTable(self.uri(name))
         return table
+
+    def add_columns(self, name: str, schema: pa.Schema) -> None:
+        """Give the table, if it exists, the columns of `schema` that it lacks; they are null in its rows."""
+        table = self.table(name)
+        if table is None:
+            return
+        held = {field.name for field in table.schema().fields}
+        missing = [field for field in schema if field.name not in held]
+        if missing:
+            table.alter.add_columns(DeltaSchema.from_arrow(pa.schema(missing)).fields)
 
     def tables(self) -> list[str]:
         """The names of all tables, `<layer>.<table>`, sorted."""

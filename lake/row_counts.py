@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Extracted:
-    """Number of rows that an extract added to bronze, and warnings for people."""
+    """Number of rows that an extract added to bronze, deletes that it noticed, and warnings for people."""
 
     table: str
     rows: int
+    deleted: int = 0
     warnings: list[str] = field(default_factory=list)
 
 

@@ -12,6 +12,8 @@ TIMESTAMP = pa.timestamp("us", tz="UTC")
 ARROW_TYPES = {
     "bigint": pa.int64(),
     "integer": pa.int32(),
+    "smallint": pa.int32(),
+    "uuid": pa.string(),
     "boolean": pa.bool_(),
     "double precision": pa.float64(),
     "text": pa.string(),
@@ -23,9 +25,17 @@ NUMERIC = re.compile(r"numeric\((\d+),(\d+)\)")
 
 MOST_DIGITS = 38
 
+# What bronze and silver know of a version of a row, besides its columns.
+READ_AT, DELETED_AT = "read_at", "deleted_at"
+# Bronze alone: the values that the lake's types cannot hold, as JSON; and the hash of a row without a cursor.
+UNREADABLE, ROW_HASH = "unreadable", "row_hash"
+VERSION = pa.schema([(READ_AT, TIMESTAMP), (DELETED_AT, TIMESTAMP)])
+BRONZE_ONLY = pa.schema([(UNREADABLE, pa.string()), (ROW_HASH, pa.int64())])
 
 Source = Literal["table", "file", "topic"]
 """A table of the shop's PostgreSQL, JSON lines in files, or a topic of Kafka."""
+Changes = Literal["cursor", "snapshot"]
+"""How changed rows are found: by the cursor, or by comparing all rows with those that bronze has."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,8 @@ class Column:
     warnings: tuple[ColumnWarning, ...]
     warehouse_name: str | None
     """The column's name in the warehouse; None if the warehouse has no use for it."""
+    timezone: str | None = None
+    """The zone in which a source's times without a zone are read; None if they are refused."""
 
     @property
     def arrow_type(self) -> pa.DataType:
@@ -84,6 +96,7 @@ class SourceTable:
     columns: tuple[Column, ...]
     freshness_hours: int | None
     """Age of the newest row, in hours, above which people are warned; None for no limit."""
+    changes: Changes = "cursor"
 
     @property
     def is_event(self) -> bool:
@@ -92,8 +105,23 @@ class SourceTable:
 
     @property
     def schema(self) -> pa.Schema:
-        """The columns in the lake's silver."""
+        """The columns of the contract, with their types in the lake."""
         return pa.schema([(column.name, column.arrow_type) for column in self.columns])
+
+    @property
+    def silver_schema(self) -> pa.Schema:
+        """The columns of the lake's silver; of a change log, also when a version was read, or seen to be gone."""
+        return self.schema if self.is_event else pa.schema([*self.schema, *VERSION])
+
+    @property
+    def bronze_schema(self) -> pa.Schema:
+        """The columns of a change log's bronze."""
+        return pa.schema([*self.silver_schema, *BRONZE_ONLY])
+
+    @property
+    def hides_deleted(self) -> bool:
+        """True if a row with `deleted_at` is no row any more, only the memory that there was one."""
+        return not self.is_event and self.deletes == "follow"
 
     @property
     def warehouse_names(self) -> dict[str, str | None]:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
 
 from lake.delta import Lake
+from lake.source_table import DELETED_AT, SourceTable
 
 
 class CountMismatch(Exception):
@@ -27,6 +29,13 @@ class Upserted:
 def read_table(spark: SparkSession, lake: Lake, name: str) -> DataFrame:
     """The present rows of the lake table `name` (`<layer>.<table>`)."""
     return spark.read.format("delta").load(lake.uri(name))
+
+
+def read_silver(spark: SparkSession, lake: Lake, table: SourceTable) -> DataFrame:
+    """The present rows of a source table's silver, without those that are gone."""
+    rows = read_table(spark, lake, f"silver.{table.name}")
+    is_hidden = table.hides_deleted and DELETED_AT in rows.columns
+    return rows.where(F.col(DELETED_AT).isNull()) if is_hidden else rows
 
 
 def overwrite(rows: DataFrame, lake: Lake, name: str) -> int:
@@ -49,6 +58,8 @@ def upsert(
         rows.write.format("delta").mode("append").save(lake.uri(name))
         return Upserted(written=row_count(DeltaTable(lake.uri(name))), stale=0)
 
+    # A table from before a column was added to its contract.
+    lake.add_columns(name, to_arrow_schema(rows.schema))
     old = read_table(spark, lake, name).select(F.col(key).alias("_key"), *wins_by).alias("old")
     compared = rows.alias("new").join(old, F.col(f"new.{key}") == F.col("old._key"), "left")
     is_new = F.col("old._key").isNull()

@@ -5,7 +5,8 @@ Every variable is listed in `.env.example`. Precedence: blocks (`saved_blocks.py
 Nothing here opens a connection to a system it names.
 
 The object store's credentials are handed on to the process's own environment: delta-rs, Arrow, Sail, Spark's
-JVM and every child process look for the standard AWS variables there, so nothing else has to carry them.
+JVM and every child process look for the standard AWS variables there, so nothing else has to carry them. So is
+the folder of the shop's queries, whose contracts the catalog reads.
 """
 
 import datetime as dt
@@ -35,6 +36,7 @@ class EnvironmentSettings(AllFields, Environment):
     lake_uri: str = (DATA / "lake").as_uri()
     duckdb_path: Path = DATA / "warehouse.duckdb"
     runbook_url: str = (REPOSITORY / "docs" / "runbook.md").as_uri()
+    shop_queries: str = ""
 
     # The object store's key, whose block is prefect-aws' own (`integration_blocks.py`).
     aws_endpoint_url: str = ""
@@ -50,6 +52,8 @@ class EnvironmentSettings(AllFields, Environment):
     lake_file_mb: int = Field(default=256, ge=128, le=512)
     lake_retention: dt.timedelta = Field(default=dt.timedelta(days=7), ge=dt.timedelta(days=7))
     extract_overlap: dt.timedelta = dt.timedelta(hours=1)
+    mass_delete_share: float = Field(default=0.01, ge=0, le=1)
+    mass_delete_rows: int = Field(default=100, ge=1)
     quarantine_threshold: float = Field(default=0.05, ge=0, le=1)
     quality_minimum: float = Field(default=0.95, ge=0, le=1)
     report_dir: Path = DATA / "reports"
@@ -61,14 +65,23 @@ class EnvironmentSettings(AllFields, Environment):
     def _path_as_uri(cls, value: str) -> str:
         return value if "://" in value else Path(value).resolve().as_uri()
 
+    @field_validator("shop_queries")
+    @classmethod
+    def _folder(cls, value: str) -> str:
+        folder = Path(value).absolute()
+        if value and not folder.is_dir():
+            raise ValueError(f"{value} is no folder; make it, with a <table>.sql per table, or correct it")
+        return str(folder) if value else ""
+
     @field_validator("duckdb_path")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.absolute()
 
     @model_validator(mode="after")
-    def _hand_on_credentials(self) -> Self:
+    def _hand_on(self) -> Self:
         variables = {
+            "SHOP_QUERIES": self.shop_queries,
             "AWS_ENDPOINT_URL": self.aws_endpoint_url,
             "AWS_REGION": self.aws_region,
             "AWS_ACCESS_KEY_ID": self.aws_access_key_id,

@@ -9,18 +9,23 @@ from lake.catalog import shop_tables
 from lake.delta import Lake
 from lake.row_counts import Extracted
 from tasks.ingest.clickstream import extract_clickstream
+from tasks.ingest.decisions import Decisions
 from tasks.ingest.postgres import check_contracts, extract_table
 from tasks.timing import timed
 
 
 @flow(name="extract", flow_run_name="extract-{ds}")
 @timed
-def extract(ds: dt.date, settings: Settings, lake: Lake) -> list[Extracted]:
-    """Append to bronze the rows that a run for `ds` covers; returns their number per table.
+def extract(
+    ds: dt.date, settings: Settings, lake: Lake, decisions: Decisions | None = None
+) -> list[Extracted]:
+    """Append to bronze the rows that a run for `ds` covers, and what is gone; returns their number per table.
 
     All sources at once, after they have passed their contracts. Raises PipelineFailure.
     """
     drift = check_contracts(settings)
-    sources = [extract_table.submit(name, ds, settings, lake, drift[name]) for name in shop_tables()]
+    sources = [
+        extract_table.submit(name, ds, settings, lake, drift[name], decisions) for name in shop_tables()
+    ]
     clicks = extract_clickstream.submit(ds, settings, lake)
     return [source.result() for source in [*sources, clicks]]

@@ -7,8 +7,9 @@ from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
+from lake.catalog import catalog
 from lake.delta import Lake
-from spark_jobs.tables import overwrite, read_table, row_count
+from spark_jobs.tables import overwrite, read_silver, row_count
 
 SILVER = ("silver.orders", "silver.customers", "silver.products")
 # The member that stands for a customer or product that silver does not have (yet).
@@ -36,7 +37,8 @@ def build(spark: SparkSession, lake: Lake, job: GoldJob) -> int:
     gold = lake.table(name)
     if gold and _is_current(gold, job, versions):
         return row_count(gold)
-    rows = overwrite(job.transform(*(read_table(spark, lake, source) for source in SILVER)), lake, name)
+    sources = (read_silver(spark, lake, catalog()[source.split(".")[1]]) for source in SILVER)
+    rows = overwrite(job.transform(*sources), lake, name)
     for source, version in versions.items():
         lake.mark_progress(name, source, version)
     return rows

@@ -1,5 +1,9 @@
 """Silver of a table whose bronze is a change log: one row per key, the newest valid version.
 
+The version that was read last is the newest: the source has one version of a row at a time, and its cursor may
+be wrong, stand still or go back. A row that is gone (`deleted_at`) stays as the memory of that, without values
+if deletes are followed; readers of silver leave it out (`SourceTable.hides_deleted`).
+
 A source table needs no code of its own for this: key, cursor, columns and row rules come from its contract.
 A table with rules that no contract can express has a module of its name beside this one (orders.py).
 """
@@ -16,11 +20,19 @@ from pyspark.sql.pandas.types import from_arrow_schema, from_arrow_type
 from pyspark.sql.types import DecimalType, StructField, TimestampType
 
 from lake import source_table
-from lake.source_table import SourceTable
+from lake.source_table import DELETED_AT, READ_AT, ROW_HASH, UNREADABLE, SourceTable
 from spark_jobs.rows import REJECT_REASON, flag, if_rejected
 from spark_jobs.silver.job import SilverJob
 
 Rules = dict[str, Column]
+# A version without `read_at` was read before there was such a column, so before any other.
+WINS = """case
+    when new.{read} is null and old.{read} is null or new.{read} = old.{read}
+        then coalesce(new.{cursor} > old.{cursor}, false)
+    when old.{read} is null then true
+    when new.{read} is null then false
+    else new.{read} > old.{read}
+end"""
 
 
 def change_log_job(table: SourceTable, own_rules: Callable[[str], Rules] = lambda timezone: {}) -> SilverJob:
@@ -28,22 +40,30 @@ def change_log_job(table: SourceTable, own_rules: Callable[[str], Rules] = lambd
 
     `own_rules` makes further row rules for the shop's time zone; they come after those of the contract.
     """
-    schema = from_arrow_schema(table.schema)
-    others = [name for name in schema.fieldNames() if name != table.cursor]
+    silver = from_arrow_schema(table.silver_schema)
+    others = [name for name in silver.fieldNames() if name not in (READ_AT, table.cursor)]
 
     def flag_versions(bronze: DataFrame, timezone: str) -> DataFrame:
-        rules = row_rules(table) | own_rules(timezone)
+        rules = {**row_rules(table), **own_rules(timezone)}
+        if table.hides_deleted:
+            # There are no values to judge.
+            is_gone = F.col(DELETED_AT).isNotNull()
+            rules = {name: is_gone | rule for name, rule in rules.items()}
         return _with_audit_columns(flag(bronze, rules), table, timezone)
 
     return SilverJob(
         table=table.name,
         key=table.key,
-        bronze=schema,
-        silver=schema,
+        bronze=from_arrow_schema(table.bronze_schema),
+        silver=silver,
         flag=flag_versions,
-        order=lambda: [F.col(table.cursor).desc(), *map(F.col, others)],
-        wins_by=[table.cursor],
-        wins=f"new.{table.cursor} > old.{table.cursor}",
+        order=lambda: [
+            F.col(READ_AT).desc_nulls_last(),
+            F.col(table.cursor).desc_nulls_last(),
+            *map(F.col, others),
+        ],
+        wins_by=[READ_AT, table.cursor],
+        wins=WINS.format(read=READ_AT, cursor=table.cursor),
     )
 
 
@@ -51,12 +71,20 @@ def row_rules(table: SourceTable) -> Rules:
     """The contract's row rules by name, in the order of its columns.
 
     Key and cursor are required, whatever the contract says: no newer version could replace a row without one.
+    First comes whether the lake's type could hold the value at all.
     """
     return {
         name: condition
         for column in table.columns
-        for name, condition in _column_rules(column, column.name in (table.key, table.cursor)).items()
+        for name, condition in {
+            f"{column.name}_readable": _is_readable(column.name),
+            **_column_rules(column, column.name in (table.key, table.cursor)),
+        }.items()
     }
+
+
+def _is_readable(column: str) -> Column:
+    return F.col(UNREADABLE).isNull() | ~F.col(UNREADABLE).contains(f'"{column}":')
 
 
 def business_date(cursor: str, timezone: str) -> Column:
@@ -108,17 +136,20 @@ def _lengths(column: source_table.Column) -> list[Column]:
 
 def _with_audit_columns(flagged: DataFrame, table: SourceTable, timezone: str) -> DataFrame:
     """Add AUDIT_COLUMNS to the flagged rows; `raw` is the row as JSON."""
-    source_columns = [_exact(field) for field in flagged.schema.fields if field.name != REJECT_REASON]
+    left_out = (REJECT_REASON, READ_AT, ROW_HASH)
+    source_columns = [_exact(field) for field in flagged.schema.fields if field.name not in left_out]
     text = F.col(table.key).cast("string")
+    # A row without a cursor, or with one in the future, became true when it was read, at the latest.
+    known_at = F.least(table.cursor, READ_AT)
     return flagged.withColumns(
         {
-            "ds": business_date(table.cursor, timezone),
+            "ds": F.to_date(F.from_utc_timestamp(known_at, timezone)),
             "key": if_rejected(text),
-            "occurred_at": if_rejected(table.cursor),
+            "occurred_at": if_rejected(known_at),
             "origin": if_rejected(F.concat(F.lit(f"{table.name}/"), F.coalesce(text, F.lit("null")))),
             "raw": if_rejected(F.to_json(F.struct(*source_columns))),
         }
-    )
+    ).drop(UNREADABLE, ROW_HASH)
 
 
 def _exact(field: StructField) -> Column:

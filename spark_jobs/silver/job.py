@@ -20,6 +20,7 @@ from pyspark.sql.types import StructType
 from lake.delta import Lake
 from lake.quarantine import QUARANTINE_SCHEMA
 from lake.row_counts import Flagged, RowCounts
+from lake.source_table import READ_AT
 from spark_jobs.rows import REJECT_REASON, first_per_key, require_schema, surplus
 from spark_jobs.tables import CountMismatch, Upserted, overwrite, read_table, upsert
 
@@ -51,6 +52,7 @@ class SilverJob:
 
     def rejected(self, flagged: DataFrame) -> DataFrame:
         """The rejected rows, in QUARANTINE's schema, one per quarantine_id."""
+        read_at = F.col(READ_AT) if READ_AT in flagged.columns else F.lit(None).cast("timestamp")
         rows = flagged.where(F.col(REJECT_REASON).isNotNull()).select(
             F.sha2(F.concat_ws("|", "origin", "raw"), 256).alias("quarantine_id"),
             F.lit(self.table).alias("source"),
@@ -60,8 +62,10 @@ class SilverJob:
             "occurred_at",
             "origin",
             "raw",
+            read_at.alias(READ_AT),
         )
-        return require_schema(first_per_key(rows, "quarantine_id", [F.col("ds")]), QUARANTINE)
+        order = [F.col(READ_AT).desc_nulls_last(), F.col("ds")]
+        return require_schema(first_per_key(rows, "quarantine_id", order), QUARANTINE)
 
 
 def flag_new(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, full: bool = False) -> Flagged:
@@ -78,7 +82,7 @@ def flag_new(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, ful
     reasons = rejected.groupBy(REJECT_REASON).count().orderBy(REJECT_REASON)
     quarantine = f"quarantine.{job.table}"
     if not full and (rows_in or lake.table(quarantine) is None):
-        upsert(spark, job.rejected(flagged), lake, quarantine, "quarantine_id", [], "false")
+        _quarantine(spark, job.rejected(flagged), lake, quarantine)
     return Flagged(
         table=job.table,
         bronze_version=version or 0,
@@ -109,7 +113,7 @@ def write(spark: SparkSession, lake: Lake, job: SilverJob, flagged: Flagged, ful
     rows = read_table(spark, lake, f"flagged.{job.table}")
     if full:
         # Quarantine gains rows before silver changes, and loses rows after: a crash in between loses none.
-        upsert(spark, job.rejected(rows), lake, quarantine, "quarantine_id", [], "false")
+        _quarantine(spark, job.rejected(rows), lake, quarantine)
         upserted = Upserted(written=overwrite(job.valid(rows), lake, name), stale=0)
     else:
         upserted = upsert(spark, job.valid(rows), lake, name, job.key, job.wins_by, job.wins)
@@ -128,6 +132,12 @@ def write(spark: SparkSession, lake: Lake, job: SilverJob, flagged: Flagged, ful
         overwrite(job.rejected(rows), lake, quarantine)
     lake.mark_progress(name, "bronze", flagged.bronze_version)
     return counts
+
+
+def _quarantine(spark: SparkSession, rejected: DataFrame, lake: Lake, name: str) -> None:
+    # The same row may come back, after a valid version of its key: then it is as new as that.
+    is_newer = f"coalesce(new.{READ_AT} > old.{READ_AT}, false)"
+    upsert(spark, rejected, lake, name, "quarantine_id", [READ_AT], is_newer)
 
 
 def _bronze_since(

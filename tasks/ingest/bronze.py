@@ -11,8 +11,9 @@ from blocks.lake_storage import one_line, store_failure
 from lake.delta import Lake
 from lake.local_sql import connect
 
-# Delta application transaction of every bronze table: how far the source has been covered.
-COVERED = "covered-until"
+# Delta application transactions of bronze tables: how far the source has been covered, and how busy its
+# statistics said it had been when it was last compared as a whole.
+COVERED, COMPARED = "covered-until", "compared-at"
 
 
 def covered_until(lake: Lake, name: str) -> int | None:
@@ -51,23 +52,25 @@ def held_rows(lake: Lake, name: str, columns: list[str], rows: pads.Expression) 
     return table.to_pyarrow_dataset().to_table(columns=columns, filter=rows)
 
 
-def append(lake: Lake, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch], covered: int) -> int:
-    """Append `batches` and move the covered mark forward to `covered`, in one commit; returns the rows.
+def append(
+    lake: Lake, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch], marks: dict[str, int]
+) -> int:
+    """Append `batches` and set the marks, in one commit; returns the rows.
 
-    Makes no commit if there are no rows and the mark stays. Raises PipelineFailure if the lake cannot be
-    written, and whatever the batches raise; the table is then as it was.
+    Makes no commit if there are no rows and the marks stay. COVERED only moves forward. A table that lacks
+    columns of `schema` gets them; they are null in the rows it has. Raises PipelineFailure if the lake cannot
+    be written, and whatever the batches raise; the table is then as it was.
     """
     counted = _Counted(batches)
     first = list(itertools.islice(counted, 1))
-    known = covered_until(lake, name)
-    forward = known is None or covered > known
-    if not first and not forward:
+    new = [Transaction(mark, value) for mark, value in marks.items() if _is_new(lake, name, mark, value)]
+    if not first and not new:
         return 0
-    marks = [Transaction(COVERED, covered)] if forward else []
     reader = pa.RecordBatchReader.from_batches(schema, itertools.chain(first, counted))
     try:
+        lake.add_columns(name, schema)
         write_deltalake(
-            lake.uri(name), reader, mode="append", commit_properties=CommitProperties(app_transactions=marks)
+            lake.uri(name), reader, mode="append", commit_properties=CommitProperties(app_transactions=new)
         )
     except Exception as error:
         # An error inside the stream comes back from Rust as text: raise the one that caused it.
@@ -77,6 +80,11 @@ def append(lake: Lake, name: str, schema: pa.Schema, batches: Iterator[pa.Record
             f"cannot write {lake.uri(name)} ({one_line(error)}); check LAKE_URI and its rights", error
         ) from error
     return counted.rows
+
+
+def _is_new(lake: Lake, name: str, mark: str, value: int) -> bool:
+    known = lake.progress(name, mark)
+    return known is None or (value > known if mark == COVERED else value != known)
 
 
 class _Counted(Iterator[pa.RecordBatch]):

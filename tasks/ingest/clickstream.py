@@ -22,7 +22,7 @@ from blocks.settings.failures import RETRY_TRANSIENT, PermanentFailure, Transien
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 from lake.row_counts import Extracted
-from tasks.ingest.bronze import append, covered_until, held_rows, unseen
+from tasks.ingest.bronze import COVERED, append, covered_until, held_rows, unseen
 from tasks.ingest.extract_window import clickstream_days, previous_business_date
 from tasks.ingest.read_concurrently import WORKERS, interleave
 
@@ -61,7 +61,7 @@ def extract_clickstream(ds: dt.date, settings: Settings, lake: Lake) -> Extracte
     # A day that is not over may still get files: the next run reads its folder again.
     covered = min(ds, previous_business_date(dt.datetime.now(dt.UTC), settings.shop_timezone))
     streams = [partial(_unseen_lines, source, lake, file) for file in fresh]
-    rows = append(lake, BRONZE, SCHEMA, interleave(streams, WORKERS), covered.toordinal())
+    rows = append(lake, BRONZE, SCHEMA, interleave(streams, WORKERS), {COVERED: covered.toordinal()})
     return Extracted(table="clickstream", rows=rows, warnings=warnings)
 
 

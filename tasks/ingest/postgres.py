@@ -1,176 +1,183 @@
-"""Extract from PostgreSQL to bronze: contract, window, COPY, one Delta commit per table."""
+"""Extract from PostgreSQL to bronze: contract, window, comparison, one Delta commit each per table."""
 
 import datetime as dt
 import itertools
-import math
 from collections.abc import Iterator
-from functools import partial
 
 import pyarrow as pa
-import pyarrow.dataset as pads
 from prefect import task
-from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from blocks.settings.failures import RETRY_TRANSIENT, DataFailure, PermanentFailure
-from blocks.settings.fields import ShopFields
+from blocks.settings.failures import RETRY_TRANSIENT, DataFailure
 from blocks.settings.settings import Settings
 from blocks.shop_database import shop_connection
 from lake.catalog import shop_tables
 from lake.delta import Lake
 from lake.row_counts import Extracted
 from lake.source_table import SourceTable
-from tasks.ingest.bronze import append, covered_until, held_rows, unseen
-from tasks.ingest.contract_check import actual_columns, breaches
+from tasks.ingest.bronze import COMPARED, COVERED, append, covered_until
+from tasks.ingest.chunks import as_versions, window_batches
+from tasks.ingest.comparison import Difference, compare
+from tasks.ingest.corrections import reread, tombstones, unseen_versions
+from tasks.ingest.decisions import Decisions
 from tasks.ingest.extract_window import Window, covered_to, extraction_window
-from tasks.ingest.postgres_copy import copy_batches, copy_query
-from tasks.ingest.read_concurrently import WORKERS, interleave
 from tasks.ingest.source_totals import record_source_totals
+from tasks.shop.relation import Relation, find_relation
+from tasks.shop.statistics import activity
 
-# Small enough that the keys of one chunk fit in memory many times over.
-CHUNK_ROWS = 500_000
+SAMPLES = 3
 
 
 @task(**RETRY_TRANSIENT)
 def check_contracts(settings: Settings) -> dict[str, list[str]]:
     """Compare every source table with its contract before anything is written; returns warnings per table.
 
-    Raises PermanentFailure for a missing table, DataFailure for a dropped or retyped column.
+    Raises PermanentFailure for a missing table, DataFailure for a missing or retyped column.
     """
     broken, warnings = [], {}
+    lake = Lake(settings.lake_uri)
     with shop_connection(settings) as connection:
         for table in shop_tables().values():
-            actual = actual_columns(connection, table.name)
-            if not actual:
-                raise PermanentFailure(
-                    f"table {table.name} is missing in the shop's database (or its user may not see it): "
-                    "create it, grant SELECT on it, or correct SHOP_DSN"
-                )
-            table_broken, added = breaches(table, actual)
-            broken += table_broken
-            warnings[table.name] = added
+            relation = find_relation(connection, table, settings.shop_queries)
+            broken += relation.broken
+            warnings[table.name] = relation.additions + _dropped(lake, relation)
+    _stop_broken(broken)
+    return warnings
+
+
+def _stop_broken(broken: list[str]) -> None:
     if broken:
         raise DataFailure(
             "the source breaks its contract: " + "; ".join(broken) + ". Nothing was extracted. "
-            "Restore the column, or change its contract in expectations/contracts and what is built on it"
+            "Restore the column, write the table's query in SHOP_QUERIES, or change its contract in "
+            "expectations/contracts and what is built on it; `python -m flows.connect` shows every column"
         )
-    return warnings
 
 
 @task(task_run_name="extract-{name}", **RETRY_TRANSIENT)
 def extract_table(
-    name: str, ds: dt.date, settings: Settings, lake: Lake, drift: list[str] | None = None
+    name: str,
+    ds: dt.date,
+    settings: Settings,
+    lake: Lake,
+    drift: list[str] | None = None,
+    decisions: Decisions | None = None,
 ) -> Extracted:
-    """Append the rows of one source table that a run for `ds` covers to `bronze.<name>`.
+    """Bring `bronze.<name>` up to the source table at the end of `ds`, in two commits.
 
-    Grain of bronze: one row per (key, cursor) that was ever seen. Extracting again adds nothing. Returns the
-    number of rows, and `drift`, the warnings about the table's contract.
+    Grain of bronze: one row per version of a row that was ever seen, and one per delete that was noticed.
+    First the rows of the window; then those that it cannot see, and a tombstone for each row that is gone.
+    Extracting again adds nothing. `drift` are the warnings about the table's contract; `decisions` what a
+    person wants besides. Returns the number of rows, and warnings. Raises DataFailure at a mass delete that
+    nobody has accepted.
     """
-    table = shop_tables()[name]
-    mark = covered_until(lake, f"bronze.{name}")
-    window = extraction_window(
+    table, decisions = shop_tables()[name], decisions or Decisions()
+    window = _window(table, ds, settings, lake)
+    with shop_connection(settings) as connection:
+        relation = find_relation(connection, table, settings.shop_queries)
+        _stop_broken(relation.broken)
+        busy = activity(connection, relation)
+    with shop_connection(settings) as connection:
+        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        now = _now(connection)
+        covered = covered_to(window, now)
+        # An old day that is run again must not take newer rows for deleted, or for rows that nobody has seen.
+        known = covered_until(lake, f"bronze.{name}")
+        end = max(window.end, dt.datetime.fromtimestamp(known or 0, dt.UTC))
+        if name == "orders":
+            record_source_totals(connection, lake, relation, end)
+        rows = append(
+            lake,
+            f"bronze.{name}",
+            table.bronze_schema,
+            as_versions(_in_window(connection, settings, lake, relation, window), relation, now),
+            {COVERED: int(covered.timestamp())},
+        )
+        again = decisions.reread_condition(relation, end)
+        if busy is not None and busy == lake.progress(f"bronze.{name}", COMPARED) and again is None:
+            return Extracted(table=name, rows=rows, warnings=drift or [])
+        found = compare(connection, lake, relation, end)
+        _stop_mass_delete(found, settings, ds, decisions)
+        batches = itertools.chain(
+            unseen_versions(connection, relation, found, now, end),
+            tombstones(lake, table, found.gone, now),
+            reread(connection, lake, relation, again, found, now) if again is not None else (),
+        )
+        marks = {COMPARED: busy} if busy is not None else {}
+        corrected = append(lake, f"bronze.{name}", table.bronze_schema, batches, marks)
+    return Extracted(
+        table=name,
+        rows=rows + corrected,
+        deleted=len(found.gone),
+        warnings=[*(drift or []), *_unseen_warning(found, table)],
+    )
+
+
+def _window(table: SourceTable, ds: dt.date, settings: Settings, lake: Lake) -> Window:
+    mark = covered_until(lake, f"bronze.{table.name}")
+    return extraction_window(
         ds,
         dt.datetime.fromtimestamp(mark, dt.UTC) if mark is not None else None,
         settings.shop_timezone,
         settings.extract_overlap,
     )
-    with shop_connection(settings) as connection:
-        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
-        covered = covered_to(window, _now(connection))
-        if name == "orders":
-            record_source_totals(connection, lake, window)
-        batches = window_batches(connection, settings, lake, table, window)
-        rows = append(lake, f"bronze.{name}", table.schema, batches, int(covered.timestamp()))
-    return Extracted(table=name, rows=rows, warnings=drift or [])
 
 
-def window_batches(
-    connection: Connection, settings: ShopFields, lake: Lake, table: SourceTable, window: Window
+def _in_window(
+    connection: Connection, settings: Settings, lake: Lake, relation: Relation, window: Window
 ) -> Iterator[pa.RecordBatch]:
-    """The rows in `window` that bronze does not hold, read by WORKERS connections in one snapshot."""
-    in_window = window_condition(table.cursor, window)
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_export_snapshot()")
-        [(snapshot,)] = cursor.fetchall()
-        cursor.execute(
-            sql.SQL("select count(*), min({key}), max({key}) from {table} where {window}").format(
-                key=sql.Identifier(table.key), table=sql.Identifier(table.name), window=in_window
+    """The window's new rows; none of a table without a cursor, which only a comparison finds."""
+    if relation.table.changes == "snapshot":
+        return iter(())
+    return window_batches(connection, settings, lake, relation, window)
+
+
+def _stop_mass_delete(found: Difference, settings: Settings, ds: dt.date, decisions: Decisions) -> None:
+    if found.table in decisions.accept_deletes:
+        return
+    if found.is_mass_delete(settings.mass_delete_share, settings.mass_delete_rows):
+        raise DataFailure(
+            f"{len(found.gone):,} of {found.live:,} rows of {found.table} are gone from the shop's database, for "
+            f"example {_samples(found.gone)}: more than {settings.mass_delete_share:.2%}. No delete was taken over. "
+            "If it is meant (and no truncated table that is being filled again), go on with `python -m flows.daily "
+            f'{ds} --accept-deletes {found.table} --reason "…"`'
+        )
+
+
+def _unseen_warning(found: Difference, table: SourceTable) -> list[str]:
+    if not found.unseen or found.is_all or table.changes == "snapshot":
+        return []
+    return [
+        f"{table.name}: no window could see {len(found.unseen):,} rows ({table.cursor} null, in the future, set "
+        f"back, or committed later than EXTRACT_OVERLAP), for example {_samples(found.unseen)}; they are read now"
+    ]
+
+
+def _samples(keys: list[object]) -> str:
+    return ", ".join(map(str, keys[:SAMPLES])) + (" …" if len(keys) > SAMPLES else "")
+
+
+def _dropped(lake: Lake, relation: Relation) -> list[str]:
+    """Sentences about optional columns that have been there: bronze holds values of them."""
+    table = lake.table(f"bronze.{relation.table.name}") if relation.absent else None
+    if table is None:
+        return []
+    actions = table.get_add_actions(flatten=True)
+    return [
+        f"{relation.table.name}.{column} is gone; it is optional, and null from now on"
+        for column in relation.absent
+        if f"null_count.{column}" in actions.schema.names
+        and any(
+            nulls is not None and nulls < rows
+            for nulls, rows in zip(
+                actions[f"null_count.{column}"].to_pylist(), actions["num_records"].to_pylist(), strict=True
             )
         )
-        [(rows, low, high)] = cursor.fetchall()
-    if not pa.types.is_integer(table.column(table.key).arrow_type):
-        # Texts cannot be divided into ranges: one chunk.
-        low = high = None
-    streams = [
-        partial(_chunk_batches, settings, snapshot, lake, table, window, chunk)
-        for chunk in key_ranges(rows, low, high)
     ]
-    return interleave(streams, WORKERS)
-
-
-def key_ranges(
-    rows: int, low: int | None, high: int | None, chunk_rows: int = CHUNK_ROWS
-) -> list[tuple[int | None, int | None]]:
-    """Split the keys low…high into half-open ranges of about `chunk_rows` rows; None is unbounded.
-
-    The ranges cover every key, and rows without a key belong to the first.
-    """
-    if low is None or high is None:
-        return [(None, None)] if rows else []
-    chunks = min(math.ceil(rows / chunk_rows), high - low + 1)
-    bounds = [None, *(low + (high - low + 1) * i // chunks for i in range(1, chunks)), None]
-    return list(itertools.pairwise(bounds))
-
-
-def window_condition(cursor: str, window: Window) -> sql.Composable:
-    """The window as SQL on the indexed column itself, never on a function of it."""
-    column = sql.Identifier(cursor)
-    until = sql.SQL("{} < {}").format(column, sql.Literal(window.end))
-    if window.start is None:
-        return until
-    return sql.SQL("{} >= {} and {}").format(column, sql.Literal(window.start), until)
-
-
-def _chunk_batches(
-    settings: ShopFields,
-    snapshot: str,
-    lake: Lake,
-    table: SourceTable,
-    window: Window,
-    chunk: tuple[int | None, int | None],
-) -> Iterator[pa.RecordBatch]:
-    low, high = chunk
-    key = pads.field(table.key)
-    in_source, in_bronze = (
-        [window_condition(table.cursor, window)],
-        pads.field(table.cursor) < pa.scalar(window.end),
-    )
-    if window.start is not None:
-        in_bronze &= pads.field(table.cursor) >= pa.scalar(window.start)
-    if high is not None:
-        beyond = sql.SQL("{} < {}" if low is not None else "({0} < {1} or {0} is null)")
-        in_source.append(beyond.format(sql.Identifier(table.key), sql.Literal(high)))
-        in_bronze &= (key < high) if low is not None else ((key < high) | key.is_null())
-    if low is not None:
-        in_source.append(sql.SQL("{} >= {}").format(sql.Identifier(table.key), sql.Literal(low)))
-        in_bronze &= key >= low
-    held = held_rows(lake, f"bronze.{table.name}", [table.key, table.cursor], in_bronze)
-    schema = table.schema
-    query = copy_query(table, sql.SQL(" and ").join(in_source))
-    with shop_connection(settings) as connection:
-        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
-        with connection.cursor() as cursor:
-            cursor.execute("set transaction snapshot %s", (snapshot,))
-        try:
-            yield from unseen(
-                copy_batches(connection, query, schema), held, [table.key, table.cursor], schema
-            )
-        except pa.ArrowInvalid as error:
-            raise DataFailure(f"{table.name} holds a value that cannot be read: {error}") from error
 
 
 def _now(connection: Connection) -> dt.datetime:
-    """The source's clock at the transaction's start: its own, because it stamped `updated_at`."""
+    """The source's clock at the transaction's start: its own, because it stamped the cursor."""
     with connection.cursor() as cursor:
         cursor.execute("select transaction_timestamp()")
         [(now,)] = cursor.fetchall()

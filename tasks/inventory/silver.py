@@ -184,7 +184,7 @@ REJECTED = """
         from flagged
         where reason is not null
     )
-    select quarantine_id, source, ds, reason, key, occurred_at, origin, raw
+    select quarantine_id, source, ds, reason, key, occurred_at, origin, raw, null::timestamptz as read_at
     from rejected anti join quarantined using (quarantine_id)
 """
 

@@ -89,12 +89,26 @@ STOCK_ALERTS = pa.schema(
     ]
 )
 
+# Grain: one row per decision of a person that let a run go on, or do more than it would have.
+INTERVENTIONS = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("flow", pa.string()),
+        ("ds", pa.date32()),
+        ("decision", pa.string()),
+        ("reason", pa.string()),
+        ("person", pa.string()),
+        ("recorded_at", TIMESTAMP),
+    ]
+)
+
 TABLES = {
     "pipeline_runs": PIPELINE_RUNS,
     "table_runs": TABLE_RUNS,
     "quality_results": QUALITY_RESULTS,
     "alert_deliveries": ALERT_DELIVERIES,
     "stock_alerts": STOCK_ALERTS,
+    "interventions": INTERVENTIONS,
 }
 
 UNIQUE_BY = {
@@ -103,4 +117,5 @@ UNIQUE_BY = {
     "quality_results": "run_id, layer, table_name, expectation",
     "alert_deliveries": "alert_id, channel, recorded_at",
     "stock_alerts": "product_id, recorded_at",
+    "interventions": "run_id, decision",
 }

@@ -1,7 +1,8 @@
 """The reconciliation of money: one row per order_date, with the same sum taken in five places.
 
 `source_amount` and `gold_amount` are over the orders that both can know: not those whose present version
-is newer than the run's window, and not those whose present version lies in quarantine.
+is newer than the run's window, not those whose present version lies in quarantine, and not those that gold
+keeps although they are gone from the source.
 """
 
 import pyarrow as pa
@@ -27,7 +28,8 @@ WAREHOUSE = {
     """,
     "withheld": f"""
         select order_date, sum(order_amount) as amount from {{gold}}.fct_orders
-        where order_id in (select order_id from {NOT_COMPARABLE})
+        where deleted_at is not null
+            or cast(order_id as string) in (select order_id from {NOT_COMPARABLE})
         group by order_date
     """,
 }
@@ -36,10 +38,11 @@ TOTALS = """
 with
 open_orders as (
     select
-        cast(key as bigint) as order_id,
+        key as order_id,
         cast(raw ->> 'order_date' as date) as order_date,
-        cast(raw ->> 'amount' as decimal(12, 2)) as amount
+        cast(raw ->> 'amount' as decimal(38, 2)) as amount
     from open_rows
+    where raw ->> 'deleted_at' is null
 ),
 -- The extract's snapshot holds the rejected versions too, unless they are newer than the window.
 source_less_open as (
@@ -48,7 +51,7 @@ source_less_open as (
         select order_date, amount from order_totals
         union all
         select order_date, -amount from open_orders
-        where order_id not in (select order_id from changed_later)
+        where order_id not in (select cast(order_id as varchar) from changed_later)
     )
     group by order_date
     having sum(amount) <> 0
@@ -105,8 +108,8 @@ def order_totals(session: Session, gold: str, lake: Lake) -> pa.Table:
         session.replace(
             NOT_COMPARABLE,
             local.sql(
-                "select cast(key as bigint) as order_id from open_rows "
-                "union select order_id from changed_later"
+                "select key as order_id from open_rows "
+                "union select cast(order_id as varchar) from changed_later"
             ).to_arrow_table(),
         )
         for view, query in WAREHOUSE.items():

@@ -2,6 +2,7 @@
 
 import argparse
 import datetime as dt
+import getpass
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -13,6 +14,7 @@ from blocks.settings.environment import UnreadableEnvFile
 from blocks.settings.failures import PipelineFailure
 from blocks.settings.settings import Settings
 from lake.contract import ContractError
+from tasks.ingest.decisions import Decisions
 from tasks.ingest.postgres import check_contracts
 from tasks.runs.console import quiet_logs
 from tasks.warehouse.access import check_warehouse
@@ -27,6 +29,42 @@ def run_from_command_line(flow: Callable[[dt.date | None], object], reads_shop: 
     parser.add_argument("ds", nargs="?", type=_day, help="business day, YYYY-MM-DD (default: yesterday)")
     day = parser.parse_args().ds
     _run(check_reach if reads_shop else check_folders, partial(flow, day))
+
+
+def run_daily_from_command_line(flow: Callable[[dt.date | None, Decisions | None], object]) -> None:
+    """Run `flow` for a day, with the decisions on the command line; exit 1 with one sentence if it fails."""
+    parser = argparse.ArgumentParser(description=flow.__doc__)
+    parser.add_argument("ds", nargs="?", type=_day, help="business day, YYYY-MM-DD (default: yesterday)")
+    parser.add_argument(
+        "--accept-deletes", action="append", default=[], metavar="TABLE", help="its mass delete is meant"
+    )
+    parser.add_argument(
+        "--reread",
+        action="append",
+        default=[],
+        metavar="TABLE[:COLUMN=VALUE,…]",
+        help="read these rows again, whatever their cursor says",
+    )
+    parser.add_argument("--reason", default="", help="why; goes on record")
+    parser.add_argument(
+        "--person", default=getpass.getuser(), help="who; goes on record (default: %(default)s)"
+    )
+    options = parser.parse_args()
+    decisions = None
+    if options.accept_deletes or options.reread:
+        decisions = Decisions(
+            accept_deletes=options.accept_deletes,
+            reread=options.reread,
+            reason=options.reason,
+            person=options.person,
+        )
+
+    def check() -> None:
+        if decisions:
+            decisions.check()
+        check_reach()
+
+    _run(check, partial(flow, options.ds, decisions))
 
 
 def run_inventory_from_command_line(flow: Callable[[float, bool], object]) -> None:

@@ -28,6 +28,38 @@ DESCRIPTION = (
     "with ids counted from 1 again, run dbt with `--full-refresh`: the incremental models look only at ids "
     "above the largest they have seen."
 )
+DELETED = {
+    "name": "ops",
+    "description": "What the pipeline keeps on record besides its tables.",
+    "schema": "ops",
+    "tables": [
+        {
+            "name": "deleted_rows",
+            "description": (
+                "Rows that are gone from the shop's tables. Grain: one row per table and key; a row that comes "
+                "back leaves."
+            ),
+            "columns": [
+                {"name": "deleted_key", "description": "Table and key."},
+                {"name": "table_name", "description": "The source table."},
+                {"name": "key", "description": "The row's key, as text."},
+                {
+                    "name": "deletes",
+                    "description": "follow: silver and marts lose the row; keep: they keep it.",
+                },
+                {"name": "deleted_at", "description": "When the delete was noticed."},
+                {"name": "load_id", "description": "The load that recorded it."},
+            ],
+        }
+    ],
+}
+VERSION_COLUMNS = [
+    {"name": "read_at", "description": "When this version was read from the shop's database."},
+    {
+        "name": "deleted_at",
+        "description": "When it was noticed that the row is gone there; null while it is.",
+    },
+]
 LOAD_ID = {"name": "load_id", "description": "The load that last inserted or changed the row."}
 
 
@@ -55,7 +87,9 @@ def sources_page() -> str:
         "schema": "silver",
         "tables": [_table(table) for table in catalog().values()],
     }
-    return HEADER + yaml.safe_dump({"sources": [source]}, sort_keys=False, allow_unicode=True, width=110)
+    return HEADER + yaml.safe_dump(
+        {"sources": [source, DELETED]}, sort_keys=False, allow_unicode=True, width=110
+    )
 
 
 def _table(table: SourceTable) -> dict[str, Any]:
@@ -69,7 +103,7 @@ def _table(table: SourceTable) -> dict[str, Any]:
             "freshness": freshness,
             "meta": {"source": table.source, "key": table.key, "deletes": table.deletes},
         },
-        "columns": [*columns, dict(LOAD_ID)],
+        "columns": [*columns, *([] if table.is_event else map(dict, VERSION_COLUMNS)), dict(LOAD_ID)],
     }
 
 

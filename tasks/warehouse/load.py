@@ -11,7 +11,12 @@ from blocks.settings.failures import RETRY_TRANSIENT
 from lake.catalog import catalog
 from lake.delta import Lake
 from lake.quarantine import QUARANTINE_SCHEMA
+from lake.source_table import DELETED_AT
+from tasks.warehouse.deletes import DELETED_ROWS, apply_deletes, record_deleted
 from tasks.warehouse.interface import Loaded, Scope, Session, Warehouse
+
+# When a rejected version was read; of events, and of versions from before that was known, when it became true.
+READ = "coalesce(rejected.read_at, rejected.occurred_at)"
 
 
 @task(task_run_name="load-warehouse", **RETRY_TRANSIENT)
@@ -33,10 +38,15 @@ def load_warehouse(
         )
         load_id = session.next_load_id()
         rows = {}
+        record_deleted(session, DELETED_ROWS.empty_table(), load_id)
         for table in tables or catalog():
             # A shop without Kafka has these marts, too: empty.
-            lake.ensure(f"silver.{table}", catalog()[table].schema)
-            lake.ensure(f"quarantine.{table}", QUARANTINE_SCHEMA)
+            for name, schema in (
+                (f"silver.{table}", catalog()[table].silver_schema),
+                (f"quarantine.{table}", QUARANTINE_SCHEMA),
+            ):
+                lake.ensure(name, schema)
+                lake.add_columns(name, schema)
             rows[table] = _load(session, lake, f"silver.{table}", catalog()[table].key, load_id, full)
             _load(session, lake, f"quarantine.{table}", "quarantine_id", load_id, full)
         if len(rows) == len(catalog()):
@@ -48,7 +58,8 @@ def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full:
     """Insert or replace the rows of a lake table that differ from the warehouse's; returns their number."""
     lake_table = DeltaTable(lake.uri(name))
     version, identity = lake_table.version(), str(lake_table.metadata().id)
-    names = catalog()[name.split(".")[1]].warehouse_names
+    table = catalog()[name.split(".")[1]]
+    names = table.warehouse_names
     fields = {names.get(field.name, field.name): field for field in pa.schema(lake_table.schema().to_arrow())}
     columns = {column: field for column, field in fields.items() if column}
     _add_missing(session, name, [field.with_name(str(column)) for column, field in columns.items()])
@@ -59,11 +70,17 @@ def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full:
     full = full or known_identity != identity
     if known == version and not full:
         return 0
-    rows = lake.rows_since(name, None if full else known).scanner(
-        columns={column: pads.field(field.name) for column, field in columns.items()}
+    rows = lake.rows_since(name, None if full else known)
+    has_deletes = DELETED_AT in columns
+    is_hidden = has_deletes and table.hides_deleted
+    scanner = rows.scanner(
+        columns={column: pads.field(field.name) for column, field in columns.items()},
+        filter=pads.field(DELETED_AT).is_null() if is_hidden else None,
     )
     scope: Scope = "first" if known is None else "all" if full else "changes"
-    changed = session.upsert(name, key, rows, load_id, scope)
+    changed = session.upsert(name, key, scanner, load_id, scope)
+    if has_deletes:
+        changed += apply_deletes(session, table, rows, load_id, scope)
     session.execute(
         f"""
         merge into ops.loads as held
@@ -89,7 +106,10 @@ def _add_missing(session: Session, name: str, columns: list[pa.Field]) -> None:
 
 
 def _create_open_quarantine(session: Session) -> None:
-    """The view `quarantine.open_rows`: rejected rows that no valid version of the same key has replaced."""
+    """The view `quarantine.open_rows`: rejected rows that no valid version of the same key has replaced.
+
+    Neither are those open whose key is gone from the source.
+    """
     selects = [
         f"""
         select rejected.source, rejected.ds, rejected.reason, rejected.key, rejected.occurred_at, rejected.raw
@@ -98,11 +118,18 @@ def _create_open_quarantine(session: Session) -> None:
             select 1 from silver.{table.name} as valid
             where cast(valid.{table.key} as string) = rejected.key and {replaced_by}
         )
+        and not exists (
+            select 1 from ops.deleted_rows as deleted
+            where deleted.table_name = '{table.name}' and deleted.key = rejected.key
+            and deleted.deleted_at >= {READ}
+        )
         qualify rejected.key is null or row_number() over (
-            partition by rejected.key order by rejected.occurred_at desc nulls last
+            partition by rejected.key order by {READ} desc nulls last, rejected.occurred_at desc nulls last
         ) = 1
         """
         for table in catalog().values()
-        for replaced_by in ["true" if table.is_event else f"valid.{table.cursor} >= rejected.occurred_at"]
+        for replaced_by in [
+            "true" if table.is_event else f"coalesce(valid.read_at, valid.{table.cursor}) >= {READ}"
+        ]
     ]
     session.execute("create or replace view quarantine.open_rows as " + " union all ".join(selects))

@@ -17,11 +17,11 @@ from lake import catalog
 def contracts_in(folder: Path) -> Iterator[None]:
     """Within this context the catalog is what lies in `folder`."""
     with patch.object(catalog, "CONTRACTS", folder):
-        catalog.catalog.cache_clear()
+        catalog._catalog.cache_clear()
         try:
             yield
         finally:
-            catalog.catalog.cache_clear()
+            catalog._catalog.cache_clear()
 
 
 @contextmanager

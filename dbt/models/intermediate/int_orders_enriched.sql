@@ -38,6 +38,7 @@ described as (
         customers.customer_id is null as is_unknown_customer,
         products.product_id is null as is_unknown_product,
         orders.updated_at,
+        orders.deleted_at,
         greatest(
             orders.load_id,
             coalesce(customers.load_id, 0),

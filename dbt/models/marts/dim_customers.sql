@@ -43,7 +43,8 @@ members as (
         customer_orders.last_order_date,
         coalesce(customer_orders.total_orders, 0) as total_orders,
         coalesce(customer_orders.lifetime_amount, 0) as lifetime_amount,
-        customers.updated_at
+        customers.updated_at,
+        customers.deleted_at
 
     from customers
 
@@ -64,7 +65,8 @@ final as (
         members.total_orders,
         members.lifetime_amount,
         coalesce(version_counts.known_versions, 0) as known_versions,
-        members.updated_at
+        members.updated_at,
+        members.deleted_at
 
     from members
 

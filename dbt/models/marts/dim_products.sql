@@ -44,7 +44,8 @@ members as (
         coalesce(product_orders.total_orders, 0) as total_orders,
         coalesce(product_orders.total_quantity, 0) as total_quantity,
         coalesce(product_orders.total_revenue, 0) as total_revenue,
-        products.updated_at
+        products.updated_at,
+        products.deleted_at
 
     from products
 
@@ -66,7 +67,8 @@ final as (
         members.total_quantity,
         members.total_revenue,
         coalesce(version_counts.known_versions, 0) as known_versions,
-        members.updated_at
+        members.updated_at,
+        members.deleted_at
 
     from members
 

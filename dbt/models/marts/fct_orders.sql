@@ -2,7 +2,8 @@
     config(
         materialized='incremental',
         unique_key='order_id',
-        on_schema_change='fail',
+        on_schema_change='append_new_columns',
+        post_hook="delete from {{ this }} where {{ is_gone('orders', 'order_id') }}",
         partition_by={'field': 'order_date', 'data_type': 'date'} if target.type == 'bigquery' else none,
         cluster_by={'bigquery': ['order_id'], 'snowflake': ['order_date']}.get(target.type)
     )
@@ -97,6 +98,7 @@ final as (
         is_unknown_customer,
         is_unknown_product,
         updated_at,
+        deleted_at,
         load_id
 
     from order_items

@@ -19,7 +19,8 @@ renamed as (
         cast(region as {{ dbt.type_string() }}) as region,
 
         -- times
-        updated_at
+        updated_at,
+        deleted_at
 
     from source
 

@@ -24,7 +24,8 @@ renamed as (
 
         -- times
         cast(order_date as date) as order_date,
-        updated_at
+        updated_at,
+        deleted_at
 
     from source
 

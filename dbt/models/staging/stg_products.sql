@@ -21,7 +21,8 @@ renamed as (
         {{ money('unit_cost') }} as unit_cost,
 
         -- times
-        updated_at
+        updated_at,
+        deleted_at
 
     from source
 

@@ -10,27 +10,7 @@ import pyarrow.csv as pacsv
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from lake.source_table import SourceTable
-
-# Values that only PostgreSQL can hold become null, and the row rules reject them.
-REPRESENTABLE = {
-    "numeric": "nullif({column}, 'NaN')",
-    "date": "case when {column} between '0001-01-01' and '9999-12-31' then {column} end",
-}
 BATCH_BYTES = 4 << 20
-
-
-def copy_query(table: SourceTable, where: sql.Composable) -> sql.Composed:
-    """The COPY statement for the columns of `table`; NULL and the empty string stay apart."""
-    selected = [
-        sql.SQL(REPRESENTABLE.get(column.type.partition("(")[0], "{column}") + " as {column}").format(
-            column=sql.Identifier(column.name)
-        )
-        for column in table.columns
-    ]
-    return sql.SQL("copy (select {} from {} where {}) to stdout (format csv, header)").format(
-        sql.SQL(", ").join(selected), sql.Identifier(table.name), where
-    )
 
 
 def copy_batches(connection: Connection, query: sql.Composed, schema: pa.Schema) -> Iterator[pa.RecordBatch]:

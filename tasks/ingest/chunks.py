@@ -1,0 +1,151 @@
+"""The rows of a window that bronze does not hold, read in chunks of keys by several connections at once."""
+
+import datetime as dt
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as pads
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from blocks.settings.failures import DataFailure
+from blocks.settings.fields import ShopFields
+from blocks.shop_database import shop_connection
+from lake.delta import Lake
+from lake.source_table import DELETED_AT, READ_AT
+from tasks.ingest.bronze import held_rows, unseen
+from tasks.ingest.extract_window import Window
+from tasks.ingest.read_concurrently import WORKERS, interleave
+from tasks.shop.column_types import ZONELESS
+from tasks.shop.postgres_copy import copy_batches
+from tasks.shop.relation import SQL, Relation, all_of
+
+# Small enough that the keys of one chunk fit in memory many times over.
+CHUNK_ROWS = 500_000
+# Keys per chunk that are looked at to find where it ends.
+SAMPLED_KEYS = 200
+# A local time is at most so far from the moment it stands for, or from the one it might have meant.
+WIDEST_OFFSET = "15 hours"
+
+Chunk = tuple[Any, Any]
+"""Keys from the first, which may be None for no limit, up to and without the second."""
+
+
+def window_batches(
+    connection: Connection, settings: ShopFields, lake: Lake, relation: Relation, window: Window
+) -> Iterator[pa.RecordBatch]:
+    """The rows in `window` that bronze does not hold, read by WORKERS connections in one snapshot."""
+    in_window = window_condition(relation, window)
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_export_snapshot()")
+        [(snapshot,)] = cursor.fetchall()
+        cursor.execute(SQL("select count(*) from {} where {}").format(relation.source, in_window))
+        [(rows,)] = cursor.fetchall()
+        chunks = math.ceil(rows / CHUNK_ROWS)
+        sample: list[Any] = []
+        if chunks > 1:
+            share = chunks * SAMPLED_KEYS / rows
+            cursor.execute(
+                SQL("select {key} from {source} where {window} and random() < {share} order by 1").format(
+                    key=relation.key, source=relation.source, window=in_window, share=sql.Literal(share)
+                )
+            )
+            sample = [key for (key,) in cursor.fetchall() if key is not None]
+    streams = [
+        partial(_chunk_batches, settings, snapshot, lake, relation, window, chunk)
+        for chunk in key_ranges(sample, chunks)
+    ]
+    return interleave(streams, WORKERS)
+
+
+def key_ranges(sample: Sequence[Any], chunks: int) -> list[Chunk]:
+    """Split the keys into `chunks` ranges of about as many rows each, by a sorted sample of them.
+
+    The ranges are half-open and cover every key. None is unbounded; rows without a key belong to the first.
+    """
+    if not chunks:
+        return []
+    ends = {sample[len(sample) * number // chunks] for number in range(1, chunks)} if sample else set()
+    # The database's order, which may not be Python's.
+    bounds = [None, *(key for key in dict.fromkeys(sample) if key in ends), None]
+    return list(itertools.pairwise(bounds))
+
+
+def window_condition(relation: Relation, window: Window) -> sql.Composable:
+    """The window as SQL on the indexed column itself; on a function of it only where it has no zone."""
+    conditions = [_compared(relation, "<", window.end)]
+    if window.start is not None:
+        conditions.append(_compared(relation, ">=", window.start))
+    return all_of(conditions)
+
+
+def _compared(relation: Relation, operator: str, moment: dt.datetime) -> sql.Composable:
+    column = relation.cursor
+    found = relation.found.get(relation.table.cursor)
+    if found is None or found.name != ZONELESS:
+        return SQL("{} {} {}").format(column, SQL(operator), sql.Literal(moment))
+    # The index is on the local time: first a wider range of that, then the moment.
+    wider = SQL("({}::timestamptz at time zone 'UTC') {} interval {}").format(
+        sql.Literal(moment), SQL("+" if operator == "<" else "-"), sql.Literal(WIDEST_OFFSET)
+    )
+    value = relation.readings[relation.table.cursor].value
+    return SQL("{0} {1} {2} and {3} {1} {4}").format(column, SQL(operator), wider, value, sql.Literal(moment))
+
+
+def _chunk_batches(
+    settings: ShopFields, snapshot: str, lake: Lake, relation: Relation, window: Window, chunk: Chunk
+) -> Iterator[pa.RecordBatch]:
+    table, (low, high) = relation.table, chunk
+    in_source = [window_condition(relation, window)]
+    in_bronze = pads.field(table.cursor) < pa.scalar(window.end)
+    if window.start is not None:
+        in_bronze &= pads.field(table.cursor) >= pa.scalar(window.start)
+    # Texts are ordered by the database's rules, which are not the lake's: all of the window's are held.
+    narrow = pa.types.is_integer(table.schema.field(table.key).type) and isinstance(low or high, int)
+    key = pads.field(table.key)
+    if high is not None:
+        beyond = SQL("{0} < {1}" if low is not None else "({0} < {1} or {0} is null)")
+        in_source.append(beyond.format(relation.key, sql.Literal(high)))
+        if narrow:
+            in_bronze &= (key < high) if low is not None else ((key < high) | key.is_null())
+    if low is not None:
+        in_source.append(SQL("{} >= {}").format(relation.key, sql.Literal(low)))
+        if narrow:
+            in_bronze &= key >= low
+    held = held_rows(lake, f"bronze.{table.name}", [table.key, table.cursor], in_bronze)
+    schema = relation.copy_schema
+    with shop_connection(settings) as connection:
+        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        with connection.cursor() as cursor:
+            cursor.execute("set transaction snapshot %s", (snapshot,))
+        rows = read_rows(connection, relation, all_of(in_source))
+        yield from unseen(rows, held, [table.key, table.cursor], schema)
+
+
+def read_rows(connection: Connection, relation: Relation, where: sql.Composable) -> Iterator[pa.RecordBatch]:
+    """The rows that `where` selects, in the relation's `copy_schema`. Raises DataFailure."""
+    try:
+        yield from copy_batches(connection, relation.copy_query(where), relation.copy_schema)
+    except pa.ArrowInvalid as error:
+        raise DataFailure(
+            f"{relation.table.name} holds a value that cannot be read: {error}; correct it in the shop's "
+            f"database, or leave its row out in SHOP_QUERIES/{relation.table.name}.sql"
+        ) from error
+
+
+def as_versions(
+    batches: Iterator[pa.RecordBatch], relation: Relation, read_at: dt.datetime
+) -> Iterator[pa.RecordBatch]:
+    """The rows as bronze has them: with the moment at which they were read, and nothing deleted."""
+    schema = relation.table.bronze_schema
+    for batch in batches:
+        known = {
+            READ_AT: pa.repeat(pa.scalar(read_at, schema.field(READ_AT).type), batch.num_rows),
+            DELETED_AT: pa.nulls(batch.num_rows, schema.field(DELETED_AT).type),
+        }
+        columns = [known[name] if name in known else batch.column(name) for name in schema.names]
+        yield pa.record_batch(columns, schema=schema)

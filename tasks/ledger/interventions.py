@@ -1,0 +1,34 @@
+"""Decisions of people about runs, on record: `ops.interventions`."""
+
+from prefect.logging import get_logger
+
+from lake.delta import Lake
+from tasks.ingest.decisions import Decisions
+from tasks.ledger.records import append_records
+from tasks.ledger.run import Run
+
+
+def record_decisions(lake: Lake, run: Run, decisions: Decisions | None) -> None:
+    """Record each decision with who made it and why, before it has an effect. Raises PermanentFailure."""
+    if decisions is None:
+        return
+    decisions.check()
+    texts = [f"accept deletes of {table}" for table in decisions.accept_deletes]
+    texts += [f"read {rows} again" for rows in decisions.reread]
+    for text in texts:
+        get_logger("ledger").info("%s: %s (%s)", decisions.person or "somebody", text, decisions.reason)
+    append_records(
+        lake,
+        "interventions",
+        [
+            {
+                "run_id": run.run_id,
+                "flow": run.flow,
+                "ds": run.ds,
+                "decision": text,
+                "reason": decisions.reason,
+                "person": decisions.person,
+            }
+            for text in texts
+        ],
+    )
