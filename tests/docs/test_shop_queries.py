@@ -2,10 +2,14 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from blocks.settings.environment import REPOSITORY
+from lake.contract import read_contract
 from tests.properties.compare import assert_same
 from tests.support.foreign_shops.expected import ITEMS
 from tests.support.foreign_shops.kinds import KINDS
@@ -136,3 +140,27 @@ def test_the_days_have_what_makes_shops_difficult(shop: ForeignShop) -> None:
     )
     assert shop.values("select count(*) from selected.customers where customer_name is null")[0] > 0
     assert shop.values("select count(distinct order_date) from selected.orders")[0] >= len(DAYS)
+
+
+CONTRACTS = sorted((REPOSITORY / "docs" / "howto" / "shops").glob("*/*.yaml"))
+
+
+def test_shops_with_other_keys_bring_contracts() -> None:
+    assert {(file.parent.name, file.stem) for file in CONTRACTS} == {
+        (shop, table) for shop in ("saleor", "medusa") for table in (*KEYS, "inventory")
+    }
+
+
+@pytest.mark.parametrize("file", CONTRACTS, ids=lambda file: f"{file.parent.name}-{file.stem}")
+def test_a_shops_contract_differs_in_the_types_of_keys_alone(file: Path) -> None:
+    ours, theirs = (
+        read_contract(each) for each in (REPOSITORY / "expectations" / "contracts" / file.name, file)
+    )
+    keys = {"order_id", "customer_id", "product_id"}
+    described = {column.name: replace(column, description="", warnings=()) for column in theirs.columns}
+    for column in ours.columns:
+        other = described[column.name]
+        kept = replace(column, description="", warnings=())
+        assert replace(other, type=column.type if column.name in keys else other.type) == kept
+        assert column.name not in keys or other.type in ("text", "uuid")
+    assert (ours.key, ours.cursor, ours.deletes) == (theirs.key, theirs.cursor, theirs.deletes)
