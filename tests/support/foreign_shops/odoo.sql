@@ -1,5 +1,5 @@
--- The tables of Odoo 17.0 (modules base, product, sale) that a shop's orders live in: names, types, nullability and
--- indexes as its models make them in PostgreSQL. Moments are UTC without a zone; write_date has no index.
+-- The tables of Odoo 17 (modules base, product, sale) that a shop's orders live in: names, types, nullability and
+-- indexes as its models make them in PostgreSQL (sale's read in release 17, ir_property's in an older one). Moments are UTC without a zone; write_date has no index.
 create table res_country (
     id serial primary key,
     name jsonb not null,

@@ -7,6 +7,8 @@ select
         as product_name,
     c.complete_name as category,
     -- A double precision in ir_property, one per company: write the id of yours. Odoo rounds it for display as well.
+    -- It keeps no row for a cost of 0: such a product's cost is unknown here, and one set to 0 arrives with the next
+    -- change of the product.
     round(cost.value_float::numeric, 2) as unit_cost,
     greatest(
         coalesce(v.write_date, v.create_date),
