@@ -2,7 +2,7 @@
     config(
         materialized='incremental',
         unique_key='order_id',
-        on_schema_change='fail',
+        on_schema_change='append_new_columns',
         partition_by={'field': 'order_date', 'data_type': 'date'} if target.type == 'bigquery' else none,
         cluster_by={'bigquery': ['order_id'], 'snowflake': ['order_date']}.get(target.type)
     )
@@ -36,7 +36,8 @@ products as (
 
 built as (
 
-    {% if is_incremental() %}
+    {# A table that lacks the column gets it, and all its orders are built anew. #}
+    {% if is_incremental() and has_column(this, 'order_number') %}
 
         select coalesce(max(load_id), 0) as last_load_id from {{ this }}
 
@@ -94,6 +95,7 @@ final as (
         cost_amount,
         profit_amount,
         status,
+        order_number,
         is_unknown_customer,
         is_unknown_product,
         updated_at,
