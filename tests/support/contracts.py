@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -38,6 +38,26 @@ def changed_columns(table: str, *columns: str, **properties: Any) -> Iterator[No
         file.write_text(yaml.safe_dump(contract), encoding="utf-8")
         with contracts_in(copy):
             yield
+
+
+KEYS = {
+    "orders": ("order_id", "customer_id", "product_id"),
+    "customers": ("customer_id",),
+    "products": ("product_id",),
+    "inventory": ("product_id",),
+}
+
+
+@contextmanager
+def keys_of_type(type_name: str) -> Iterator[None]:
+    """Within this context every key of the shop has PostgreSQL's type of this name."""
+    logical = "string" if type_name in ("text", "uuid") else "integer"
+    with ExitStack() as contracts:
+        for table, columns in KEYS.items():
+            contracts.enter_context(
+                changed_columns(table, *columns, physicalType=type_name, logicalType=logical)
+            )
+        yield
 
 
 def valid_values(*values: str) -> list[dict[str, Any]]:
