@@ -2,27 +2,27 @@ with
 
 staged as (
 
-    select count(*) as total_orders from {{ ref('stg_orders') }}
+    select count(*) as total_rows from {{ ref('stg_orders') }}
 
 ),
 
 marts as (
 
-    select count(*) as total_orders from {{ ref('fct_orders') }}
+    select count(*) as total_rows from {{ ref('fct_orders') }}
 
 ),
 
 differences as (
 
     select
-        staged.total_orders as staged_orders,
-        marts.total_orders as mart_orders
+        staged.total_rows as staged_rows,
+        marts.total_rows as mart_rows
 
     from staged
 
     cross join marts
 
-    where staged.total_orders <> marts.total_orders
+    where staged.total_rows <> marts.total_rows
 
 )
 

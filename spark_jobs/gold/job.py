@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deltalake import DeltaTable
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from lake.catalog import catalog
@@ -42,6 +43,19 @@ def build(spark: SparkSession, lake: Lake, job: GoldJob) -> int:
     for source, version in versions.items():
         lake.mark_progress(name, source, version)
     return rows
+
+
+def total_orders(orders: DataFrame) -> Column:
+    """Number of orders among rows of silver: rows of one basket share an order_number.
+
+    A row without one, or with a blank one, is an order of its own; so is every row of a silver that was
+    written before orders had the column.
+    """
+    own = F.col("order_id").cast("string")
+    if "order_number" not in orders.columns:
+        return F.countDistinct(own)
+    is_shared = F.trim("order_number") != ""
+    return F.countDistinct(F.when(is_shared, F.col("order_number")).otherwise(own))
 
 
 def _is_current(gold: DeltaTable, job: GoldJob, versions: dict[str, int]) -> bool:

@@ -21,7 +21,7 @@ from lake.delta import Lake
 from lake.row_counts import Extracted, Flagged, RowCounts
 from tasks.alerts.delivery import deliver
 from tasks.inventory.consumer import InventoryConsumer, consume_to_end, consume_until
-from tasks.inventory.reorder_points import Product, read_products, reserve_days
+from tasks.inventory.reorder_points import Product, ProductId, read_products, reserve_days
 from tasks.inventory.silver import TABLE, write_silver
 from tasks.inventory.stock_alerts import alerts_about, emit
 from tasks.inventory.stock_changes import StockChange, record_changes, unsent
@@ -40,7 +40,7 @@ class InventoryMonitor:
         """Begin with the stock levels that the lake has now."""
         self._run, self._settings, self._lake = run, settings, lake
         self._stock = Stock(lake)
-        self._products: dict[int, Product] = {}
+        self._products: dict[ProductId, Product] = {}
         self._refresh_at = time.monotonic()
         self._counts, self._gaps = RowCounts(TABLE), list[Gap]()
 
@@ -67,7 +67,7 @@ class InventoryMonitor:
         emit(changes)
         self._notify(unsent(self._lake, dt.datetime.now(dt.UTC)) if is_time else changes, on_hand)
 
-    def _notify(self, changes: list[StockChange], on_hand: dict[int, int]) -> None:
+    def _notify(self, changes: list[StockChange], on_hand: dict[ProductId, int]) -> None:
         is_all_well = all(
             product.state(on_hand[product_id]) == "ok"
             for product_id, product in self._products.items()

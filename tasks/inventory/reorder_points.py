@@ -17,11 +17,14 @@ from typing import Literal
 from pydantic import BaseModel
 
 from blocks.settings.settings import EnvironmentSettings
+from lake.catalog import catalog
 from lake.delta import Lake
 from lake.local_sql import connect
 
 TRAILING_DAYS = 28
 State = Literal["ok", "low", "out"]
+ProductId = int | str
+"""A product's key, as the contract has it: an integer, or text, as which the lake also holds uuids."""
 # Decimals throughout: in binary, 10 x 0.7 may be a little more than 7, and rounded up a piece too many.
 PRODUCTS = """
     with sold as (
@@ -56,7 +59,7 @@ PRODUCTS = """
 class Product(BaseModel):
     """A product: its name, its sales and its reorder point, as they were when it was read."""
 
-    product_id: int
+    product_id: ProductId
     product_name: str | None
     units_per_day: float
     reorder_point: int
@@ -77,7 +80,7 @@ def reserve_days(settings: EnvironmentSettings) -> float:
     return settings.lead_time_days + settings.safety_stock_days
 
 
-def read_products(lake: Lake, days: float) -> dict[int, Product]:
+def read_products(lake: Lake, days: float) -> dict[ProductId, Product]:
     """Every product of silver, by product_id; one without orders in silver does not sell.
 
     `days` are those that the stock must last at the reorder point.
@@ -86,12 +89,13 @@ def read_products(lake: Lake, days: float) -> dict[int, Product]:
         return {}
     with connect() as connection:
         connection.register("products", lake.rows_since("silver.products", None))
-        if lake.table("silver.orders") is None:
-            connection.execute(
-                "create temp table orders (product_id bigint, order_date date, quantity int, status text)"
-            )
-        else:
-            connection.register("orders", lake.rows_since("silver.orders", None))
+        has_orders = lake.table("silver.orders") is not None
+        connection.register(
+            "orders",
+            lake.rows_since("silver.orders", None)
+            if has_orders
+            else catalog()["orders"].schema.empty_table(),
+        )
         found = connection.execute(PRODUCTS, [TRAILING_DAYS, days])
         columns = list(Product.model_fields)
         return {row[0]: Product(**dict(zip(columns, row, strict=True))) for row in found.fetchall()}

@@ -35,8 +35,7 @@ PARSED = f"""
     select
         *,
         object ->> '$.event_id' as event_id,
-        case when json_type(object, '$.product_id') in ('UBIGINT', 'BIGINT')
-            then try_cast(object ->> '$.product_id' as bigint) end as product_id,
+        product_id_of(object) as product_id,
         object ->> '$.warehouse_id' as warehouse_id,
         case when json_type(object, '$.quantity_change') in ('UBIGINT', 'BIGINT')
             then try_cast(object ->> '$.quantity_change' as bigint) end as quantity_change,
@@ -51,7 +50,7 @@ MOST_PIECES = 1_000_000_000
 RULES = {
     "line_is_event": "object is not null",
     "event_id_not_null": "trim(event_id) != ''",
-    "product_id_is_integer": "product_id is not null",
+    "product_id": "trim(cast(product_id as text)) != ''",
     "warehouse_id_not_null": "trim(warehouse_id) != ''",
     "quantity_change_is_integer": "quantity_change is not null",
     # As the contract has it: no sum over products and warehouses may overflow.
@@ -66,7 +65,25 @@ RULES = {
     "event_time_not_in_future": "event_at <= sent_at + interval '5 minutes'",
     "product_known": "product_id in (select product_id from products)",
 }
+# The reason of the rule about product_id and how a JSON object's is read, by its type in the contract; of
+# integers in INTEGER_ID.
+PRODUCT_IDS = {
+    "text": ("product_id_not_null", "object ->> '$.product_id'"),
+    # As the shop's database spells it.
+    "uuid": ("product_id_is_uuid", "cast(try_cast(object ->> '$.product_id' as uuid) as text)"),
+}
+INTEGER_ID = (
+    "product_id_is_integer",
+    """case when json_type(object, '$.product_id') in ('UBIGINT', 'BIGINT')
+        then try_cast(object ->> '$.product_id' as {type}) end""",
+)
 ATTEMPTS = 5
+
+
+def row_rules() -> dict[str, str]:
+    """The conditions on a message's event by reason; that of product_id is called after its type."""
+    reason, _ = _product_id()
+    return {reason if name == "product_id" else name: rule for name, rule in RULES.items()}
 
 
 def ensure_tables(lake: Lake) -> tuple[DeltaTable, DeltaTable]:
@@ -111,10 +128,9 @@ def _write_silver(lake: Lake, timezone: ZoneInfo, full: bool) -> RowCounts:
     if since == version and not has_new_products:
         return RowCounts(TABLE)
     with connect() as connection:
-        known = (
-            products.to_pyarrow_dataset() if products else pa.table({"product_id": pa.array([], pa.int64())})
-        )
+        known = products.to_pyarrow_dataset() if products else catalog()["products"].schema.empty_table()
         connection.register("products", known)
+        connection.execute(f"create temp macro product_id_of(object) as {_product_id()[1]}")
         held = silver_schema.empty_table() if full else silver.to_pyarrow_dataset()
         connection.register("held", held)
         quarantined = QUARANTINE_SCHEMA.empty_table() if full else quarantine.to_pyarrow_dataset()
@@ -149,7 +165,7 @@ def _write_silver(lake: Lake, timezone: ZoneInfo, full: bool) -> RowCounts:
 # Rejected messages whose product has become known. A `case`, since of other rows `raw` may be no JSON.
 NOW_KNOWN = """
     select quarantine_id, origin from quarantined
-    where case when reason = 'product_known' then cast(raw ->> '$.product_id' as bigint) end
+    where case when reason = 'product_known' then product_id_of(raw) end
         in (select product_id from products)
 """
 WITH_NOW_KNOWN = """
@@ -217,7 +233,7 @@ def _flag(
         connection.execute(f"create temp view incoming as {WITH_NOW_KNOWN}")
     else:
         connection.register("incoming", arrived)
-    rules = " ".join(f"when not coalesce({rule}, false) then '{name}'" for name, rule in RULES.items())
+    rules = " ".join(f"when not coalesce({rule}, false) then '{name}'" for name, rule in row_rules().items())
     connection.execute(
         f"""
         create temp table flagged as
@@ -230,6 +246,13 @@ def _flag(
         """,
         {"zone": timezone.key},
     )
+
+
+def _product_id() -> tuple[str, str]:
+    """The reason and the expression of PRODUCT_IDS for the contract's type."""
+    type_name = catalog()[TABLE].column("product_id").type
+    reason, expression = PRODUCT_IDS.get(type_name, INTEGER_ID)
+    return reason, expression.format(type=type_name)
 
 
 def _fetch(connection: duckdb.DuckDBPyConnection, query: str, schema: pa.Schema) -> pa.Table:

@@ -11,6 +11,7 @@ from prefect.events import emit_event
 from blocks.settings.environment import PlatformName
 from blocks.settings.fields import AlertFields, Severity
 from tasks.alerts.alert import Alert, run_link, runbook_link
+from tasks.inventory.reorder_points import ProductId
 from tasks.inventory.stock_changes import BADNESS, StockChange, StockKind
 
 WORST = 10
@@ -70,7 +71,7 @@ def _alert(alert_id: str, changes: list[StockChange], settings: AlertFields, is_
     )
 
 
-def _worst_first(change: StockChange) -> tuple[float, ...]:
+def _worst_first(change: StockChange) -> tuple[float, float, float, ProductId]:
     days = math.inf if change.days_of_cover is None else change.days_of_cover
     return -BADNESS[change.state], days, -change.units_per_day, change.product_id
 

@@ -23,10 +23,9 @@ from pydantic import BaseModel
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from lake.delta import Lake
-from tasks.inventory.reorder_points import Product, State
+from tasks.inventory.reorder_points import Product, ProductId, State
 from tasks.ledger.queries import query_records
-from tasks.ledger.records import append_records
-from tasks.ledger.tables import STOCK_ALERTS
+from tasks.ledger.records import append_records, ensure_table
 
 REPEAT_AFTER = dt.timedelta(hours=24)
 # Older changes have been repeated, or are no longer true.
@@ -50,7 +49,7 @@ class StockChange(BaseModel):
     alert_id: str | None = None
     run_id: str
     kind: StockKind | None
-    product_id: int
+    product_id: ProductId
     product_name: str | None
     state: State
     on_hand: int
@@ -79,7 +78,7 @@ def news(state: State, last: LastSeen, now: dt.datetime, sells: bool) -> StockKi
 
 
 def record_changes(
-    lake: Lake, on_hand: dict[int, int], products: dict[int, Product], run_id: str
+    lake: Lake, on_hand: dict[ProductId, int], products: dict[ProductId, Product], run_id: str
 ) -> list[StockChange]:
     """Record the changes since the last record, and return them; [] if another process did."""
     attempts = Retrying(
@@ -91,9 +90,9 @@ def record_changes(
 
 
 def _record_changes(
-    lake: Lake, on_hand: dict[int, int], products: dict[int, Product], run_id: str
+    lake: Lake, on_hand: dict[ProductId, int], products: dict[ProductId, Product], run_id: str
 ) -> list[StockChange]:
-    table = lake.ensure("ops.stock_alerts", STOCK_ALERTS)
+    table = ensure_table(lake, "stock_alerts")
     changes = _changes(lake, on_hand, products, run_id)
     if not changes:
         return []
@@ -114,7 +113,7 @@ def unsent(lake: Lake, now: dt.datetime) -> list[StockChange]:
         "stock_alerts",
         f"""
         select {", ".join(columns)} from records
-        where alert_id is not null and recorded_at > ? order by all
+        where alert_id is not null and product_id is not null and recorded_at > ? order by all
         """,
         [now - UNSENT_FOR],
     )
@@ -132,7 +131,7 @@ def unsent(lake: Lake, now: dt.datetime) -> list[StockChange]:
 
 
 def _changes(
-    lake: Lake, on_hand: dict[int, int], products: dict[int, Product], run_id: str
+    lake: Lake, on_hand: dict[ProductId, int], products: dict[ProductId, Product], run_id: str
 ) -> list[StockChange]:
     now, seen, changes = dt.datetime.now(dt.UTC), _last_seen(lake), []
     for product_id, pieces in on_hand.items():
@@ -158,13 +157,13 @@ def _changes(
     return changes
 
 
-def _last_seen(lake: Lake) -> dict[int, LastSeen]:
+def _last_seen(lake: Lake) -> dict[ProductId, LastSeen]:
     rows = query_records(
         lake,
         "stock_alerts",
         """
         select product_id, arg_max(state, recorded_at), max(recorded_at) filter (kind is not null)
-        from records group by product_id
+        from records where product_id is not null group by product_id
         """,
         [],
     )

@@ -12,12 +12,15 @@ from typing import Self
 
 from pydantic import BaseModel
 
+from lake.catalog import catalog
 from lake.delta import Lake
 from lake.local_sql import connect
-from tasks.inventory.silver import SILVER
+from tasks.inventory.reorder_points import ProductId
+from tasks.inventory.silver import SILVER, TABLE
 
+HELD = 'product_id, warehouse_id, quantity_change, on_hand, event_at, topic, partition, "offset"'
 # `newest` is what was known before, `arrived` what has come since.
-ORDERED = """
+ORDERED = f"""
     create or replace temp table ordered as
     select
         *,
@@ -26,18 +29,13 @@ ORDERED = """
     from (
         select *, true as is_held from newest
         union all by name
-        select product_id, warehouse_id, quantity_change, on_hand, event_at, topic, partition, "offset",
-            false as is_held
+        select {HELD}, false as is_held
         from arrived anti join newest using (topic, partition, "offset")
     )
     window newest_last as (partition by product_id, warehouse_id
         order by event_at, topic, partition, "offset")
 """
-NEWEST = """
-    create or replace table newest as
-    select product_id, warehouse_id, quantity_change, on_hand, event_at, topic, partition, "offset"
-    from ordered where is_newest
-"""
+NEWEST = f"create or replace table newest as select {HELD} from ordered where is_newest"
 GAPS = """
     select product_id, warehouse_id, event_at, level_before + quantity_change as expected, on_hand
     from ordered where not is_held and level_before + quantity_change != on_hand
@@ -48,7 +46,7 @@ GAPS = """
 class StockLevel(BaseModel):
     """The pieces of a product in a warehouse, and since when. Grain: one product in one warehouse."""
 
-    product_id: int
+    product_id: ProductId
     warehouse_id: str
     on_hand: int
     event_at: dt.datetime
@@ -57,7 +55,7 @@ class StockLevel(BaseModel):
 class Gap(BaseModel):
     """An event whose level does not follow from the one before it."""
 
-    product_id: int
+    product_id: ProductId
     warehouse_id: str
     event_at: dt.datetime
     expected: int
@@ -72,10 +70,8 @@ class Stock:
         self._lake = lake
         self._version: int | None = None
         self._connection = connect()
-        self._connection.execute(
-            "create table newest (product_id bigint, warehouse_id varchar, quantity_change bigint, "
-            'on_hand bigint, event_at timestamptz, topic varchar, partition int, "offset" bigint)'
-        )
+        self._connection.register("arrived", catalog()[TABLE].schema.empty_table())
+        self._connection.execute(f"create table newest as select {HELD} from arrived")
         self.refresh()
 
     def __enter__(self) -> Self:
@@ -104,7 +100,7 @@ class Stock:
         query = "select product_id, warehouse_id, on_hand, event_at from newest order by all"
         return [StockLevel(**row) for row in self._rows(query)]
 
-    def on_hand(self) -> dict[int, int]:
+    def on_hand(self) -> dict[ProductId, int]:
         """Pieces of every product, over all warehouses."""
         return dict(
             self._connection.execute(

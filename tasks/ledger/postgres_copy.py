@@ -12,7 +12,7 @@ from blocks.settings.environment import namespaced
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 from tasks.ledger.queries import latest, query_records
-from tasks.ledger.tables import TABLES
+from tasks.ledger.tables import TABLES, ledger_schema
 
 STATEMENT_TIMEOUT_SECONDS = 60
 TYPES = {
@@ -58,7 +58,7 @@ def _copy(lake: Lake, dsn: str) -> None:
 
 def _replace(cursor: Cursor, name: sql.Identifier, table: str, rows: list[tuple]) -> None:
     """Make the table anew, so that it has the columns that the ledger has now."""
-    columns = ", ".join(f'"{field.name}" {TYPES[field.type]}' for field in TABLES[table])
+    columns = ", ".join(f'"{field.name}" {TYPES[field.type]}' for field in ledger_schema(table))
     cursor.execute(sql.SQL("drop table if exists {}").format(name))
     cursor.execute(sql.SQL("create table {} ({})").format(name, sql.SQL(columns)))
     execute_values(cursor, sql.SQL("insert into {} values %s").format(name), rows, page_size=1_000)

@@ -12,7 +12,8 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from lake.delta import Lake
-from tasks.ledger.tables import TABLES
+from lake.local_sql import connect
+from tasks.ledger.tables import ledger_schema
 
 
 def append_records(
@@ -30,10 +31,32 @@ def append_records(
     if not records:
         return
     now = dt.datetime.now(dt.UTC)
-    rows = pa.Table.from_pylist([{**record, "recorded_at": now} for record in records], schema=TABLES[table])
+    rows = pa.Table.from_pylist(
+        [{**record, "recorded_at": now} for record in records], schema=ledger_schema(table)
+    )
     write_deltalake(
         onto or lake.uri(f"ops.{table}"),
         rows,
         mode="append",
         commit_properties=CommitProperties(app_transactions=[mark] if mark else []),
     )
+
+
+def ensure_table(lake: Lake, table: str) -> DeltaTable:
+    """The Delta table `ops.<table>`, made empty at first use.
+
+    If the contract has given product_id another type since, the column gets it, in one commit. An id that
+    cannot have that type becomes null: such a product no longer exists.
+    """
+    name, schema = f"ops.{table}", ledger_schema(table)
+    held = lake.ensure(name, schema)
+    columns = pa.schema(held.schema().to_arrow())
+    if "product_id" in schema.names and columns.field("product_id").type != schema.field("product_id").type:
+        kind = "text" if pa.types.is_string(schema.field("product_id").type) else "bigint"
+        with connect() as connection:
+            connection.register("records", held.to_pyarrow_dataset())
+            query = f"select * replace (try_cast(product_id as {kind}) as product_id) from records"
+            rows = connection.sql(query).to_arrow_table().cast(schema)
+        write_deltalake(held, rows, mode="overwrite", schema_mode="overwrite")
+        held = DeltaTable(lake.uri(name))
+    return held

@@ -2,6 +2,8 @@
 
 import pyarrow as pa
 
+from lake.catalog import catalog
+
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
 # Grain: one row per change of a run's status; the warehouse keeps the last of each run_id.
@@ -72,7 +74,7 @@ ALERT_DELIVERIES = pa.schema(
 )
 
 # Grain: one row per product whose state has changed, or is still bad a day later. `kind` and `alert_id` name
-# the message about it; null where there is none.
+# the message about it; null where there is none. A text as product_id: `ledger_schema`.
 STOCK_ALERTS = pa.schema(
     [
         ("alert_id", pa.string()),
@@ -119,3 +121,13 @@ UNIQUE_BY = {
     "stock_alerts": "product_id, recorded_at",
     "interventions": "run_id, decision",
 }
+
+
+def ledger_schema(table: str) -> pa.Schema:
+    """The schema of `ops.<table>` in this shop: product_id is text where that of products is."""
+    schema = TABLES[table]
+    if "product_id" not in schema.names or pa.types.is_integer(
+        catalog()["products"].column("product_id").arrow_type
+    ):
+        return schema
+    return schema.set(schema.get_field_index("product_id"), pa.field("product_id", pa.string()))

@@ -61,7 +61,7 @@ class Segment(BaseModel):
 class StockItem(BaseModel):
     """A product that is out or low; `days_of_cover` is None if it does not sell."""
 
-    product_id: int
+    product_id: int | str
     product_name: str
     category: str
     on_hand: int

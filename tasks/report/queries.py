@@ -59,7 +59,7 @@ def _days(query: Query, ds: dt.date) -> list[Day]:
             f"""
             select
                 order_date as date,
-                count(*) as orders,
+                count(distinct order_number) as orders,
                 count(distinct customer_id) as customers,
                 sum(order_amount) as revenue,
                 sum(case when cost_amount is not null then order_amount else 0 end) as known_cost_revenue,

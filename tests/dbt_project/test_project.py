@@ -35,7 +35,7 @@ SILVER = """
 create schema silver;
 create table silver.orders (
     order_id bigint, customer_id bigint, product_id bigint, order_date date, amount decimal(12, 2),
-    quantity integer, status varchar, updated_at timestamp, load_id bigint
+    quantity integer, status varchar, updated_at timestamp, load_id bigint, order_number varchar
 );
 create table silver.customers (
     customer_id bigint, customer_name varchar, customer_segment varchar, region varchar,
@@ -66,13 +66,13 @@ insert into silver.products values
     (12, 'kite', 'toys', 3.33, '2024-01-01 00:00:00+00', 1);
 -- Customer 9 and product 19 have not arrived.
 insert into silver.orders values
-    (100, 1, 10, '2024-03-01', 99.99, 2, 'pending', '2024-03-01 10:00:00+00', 1),
-    (101, 1, 12, '2024-03-01', 10.01, 1, 'delivered', '2024-03-01 10:00:00+00', 1),
-    (102, 2, 11, '2024-03-01', 7.77, 1, 'cancelled', '2024-03-01 11:00:00+00', 1),
-    (103, 2, 19, '2024-03-02', 45.45, 3, 'shipped', '2024-03-02 09:00:00+00', 1),
-    (104, 9, 12, '2024-03-02', 30.00, 5, 'processing', '2024-03-02 09:00:00+00', 1),
-    (105, 3, 12, '2024-03-03', 2.67, 1, 'shipped', '2024-03-03 09:00:00+00', 1),
-    (106, 3, 12, '2024-03-03', 2.68, 1, 'shipped', '2024-03-03 09:00:00+00', 1);
+    (100, 1, 10, '2024-03-01', 99.99, 2, 'pending', '2024-03-01 10:00:00+00', 1, null),
+    (101, 1, 12, '2024-03-01', 10.01, 1, 'delivered', '2024-03-01 10:00:00+00', 1, null),
+    (102, 2, 11, '2024-03-01', 7.77, 1, 'cancelled', '2024-03-01 11:00:00+00', 1, null),
+    (103, 2, 19, '2024-03-02', 45.45, 3, 'shipped', '2024-03-02 09:00:00+00', 1, null),
+    (104, 9, 12, '2024-03-02', 30.00, 5, 'processing', '2024-03-02 09:00:00+00', 1, null),
+    (105, 3, 12, '2024-03-03', 2.67, 1, 'shipped', '2024-03-03 09:00:00+00', 1, null),
+    (106, 3, 12, '2024-03-03', 2.68, 1, 'shipped', '2024-03-03 09:00:00+00', 1, null);
 insert into silver.clickstream
 select
     event_id, user_id, session_id, event_type, '/', null,
@@ -110,8 +110,8 @@ set region = 'east', updated_at = '2024-03-04 08:00:00+00', load_id = 2
 where customer_id = 2;
 -- A late order with an old order_date, and one of today.
 insert into silver.orders values
-    (90, 4, 10, '2024-02-20', 50.00, 1, 'delivered', '2024-02-20 09:00:00+00', 2),
-    (107, 1, 10, '2024-03-04', 60.00, 1, 'pending', '2024-03-04 09:00:00+00', 2);
+    (90, 4, 10, '2024-02-20', 50.00, 1, 'delivered', '2024-02-20 09:00:00+00', 2, null),
+    (107, 1, 10, '2024-03-04', 60.00, 1, 'pending', '2024-03-04 09:00:00+00', 2, null);
 -- The product of order 103 and the customer of order 104 arrive, both with an old updated_at.
 insert into silver.products values
     (19, 'ball', 'toys', 5.00, '2024-01-05 00:00:00+00', 2);
@@ -130,6 +130,7 @@ select
     ifnull(c.region, 'unknown'), o.product_id,
     ifnull(p.product_name, 'unknown'), ifnull(p.category, 'unknown'),
     o.quantity, o.amount, p.unit_cost * o.quantity, o.amount - p.unit_cost * o.quantity, o.status,
+    ifnull(o.order_number, o.order_id::varchar),
     o.customer_id not in (select customer_id from silver.customers),
     o.product_id not in (select product_id from silver.products),
     o.updated_at,

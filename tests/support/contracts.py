@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -62,6 +62,26 @@ def changed_table(table: str, **custom: Any) -> Iterator[None]:
         ]
 
     with _changed(table, change):
+        yield
+
+
+KEYS = {
+    "orders": ("order_id", "customer_id", "product_id"),
+    "customers": ("customer_id",),
+    "products": ("product_id",),
+    "inventory": ("product_id",),
+}
+
+
+@contextmanager
+def keys_of_type(type_name: str) -> Iterator[None]:
+    """Within this context every key of the shop has PostgreSQL's type of this name."""
+    logical = "string" if type_name in ("text", "uuid") else "integer"
+    with ExitStack() as contracts:
+        for table, columns in KEYS.items():
+            contracts.enter_context(
+                changed_columns(table, *columns, physicalType=type_name, logicalType=logical)
+            )
         yield
 
 

@@ -19,8 +19,8 @@ TABLES = """
 create schema gold;
 create schema quarantine;
 create table gold.fct_orders (
-    order_id bigint, order_date date, customer_id bigint, order_amount decimal(12, 2),
-    cost_amount decimal(12, 2), profit_amount decimal(12, 2)
+    order_id bigint, order_number varchar, order_date date, customer_id bigint,
+    order_amount decimal(12, 2), cost_amount decimal(12, 2), profit_amount decimal(12, 2)
 );
 create table gold.agg_daily_sales (
     order_date date, category varchar, region varchar, customer_segment varchar, total_revenue decimal(38, 2)
@@ -70,13 +70,18 @@ def marts(path: Path | None = None, **rows: list[tuple[Any, ...]]) -> Query:
 def shop(path: Path | None = None) -> Query:
     """Ten days of sales ending with DAY, clicks, segments, stock, and names as hostile as they come.
 
-    The day: 3 orders of 2 customers, 60.00 + 40.00 + 20.50; the cost of the last is not known.
+    The day: 3 orders of 2 customers, 60.00 + 40.00 + 20.50, the first of two rows; the cost of the last is
+    not known.
     """
     orders = [
-        (1, DAY, 1, "60.00", "40.00", "20.00"),
-        (2, DAY, 1, "40.00", "35.00", "5.00"),
-        (3, DAY, 2, "20.50", None, None),
-        *((100 + days, days_ago(days), 1, "70.00", "35.00", "35.00") for days in range(1, 10)),
+        (1, "A", DAY, 1, "50.00", "32.00", "18.00"),
+        (4, "A", DAY, 1, "10.00", "8.00", "2.00"),
+        (2, "2", DAY, 1, "40.00", "35.00", "5.00"),
+        (3, "3", DAY, 2, "20.50", None, None),
+        *(
+            (100 + days, f"{100 + days}", days_ago(days), 1, "70.00", "35.00", "35.00")
+            for days in range(1, 10)
+        ),
     ]
     sales = [
         (DAY, HOSTILE, "north", "gold", "100.00"),

@@ -18,7 +18,7 @@ def at(day: dt.date, hour: int = 12, minute: int = 0, second: int = 0, microseco
     return dt.datetime(day.year, day.month, day.day, hour, minute, second, microsecond, tzinfo=dt.UTC)
 
 
-def order(order_id: int, **values: Any) -> dict[str, Any]:
+def order(order_id: int | str, **values: Any) -> dict[str, Any]:
     """A valid order of DAY; `updated_at` follows `order_date` unless given."""
     row = {
         "order_id": order_id,
@@ -32,7 +32,7 @@ def order(order_id: int, **values: Any) -> dict[str, Any]:
     return {**row, "updated_at": values.get("updated_at", at(row["order_date"] or DAY))}
 
 
-def customer(customer_id: int, **values: Any) -> dict[str, Any]:
+def customer(customer_id: int | str, **values: Any) -> dict[str, Any]:
     """A valid customer, written the day before DAY."""
     return {
         "customer_id": customer_id,
@@ -43,7 +43,7 @@ def customer(customer_id: int, **values: Any) -> dict[str, Any]:
     } | values
 
 
-def product(product_id: int, **values: Any) -> dict[str, Any]:
+def product(product_id: int | str, **values: Any) -> dict[str, Any]:
     """A valid product, written the day before DAY."""
     return {
         "product_id": product_id,

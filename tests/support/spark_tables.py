@@ -38,7 +38,9 @@ def schema_of(table: str) -> StructType:
 
 def frame(spark: SparkSession, schema: StructType, rows: list[dict[str, Any]]) -> DataFrame:
     """A data frame of these rows in `schema`."""
-    return spark.createDataFrame([tuple(row[name] for name in schema.fieldNames()) for row in rows], schema)
+    return spark.createDataFrame(
+        [tuple(row.get(name) for name in schema.fieldNames()) for row in rows], schema
+    )
 
 
 def clicks(*lines: str | None, source_file: str = "2024-03-04/part-0.jsonl") -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ summarised as (
         customer_id,
         min(order_date) as first_order_date,
         max(order_date) as last_order_date,
-        count(*) as total_orders,
+        count(distinct order_number) as total_orders,
         sum(order_amount) as lifetime_amount
 
     from orders

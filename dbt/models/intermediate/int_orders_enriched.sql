@@ -35,6 +35,7 @@ described as (
         orders.order_amount,
         products.unit_cost * orders.quantity as cost_amount,
         orders.status,
+        orders.order_number,
         customers.customer_id is null as is_unknown_customer,
         products.product_id is null as is_unknown_product,
         orders.updated_at,

@@ -12,7 +12,7 @@ summarised as (
         product_id,
         min(order_date) as first_order_date,
         max(order_date) as last_order_date,
-        count(*) as total_orders,
+        count(distinct order_number) as total_orders,
         sum(quantity) as total_quantity,
         sum(order_amount) as total_revenue
 

@@ -18,7 +18,7 @@ order_days as (
 
     select
         order_date,
-        count(*) as total_orders,
+        count(distinct order_number) as total_orders,
         count(distinct customer_id) as unique_customers
 
     from orders

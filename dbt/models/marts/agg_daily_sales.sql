@@ -13,7 +13,7 @@ summed as (
         category,
         region,
         customer_segment,
-        count(*) as total_orders,
+        count(distinct order_number) as total_orders,
         count(distinct customer_id) as unique_customers,
         sum(quantity) as total_quantity,
         sum(order_amount) as total_revenue,

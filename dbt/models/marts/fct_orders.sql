@@ -37,7 +37,8 @@ products as (
 
 built as (
 
-    {% if is_incremental() %}
+    {# A table that lacks the column gets it, and all its orders are built anew. #}
+    {% if is_incremental() and has_column(this, 'order_number') %}
 
         select coalesce(max(load_id), 0) as last_load_id from {{ this }}
 
@@ -95,6 +96,7 @@ final as (
         cost_amount,
         profit_amount,
         status,
+        order_number,
         is_unknown_customer,
         is_unknown_product,
         updated_at,

@@ -10,7 +10,7 @@ renamed as (
 
     select
         -- ids
-        cast(customer_id as {{ dbt.type_bigint() }}) as customer_id,
+        customer_id,
         cast(load_id as {{ dbt.type_bigint() }}) as load_id,
 
         -- text

@@ -11,7 +11,7 @@ renamed as (
     select
         -- ids
         cast(event_id as {{ dbt.type_string() }}) as event_id,
-        cast(product_id as {{ dbt.type_bigint() }}) as product_id,
+        product_id,
         cast(warehouse_id as {{ dbt.type_string() }}) as warehouse_id,
         cast(kafka_topic as {{ dbt.type_string() }}) as kafka_topic,
         cast(kafka_partition as {{ dbt.type_bigint() }}) as kafka_partition,

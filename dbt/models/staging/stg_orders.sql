@@ -10,12 +10,13 @@ renamed as (
 
     select
         -- ids
-        cast(order_id as {{ dbt.type_bigint() }}) as order_id,
-        cast(customer_id as {{ dbt.type_bigint() }}) as customer_id,
-        cast(product_id as {{ dbt.type_bigint() }}) as product_id,
+        order_id,
+        customer_id,
+        product_id,
         cast(load_id as {{ dbt.type_bigint() }}) as load_id,
 
         -- text
+        {{ order_number('order_number', 'order_id') }} as order_number,
         cast(status as {{ dbt.type_string() }}) as status,
 
         -- numbers

@@ -10,7 +10,7 @@ renamed as (
 
     select
         -- ids
-        cast(product_id as {{ dbt.type_bigint() }}) as product_id,
+        product_id,
         cast(load_id as {{ dbt.type_bigint() }}) as load_id,
 
         -- text

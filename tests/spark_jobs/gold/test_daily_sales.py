@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StringType, StructField, StructType
 
 from lake.delta import Lake
 from spark_jobs.gold import job as gold
@@ -54,6 +55,42 @@ def test_money_is_exact(spark: SparkSession, amounts: list[str], total: str, ave
     orders = [order(number, amount=Decimal(amount)) for number, amount in enumerate(amounts)]
     sales = transform(*silver(spark, orders, [customer(1)], [product(1)]))
     assert values(sales, "total_revenue", "avg_order_value") == [(Decimal(total), Decimal(average))]
+
+
+def test_rows_of_one_basket_are_one_order(spark: SparkSession) -> None:
+    orders = [
+        order(1, amount=Decimal("10.00"), order_number="A"),
+        order(2, amount=Decimal("5.01"), order_number="A"),
+        order(3, amount=Decimal("1.00"), order_number="A", product_id=2),  # in two categories
+        order(4, amount=Decimal("2.00"), order_number=None),
+        order(5, amount=Decimal("2.00"), order_number=" "),  # blank is none
+    ]
+    products = [product(1), product(2, category="home")]
+    assert values(transform(*silver(spark, orders, [customer(1)], products))) == [
+        (DAY, "home", "north", 1, Decimal("1.00"), Decimal("1.00"), 1),
+        (DAY, "toys", "north", 3, Decimal("19.01"), Decimal("6.34"), 1),
+    ]
+
+
+def test_a_silver_without_order_numbers_is_orders_of_one_row(spark: SparkSession) -> None:
+    orders, customers, products = silver(spark, [order(1), order(2)], [customer(1)], [product(1)])
+    sales = transform(orders.drop("order_number"), customers, products)
+    assert values(sales, "total_orders", "avg_order_value") == [(2, Decimal("10.00"))]
+
+
+@pytest.mark.parametrize("ids", [("o-1", "o-2"), ("7f0c", "7F0C")])
+def test_keys_may_be_text(spark: SparkSession, ids: tuple[str, str]) -> None:
+    texts = [StructField(name, StringType()) for name in ("order_id", "customer_id", "product_id")]
+    named = {field.name: field for field in texts}
+    tables = [
+        frame(spark, StructType([named.get(field.name, field) for field in schema_of(table)]), rows)
+        for table, rows in {
+            "orders": [order(each, customer_id="c", product_id="p") for each in ids],
+            "customers": [customer("c")],
+            "products": [product("p")],
+        }.items()
+    ]
+    assert values(transform(*tables), "category", "region", "total_orders") == [("toys", "north", 2)]
 
 
 def test_nothing_sold_is_no_row(spark: SparkSession) -> None:

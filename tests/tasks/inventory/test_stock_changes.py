@@ -11,8 +11,7 @@ from tasks.inventory import stock_changes
 from tasks.inventory.reorder_points import Product, State
 from tasks.inventory.stock_changes import BADNESS, LastSeen, StockChange, news, record_changes, unsent
 from tasks.ledger.queries import query_records
-from tasks.ledger.records import append_records
-from tasks.ledger.tables import STOCK_ALERTS
+from tasks.ledger.records import append_records, ensure_table
 from tests.support.platforms import Platform, lake_here
 
 NOW = dt.datetime(2024, 3, 4, 12, tzinfo=dt.UTC)
@@ -154,5 +153,5 @@ def test_what_no_channel_has_delivered_is_unsent_for_a_day(platform: Platform) -
 
 def test_without_a_ledger_nothing_is_unsent(platform: Platform) -> None:
     assert unsent(lake_here(), NOW) == []
-    platform.lake.ensure("ops.stock_alerts", STOCK_ALERTS)
+    ensure_table(platform.lake, "stock_alerts")
     assert unsent(lake_here(), NOW) == []

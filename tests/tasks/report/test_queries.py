@@ -43,7 +43,7 @@ def test_the_day_before_and_the_week_before(data: ReportData) -> None:
 
 
 def test_days_without_orders_are_zeros_and_the_first_day_is_where_the_list_begins(folder: Path) -> None:
-    orders = [(1, days_ago(4), 1, "10.00", None, None), (2, DAY, 1, "12.00", None, None)]
+    orders = [(1, "1", days_ago(4), 1, "10.00", None, None), (2, "2", DAY, 1, "12.00", None, None)]
     data = read_report_data(marts(fct_orders=orders), lake_here(), DAY)
     assert [(day.date, day.revenue) for day in data.days] == [
         (days_ago(4), 10),
@@ -59,7 +59,7 @@ def test_days_without_orders_are_zeros_and_the_first_day_is_where_the_list_begin
 
 
 def test_no_more_days_are_shown_than_a_page_has_room_for(folder: Path) -> None:
-    orders = [(days, days_ago(days), 1, "10.00", None, None) for days in range(-3, 60)]
+    orders = [(days, str(days), days_ago(days), 1, "10.00", None, None) for days in range(-3, 60)]
     data = read_report_data(marts(fct_orders=orders), lake_here(), DAY)
     assert len(data.days) == DAYS_SHOWN
     assert (data.days[0].date, data.days[-1].date) == (days_ago(DAYS_SHOWN - 1), DAY)

@@ -25,7 +25,7 @@ insert into ops.loads values ('silver.orders', 'a', 0);
 create table silver.orders as select
     1::bigint as order_id, 1::bigint as customer_id, 1::bigint as product_id, date '2024-01-13' as order_date,
     10.50::decimal(12, 2) as amount, 1::integer as quantity, 'pending' as status,
-    timestamp '2024-01-13 08:00' as updated_at, 1::bigint as load_id;
+    timestamp '2024-01-13 08:00' as updated_at, 1::bigint as load_id, null::varchar as order_number;
 create table silver.customers as select
     1::bigint as customer_id, 'Ann' as customer_name, 'VIP' as customer_segment, 'Europe' as region,
     timestamp '2024-01-13 08:00' as updated_at, 1::bigint as load_id;
