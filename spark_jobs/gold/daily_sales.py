@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, DecimalType, LongType, StringType, StructField, StructType
 
-from spark_jobs.gold.job import UNKNOWN, GoldJob
+from spark_jobs.gold.job import GoldJob, known
 from spark_jobs.rows import require_schema
 
 SCHEMA = StructType(
@@ -31,8 +31,8 @@ def transform(orders: DataFrame, customers: DataFrame, products: DataFrame) -> D
     )
     daily = sales.groupBy(
         "order_date",
-        F.coalesce("category", F.lit(UNKNOWN)).alias("category"),
-        F.coalesce("region", F.lit(UNKNOWN)).alias("region"),
+        known("category"),
+        known("region"),
     ).agg(
         F.count("order_id").alias("total_orders"),
         F.sum("amount").cast("decimal(18,2)").alias("total_revenue"),

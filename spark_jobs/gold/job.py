@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deltalake import DeltaTable
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from lake.delta import Lake
@@ -23,6 +24,11 @@ class GoldJob:
     schema: StructType
     transform: Callable[[DataFrame, DataFrame, DataFrame], DataFrame]
     """(orders, customers, products) of silver -> the rows of the table, in its schema."""
+
+
+def known(name: str) -> Column:
+    """The text, or UNKNOWN if it is null or blank, as dbt's `unless_blank` has it."""
+    return F.coalesce(F.when(F.trim(name) != "", F.col(name)), F.lit(UNKNOWN)).alias(name)
 
 
 def build(spark: SparkSession, lake: Lake, job: GoldJob) -> int:
