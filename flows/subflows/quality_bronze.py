@@ -10,7 +10,7 @@ from lake.catalog import spark_tables
 from lake.delta import Lake
 from lake.row_counts import Flagged
 from tasks.ledger.quality_result import QualityResult
-from tasks.quality.validation import stop_on_critical, validate_bronze, validate_rebuild
+from tasks.quality.validation import stop_on_critical, validate_bronze, validate_empty, validate_rebuild
 from tasks.timing import timed
 from tasks.transform.spark import flag_rows
 
@@ -27,4 +27,6 @@ def quality_bronze(
     flagged = [flag_rows(table, settings, lake, full) for table in spark_tables()]
     validate = validate_rebuild if full else validate_bronze
     results = [validate(each.table, ds, run_id, settings, lake) for each in flagged if each.rows_in]
+    empty = [] if full else [each.table for each in flagged if not each.rows_in]
+    results += [validate_empty(table, ds, run_id, settings, lake) for table in empty]
     return flagged, stop_on_critical(list(chain.from_iterable(results)), flagged)

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, DecimalType, LongType, StringType, StructField, StructType
 
-from spark_jobs.gold.job import UNKNOWN, GoldJob, total_orders
+from spark_jobs.gold.job import GoldJob, known, total_orders
 from spark_jobs.rows import require_schema
 
 SCHEMA = StructType(
@@ -32,8 +32,8 @@ def transform(orders: DataFrame, customers: DataFrame, products: DataFrame) -> D
     )
     daily = sales.groupBy(
         "order_date",
-        F.coalesce("category", F.lit(UNKNOWN)).alias("category"),
-        F.coalesce("region", F.lit(UNKNOWN)).alias("region"),
+        known("category"),
+        known("region"),
     ).agg(
         total_orders(orders).alias("total_orders"),
         F.sum("amount").cast("decimal(18,2)").alias("total_revenue"),

@@ -4,7 +4,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, DecimalType, LongType, StringType, StructField, StructType
 
-from spark_jobs.gold.job import UNKNOWN, GoldJob, total_orders
+from spark_jobs.gold.job import GoldJob, known, total_orders
 from spark_jobs.rows import require_schema
 
 SCHEMA = StructType(
@@ -21,7 +21,7 @@ def transform(orders: DataFrame, customers: DataFrame, products: DataFrame) -> D
     """Aggregate silver. Grain: one row per (order_date, customer_segment); money in the shop's currency."""
     segments = (
         orders.join(customers.select("customer_id", "customer_segment"), "customer_id", "left")
-        .groupBy("order_date", F.coalesce("customer_segment", F.lit(UNKNOWN)).alias("customer_segment"))
+        .groupBy("order_date", known("customer_segment"))
         .agg(
             total_orders(orders).alias("total_orders"),
             F.sum("amount").cast("decimal(18,2)").alias("total_revenue"),

@@ -27,6 +27,11 @@ class GoldJob:
     """(orders, customers, products) of silver -> the rows of the table, in its schema."""
 
 
+def known(name: str) -> Column:
+    """The text, or UNKNOWN if it is null or blank, as dbt's `unless_blank` has it."""
+    return F.coalesce(F.when(F.trim(name) != "", F.col(name)), F.lit(UNKNOWN)).alias(name)
+
+
 def build(spark: SparkSession, lake: Lake, job: GoldJob) -> int:
     """Replace `gold.<table>` if silver or the job's schema has changed; returns the table's number of rows.
 

@@ -1,13 +1,17 @@
 """silver.clickstream: one row per event_id, from bronze's raw lines.
 
+A line is one JSON object, or several: one after the other, or as an array, which may also go over several
+lines. Each is an event, or rejected, on its own.
+
 The same event may be delivered more than once, in one file or in several days' files: the occurrence with
 the earliest timestamp counts, then the first file and line. `event_date` and `event_hour` are in the shop's
 time zone.
 """
 
 import datetime as dt
+from functools import reduce
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import (
@@ -19,7 +23,8 @@ from pyspark.sql.types import (
     StructType,
 )
 
-from lake.iso_8601 import ISO_8601
+from lake.iso_8601 import ISO_8601, ISO_8601_VARIANT, REWRITES
+from lake.json_text import BLANKS, NOT_BLANK, long_number_pattern, number_pattern
 from lake.source_table import SourceTable
 from spark_jobs.rows import REJECT_REASON, flag, if_rejected
 from spark_jobs.silver.job import SilverJob
@@ -54,27 +59,45 @@ STRICT_JSON = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
 # A half of a surrogate pair is no character: Apache Spark makes it "?", so that distinct ids become one.
 ESCAPED_BACKSLASH_OR_PAIR = r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 HALF_PAIR = r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+TEXTS = ["event_id", "user_id", "session_id", "event_type", "page_url", "product_id"]
+NUMBER, LONG_NUMBER = number_pattern(*TEXTS), long_number_pattern(*TEXTS)
+# The beginning of an object with a key. After a quote that ends a text comes one of those excluded: inside a
+# text this never matches.
+OPENS = rf'\{{{BLANKS}"[^,:}}\]\s]'
+TOUCHING = rf"(\}}){BLANKS}({OPENS})"
+SEPARATED = rf"(\}}){BLANKS},{BLANKS}({OPENS})"
+TOUCHING_OR_SEPARATED = rf"\}}{BLANKS},?{BLANKS}{OPENS}"
+# What an array has before its first object and after each.
+BRACKETS = rf"(?s)\A{BLANKS}\[?(.*?)[\],]?{BLANKS}\z"
+OBJECTS = StructType([StructField("objects", ArrayType(StringType()))])
 
 
 def flag_lines(bronze: DataFrame, timezone: str) -> DataFrame:
-    """Parse each line and flag those that are not a usable event. Grain: one row per bronze line."""
-    time = F.when(F.col("timestamp").rlike(ISO_8601), F.try_to_timestamp("timestamp"))
+    """Parse each line and flag what is not a usable event. Grain: one row per object in a bronze line.
+
+    A line without one is a row, too.
+    """
+    time = _time("timestamp")
+    readable = F.when(F.col("time").between(*(F.lit(year) for year in YEARS)), F.col("time"))
+    local = F.from_utc_timestamp("event_at", timezone)
     events = (
-        parse(bronze)
-        .select("ds", "source_file", "line_number", "raw", "event.*")
+        parse(split_lines(bronze))
+        .select("ds", "source_file", "line_number", "part", "raw", "event.*")
         .withColumn("time", time)
-        .withColumn(
-            "event_at", F.when(F.col("time").between(*(F.lit(year) for year in YEARS)), F.col("time"))
-        )
-        .withColumn("product_id", F.col("properties.product_id"))
+        .withColumn("event_at", readable)
+        .withColumn("event_date", F.to_date(local))
+        .withColumn("session_id", _unless_blank("session_id"))
+        .withColumn("product_id", _unless_blank("properties.product_id"))
     )
     rules = {
         "line_is_event": F.coalesce(*IDENTIFYING).isNotNull(),
-        "event_id_not_null": F.trim("event_id") != "",
-        "user_id_not_null": F.trim("user_id") != "",
+        "event_id_not_null": F.col("event_id").rlike(NOT_BLANK),
+        "user_id_not_null": F.col("user_id").rlike(NOT_BLANK),
         "timestamp_readable": F.col("event_at").isNotNull(),
+        # By the day of its folder, and one more, since a folder may be of a day in another zone: the outcome
+        # is the same whenever it is computed.
+        "timestamp_not_in_future": F.col("event_date") <= F.date_add("ds", 1),
     }
-    local = F.from_utc_timestamp("event_at", timezone)
     return flag(events, rules).select(
         "event_id",
         "user_id",
@@ -83,31 +106,90 @@ def flag_lines(bronze: DataFrame, timezone: str) -> DataFrame:
         "page_url",
         "product_id",
         "event_at",
-        F.to_date(local).alias("event_date"),
+        "event_date",
         F.hour(local).alias("event_hour"),
         "source_file",
         "line_number",
         "ds",
         if_rejected("event_id").alias("key"),
         if_rejected("event_at").alias("occurred_at"),
-        if_rejected(F.concat_ws(":", "source_file", "line_number")).alias("origin"),
+        if_rejected(F.concat_ws(":", "source_file", "line_number", "part")).alias("origin"),
         if_rejected("raw").alias("raw"),
         REJECT_REASON,
     )
 
 
-def parse(bronze: DataFrame) -> DataFrame:
-    """Add `event`: the line as an EVENT, or null if it is not exactly one JSON object."""
-    # Apache Spark reads the first object of a line and forgets what follows. As the only element of an array
-    # it must be all there is, and it must itself end the line: "{..}]" would end the array early.
-    ends_in_object = F.col("raw").rlike(r"\}\s*\z")
-    without_pairs = F.regexp_replace("raw", ESCAPED_BACKSLASH_OR_PAIR, "")
-    has_half_pair = F.col("raw").contains(r"\u") & without_pairs.rlike(HALF_PAIR)
-    as_array = F.when(ends_in_object & ~has_half_pair, F.concat(F.lit("["), "raw", F.lit("]")))
+def split_lines(bronze: DataFrame) -> DataFrame:
+    """Add `text`, an object of the line, its numbers in text fields quoted, and `part`.
+
+    Of a line with several objects each is a row: `part` is its number, and `raw` itself. Else `part` is null.
+    """
+    raw, line = F.col("raw"), F.col("line")
+    quoted = F.when(raw.rlike(LONG_NUMBER), F.regexp_replace(raw, NUMBER, r'$1"$2"')).otherwise(raw)
+    is_plain = raw.startswith("{") & raw.endswith("}") & ~raw.rlike(TOUCHING_OR_SEPARATED)
+    rows = (
+        bronze.withColumn("line", quoted)
+        # Null for nearly every line.
+        .withColumn("texts", F.when(~is_plain, _texts(line)))
+        .withColumn("is_several", F.size("texts") > 1)
+        .select("*", F.posexplode_outer("texts").alias("position", "found"))
+    )
+    return rows.select(
+        "ds",
+        "source_file",
+        "line_number",
+        F.when(F.col("is_several"), F.col("found")).otherwise(raw).alias("raw"),
+        F.when(F.col("is_several"), F.col("position") + 1).alias("part"),
+        F.coalesce("found", "line").alias("text"),
+    )
+
+
+def _texts(line: Column) -> Column:
+    """The objects of a line as texts; if it is no valid JSON, its pieces between them."""
+    one_array = F.regexp_replace(line, TOUCHING, "$1,$2")
+    bare = F.regexp_replace(one_array, BRACKETS, "$1")
+    pieces = F.split(F.regexp_replace(bare, SEPARATED, "$1\n$2"), "\n")
+    in_object = F.concat(F.lit('{"objects":['), bare, F.lit("]}"))
+    objects = F.from_json(F.when(~_has_half_pair(line), in_object), OBJECTS, STRICT_JSON)["objects"]
+    # The pieces are as they were written, and the objects as an engine writes them: they are only used where
+    # objects hold arrays of objects, which the pieces cut.
+    return (
+        F.when(F.size(objects) == 1, F.array(bare))
+        .when(F.size(objects) != F.size(pieces), objects)
+        .otherwise(pieces)
+    )
+
+
+def parse(rows: DataFrame) -> DataFrame:
+    """Add `event`: `text` as an EVENT, or null if it is not exactly one JSON object."""
+    # Apache Spark reads the first object of a text and forgets what follows. As the only element of an array
+    # it must be all there is, and it must itself end the text: "{..}]" would end the array early.
+    ends_in_object = F.col("text").rlike(r"\}\s*\z")
+    is_whole = ends_in_object & ~_has_half_pair(F.col("text"))
+    as_array = F.when(is_whole, F.concat(F.lit("["), "text", F.lit("]")))
     # A column of its own, since both uses of an expression inside a `when` would parse.
-    return bronze.withColumn("objects", F.from_json(as_array, ArrayType(EVENT), STRICT_JSON)).withColumn(
+    return rows.withColumn("objects", F.from_json(as_array, ArrayType(EVENT), STRICT_JSON)).withColumn(
         "event", F.when(F.size("objects") == 1, F.col("objects")[0])
     )
+
+
+def _has_half_pair(text: Column) -> Column:
+    return text.contains(r"\u") & F.regexp_replace(text, ESCAPED_BACKSLASH_OR_PAIR, "").rlike(HALF_PAIR)
+
+
+def _time(name: str) -> Column:
+    variant = reduce(
+        lambda text, rewrite: F.regexp_replace(text, F.lit(rewrite[0]), F.lit(rewrite[1])),
+        REWRITES,
+        F.upper(name),
+    )
+    return F.when(F.col(name).rlike(ISO_8601), F.try_to_timestamp(name)).when(
+        F.col(name).rlike(ISO_8601_VARIANT), F.try_to_timestamp(variant)
+    )
+
+
+def _unless_blank(name: str) -> Column:
+    return F.when(F.col(name).rlike(NOT_BLANK), F.col(name))
 
 
 def job(table: SourceTable) -> SilverJob:

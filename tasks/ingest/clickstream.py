@@ -1,15 +1,18 @@
 """Clickstream files to bronze: every line, well-formed or not, once.
 
-A file is known by its path and its version (size and modification time): an unchanged file is not read
-again, a changed one adds the lines that bronze does not hold.
+A day's files lie in the folder YYYY-MM-DD, at any depth. A file is known by its path and its version (size
+and modification time): an unchanged file is not read again, a changed one adds the lines that bronze does
+not hold.
 """
 
 import datetime as dt
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from functools import partial
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -40,29 +43,50 @@ SCHEMA = pa.schema(
 LINE = ["source_file", "line_number", "raw"]
 ENDINGS = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 BLOCK_BYTES = 8 << 20
+SHOWN = 3
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# Other spellings of a day, or what folders by year begin with: 20240116, 2024-1-16, dt=2024-01-16, year=2024.
+LIKE_DAY = re.compile(r"(\w+=)?((19|20)\d\d([\W_]?W?\d{1,2}){0,4}|\d\d?[\W_]\d\d?[\W_](19|20)\d\d)", re.ASCII)
 
 
 @task(task_run_name="extract-clickstream", **RETRY_TRANSIENT)
 def extract_clickstream(ds: dt.date, settings: Settings, lake: Lake) -> Extracted:
     """Append the lines of the day folders that a run for `ds` covers to `bronze.clickstream`.
 
-    Returns their number, and warnings: a day without a folder is one, not a failure. Raises PermanentFailure
-    if CLICKSTREAM_URI does not exist.
+    Returns their number, and warnings: a day without a folder is one, not a failure, and so is what lies
+    beside the day folders and looks like clicks. Raises PermanentFailure if CLICKSTREAM_URI does not exist.
     """
     source = _Source(settings.clickstream_uri)
     mark = covered_until(lake, BRONZE)
     covered_day = dt.date.fromordinal(mark) if mark is not None else None
-    days = clickstream_days(ds, covered_day, source.days())
-    warnings = [] if ds in days else [f"clickstream has no folder for {ds}"]
+    available, strays = source.days()
+    days = clickstream_days(ds, covered_day, available)
     files, ignored = source.files(days)
-    warnings += [f"clickstream file {name} is not one of {', '.join(ENDINGS)}" for name in ignored]
+    warnings = strays + [f"clickstream file {name} is not one of {', '.join(ENDINGS)}" for name in ignored]
+    if ds not in days:
+        warnings.append(f"clickstream has no folder for {ds}")
+    elif not any(file.day == ds for file in files):
+        warnings.append(f"clickstream folder {ds} has no file with clicks")
     known = _known_versions(lake, days)
-    fresh = [file for file in files if (_name(file), _version(file)) not in known]
+    fresh = [file for file in files if (file.name, file.version) not in known]
     # A day that is not over may still get files: the next run reads its folder again.
     covered = min(ds, previous_business_date(dt.datetime.now(dt.UTC), settings.shop_timezone))
     streams = [partial(_unseen_lines, source, lake, file) for file in fresh]
     rows = append(lake, BRONZE, SCHEMA, interleave(streams, WORKERS), {COVERED: covered.toordinal()})
     return Extracted(table="clickstream", rows=rows, warnings=warnings)
+
+
+class _File(NamedTuple):
+    """A click file: its path below CLICKSTREAM_URI, by which bronze knows it, and where to open it."""
+
+    name: str
+    version: str
+    path: str
+
+    @property
+    def day(self) -> dt.date:
+        """The business day of its folder."""
+        return dt.date.fromisoformat(self.name.split("/")[0])
 
 
 class _Source:
@@ -72,8 +96,11 @@ class _Source:
         self.uri = uri
         self.filesystem, self.root = pafs.FileSystem.from_uri(uri)
 
-    def days(self) -> list[dt.date]:
-        """The days that have a folder. Raises PermanentFailure if CLICKSTREAM_URI cannot be listed."""
+    def days(self) -> tuple[list[dt.date], list[str]]:
+        """The days that have a folder, and warnings of what looks like clicks and lies in none.
+
+        Raises PermanentFailure if CLICKSTREAM_URI cannot be listed.
+        """
         try:
             entries = self.filesystem.get_file_info(pafs.FileSelector(self.root))
         except FileNotFoundError:
@@ -83,39 +110,59 @@ class _Source:
         except OSError as error:
             message = f"CLICKSTREAM_URI {self.uri} cannot be listed ({error}); correct it or its rights"
             raise store_failure(message, error) from error
-        names = (entry.base_name for entry in entries if entry.type == pafs.FileType.Directory)
-        return sorted(filter(None, map(_as_date, names)))
+        folders = sorted(entry.base_name for entry in entries if entry.type == pafs.FileType.Directory)
+        days = {name: day for name in folders if (day := _as_date(name))}
+        misspelt = [name for name in folders if name not in days and LIKE_DAY.fullmatch(name)]
+        files = sorted(entry.base_name for entry in entries if entry.type == pafs.FileType.File)
+        beside = [name for name in files if name.endswith(ENDINGS)]
+        warnings = []
+        if misspelt:
+            warnings.append(
+                f"clickstream folders {_some(misspelt)} are not read: a day's is named YYYY-MM-DD, "
+                "rename them"
+            )
+        if beside:
+            warnings.append(
+                f"clickstream files {_some(beside)} are not read: they lie in no day's folder, "
+                "move them to one"
+            )
+        return list(days.values()), warnings
 
-    def files(self, days: list[dt.date]) -> tuple[list[pafs.FileInfo], list[str]]:
+    def files(self, days: list[dt.date]) -> tuple[list[_File], list[str]]:
         """The files of these days, and the names of those that are no JSON lines."""
-        found = [
-            entry
-            for day in days
-            for entry in self.filesystem.get_file_info(pafs.FileSelector(f"{self.root}/{day.isoformat()}"))
-            if entry.type == pafs.FileType.File
-        ]
-        usable = [file for file in found if file.base_name.endswith(ENDINGS)]
-        return sorted(usable, key=_name), sorted(_name(file) for file in found if file not in usable)
+        found = [file for day in days for file in self._files(day)]
+        usable = sorted(file for file in found if file.name.endswith(ENDINGS))
+        return usable, sorted(file.name for file in found if file not in usable)
 
-    def open(self, file: pafs.FileInfo) -> io.BufferedIOBase:
+    def _files(self, day: dt.date) -> Iterator[_File]:
+        folder = f"{self.root.rstrip('/')}/{day.isoformat()}"
+        for entry in self.filesystem.get_file_info(pafs.FileSelector(folder, recursive=True)):
+            *between, name = entry.path.removeprefix(folder).strip("/").split("/")
+            # What a writer has not finished yet, by the convention of Hadoop.
+            is_hidden = any(part.startswith(("_", ".")) for part in between)
+            if entry.type == pafs.FileType.File and not is_hidden:
+                path = "/".join([day.isoformat(), *between, name])
+                yield _File(path, f"{entry.size}-{entry.mtime_ns}", entry.path)
+
+    def open(self, file: _File) -> io.BufferedIOBase:
         """The file's bytes, uncompressed."""
         stream: io.BufferedIOBase = self.filesystem.open_input_stream(file.path, compression=None)
-        return gzip.GzipFile(fileobj=stream) if file.base_name.endswith(".gz") else stream
+        return gzip.GzipFile(fileobj=stream) if file.name.endswith(".gz") else stream
 
 
-def _unseen_lines(source: _Source, lake: Lake, file: pafs.FileInfo) -> Iterator[pa.RecordBatch]:
-    held = held_rows(lake, BRONZE, LINE, pads.field("source_file") == _name(file))
+def _unseen_lines(source: _Source, lake: Lake, file: _File) -> Iterator[pa.RecordBatch]:
+    held = held_rows(lake, BRONZE, LINE, pads.field("source_file") == file.name)
     return unseen(_file_lines(source, file), held, LINE, SCHEMA)
 
 
-def _file_lines(source: _Source, file: pafs.FileInfo) -> Iterator[pa.RecordBatch]:
+def _file_lines(source: _Source, file: _File) -> Iterator[pa.RecordBatch]:
     number = 1
     for lines in _readable(source, file):
         yield pa.record_batch(
             [
-                pa.repeat(pa.scalar(dt.date.fromisoformat(_name(file).split("/")[0])), len(lines)),
-                pa.repeat(_name(file), len(lines)),
-                pa.repeat(_version(file), len(lines)),
+                pa.repeat(pa.scalar(file.day), len(lines)),
+                pa.repeat(file.name, len(lines)),
+                pa.repeat(file.version, len(lines)),
                 pa.array(range(number, number + len(lines)), pa.int64()),
                 _as_text(lines),
             ],
@@ -124,15 +171,15 @@ def _file_lines(source: _Source, file: pafs.FileInfo) -> Iterator[pa.RecordBatch
         number += len(lines)
 
 
-def _readable(source: _Source, file: pafs.FileInfo) -> Iterator[list[bytes]]:
+def _readable(source: _Source, file: _File) -> Iterator[list[bytes]]:
     """`_blocks_of_lines`; TransientFailure if the store gives up, or the file has just been replaced."""
     try:
         yield from _blocks_of_lines(source, file)
     except OSError as error:
-        raise TransientFailure(f"clickstream file {_name(file)} cannot be read: {error}") from error
+        raise TransientFailure(f"clickstream file {file.name} cannot be read: {error}") from error
 
 
-def _blocks_of_lines(source: _Source, file: pafs.FileInfo) -> Iterator[list[bytes]]:
+def _blocks_of_lines(source: _Source, file: _File) -> Iterator[list[bytes]]:
     """The lines of a file without their line ends, in blocks of about BLOCK_BYTES."""
     rest = b""
     with source.open(file) as stream:
@@ -178,15 +225,15 @@ def _known_versions(lake: Lake, days: list[dt.date]) -> set[tuple[str, str]]:
     return set(zip(*(column.to_pylist() for column in distinct.columns), strict=True))
 
 
-def _name(file: pafs.FileInfo) -> str:
-    return "/".join(file.path.split("/")[-2:])
-
-
-def _version(file: pafs.FileInfo) -> str:
-    return f"{file.size}-{file.mtime_ns}"
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def _as_date(name: str) -> dt.date | None:
+    # `fromisoformat` alone would take 20240116 and 2024-W03-2 as well.
+    if not DAY.fullmatch(name):
+        return None
     try:
         return dt.date.fromisoformat(name)
     except ValueError:

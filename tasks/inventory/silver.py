@@ -5,6 +5,7 @@ commit, which also marks the progress in bronze.
 """
 
 from contextlib import suppress
+from functools import reduce
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -19,7 +20,8 @@ from blocks.settings.failures import TransientFailure
 from blocks.settings.settings import Settings
 from lake.catalog import catalog
 from lake.delta import Lake
-from lake.iso_8601 import ISO_8601
+from lake.iso_8601 import ISO_8601_VARIANT, REWRITES
+from lake.json_text import NOT_BLANK, number_pattern
 from lake.local_sql import connect
 from lake.quarantine import QUARANTINE_SCHEMA
 from lake.row_counts import RowCounts
@@ -28,12 +30,29 @@ from tasks.timing import timed
 TABLE = "inventory"
 BRONZE, SILVER, QUARANTINE = (f"{layer}.{TABLE}" for layer in ("bronze", "silver", "quarantine"))
 PRODUCTS = "silver.products"
+# A number in a text field is the text that was written: DuckDB would read a float.
+NUMBER = number_pattern("event_id", "warehouse_id")
+EVENT_TIME = reduce(
+    lambda text, rewrite: "regexp_replace({}, '{}', '{}', 'g')".format(
+        text, rewrite[0], rewrite[1].replace("$", "\\")
+    ),
+    REWRITES,
+    "upper(event_time)",
+)
 PARSED = f"""
     with objects as (
-        select *, if(json_valid(raw) and json_type(raw) = 'OBJECT', raw, null) as object from incoming
-    )
+        select
+            *,
+            if(
+                json_valid(raw) and json_type(raw) = 'OBJECT',
+                regexp_replace(raw, '{NUMBER}', '\\1"\\2"', 'g'),
+                null
+            ) as object
+        from incoming
+    ),
+    fields as (select *, object ->> '$.event_time' as event_time from objects)
     select
-        *,
+        * exclude (event_time),
         object ->> '$.event_id' as event_id,
         product_id_of(object) as product_id,
         object ->> '$.warehouse_id' as warehouse_id,
@@ -41,17 +60,17 @@ PARSED = f"""
             then try_cast(object ->> '$.quantity_change' as bigint) end as quantity_change,
         case when json_type(object, '$.on_hand') in ('UBIGINT', 'BIGINT')
             then try_cast(object ->> '$.on_hand' as bigint) end as on_hand,
-        case when regexp_matches(object ->> '$.event_time', '{ISO_8601}')
-            then try_cast(object ->> '$.event_time' as timestamptz) end as event_at
-    from objects
+        case when regexp_matches(event_time, '{ISO_8601_VARIANT}')
+            then try_cast({EVENT_TIME} as timestamptz) end as event_at
+    from fields
 """
 MOST_PIECES = 1_000_000_000
 # A row is quarantined under the name of the first rule that it breaks. A null breaks a rule.
 RULES = {
     "line_is_event": "object is not null",
-    "event_id_not_null": "trim(event_id) != ''",
-    "product_id": "trim(cast(product_id as text)) != ''",
-    "warehouse_id_not_null": "trim(warehouse_id) != ''",
+    "event_id_not_null": f"regexp_matches(event_id, '{NOT_BLANK}')",
+    "product_id": f"regexp_matches(cast(product_id as text), '{NOT_BLANK}')",
+    "warehouse_id_not_null": f"regexp_matches(warehouse_id, '{NOT_BLANK}')",
     "quantity_change_is_integer": "quantity_change is not null",
     # As the contract has it: no sum over products and warehouses may overflow.
     "quantity_change_in_range": f"quantity_change between -{MOST_PIECES} and {MOST_PIECES}",

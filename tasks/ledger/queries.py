@@ -54,6 +54,33 @@ def usual_rows(lake: Lake, table_name: str, ds: dt.date) -> tuple[int, int] | No
     return int(median / USUAL_FACTOR), int(median * USUAL_FACTOR)
 
 
+def missed_rows(lake: Lake, table_name: str, ds: dt.date) -> tuple[int, int] | None:
+    """Lowest and highest usual number of rows for a table that brings none for `ds`; None if that is usual.
+
+    Days without rows count here: a table that changes once a week misses none on the others. Nor does one
+    whose rows an earlier run for `ds`, or one for a later day, has brought.
+    """
+    rows = query_records(
+        lake,
+        "table_runs",
+        """
+        with days as (
+            select ds, max(rows_in) as rows_in from records
+            where table_name = $table and ds < $ds
+            group by ds order by ds desc limit $days
+        ),
+        brought as (select count(*) from records where table_name = $table and ds >= $ds and rows_in > 0)
+        select median(rows_in), count(*), (from brought) from days
+        """,
+        {"table": table_name, "ds": ds, "days": TRAILING_RUNS},
+    )
+    if not rows or rows[0][1] < LEAST_RUNS or rows[0][2]:
+        return None
+    median = rows[0][0]
+    low, high = int(median / USUAL_FACTOR), int(median * USUAL_FACTOR)
+    return (low, high) if low else None
+
+
 def previous_status(lake: Lake, flow: str, run_id: str) -> str | None:
     """The status of the run of `flow` before run `run_id`; None if there was none."""
     rows = query_records(
@@ -121,7 +148,9 @@ def quality_days(lake: Lake, first: dt.date, last: dt.date) -> list[QualityDay]:
     return [QualityDay(*row) for row in rows]
 
 
-def query_records(lake: Lake, table: str, query: str, parameters: Sequence[Any] = ()) -> list[tuple]:
+def query_records(
+    lake: Lake, table: str, query: str, parameters: Sequence[Any] | dict[str, Any] = ()
+) -> list[tuple]:
     """The answer of `query` on `records`, all records of `ops.<table>`; empty if there are none yet."""
     if lake.table(f"ops.{table}") is None:
         return []

@@ -15,14 +15,14 @@ from pyspark.sql import functions as F
 
 from blocks.settings.failures import DataFailure, PermanentFailure
 from blocks.settings.settings import Settings
-from expectations.suite import CRITICAL, WARNING, Suite, Thresholds
+from expectations.suite import CRITICAL, WARNING, Suite, Thresholds, usual_size
 from lake.catalog import catalog
 from lake.delta import Lake
 from lake.row_counts import Flagged
 from spark_jobs.engine.session import spark_session
 from spark_jobs.tables import read_table, row_count
 from tasks.ledger.quality_result import QualityResult, record_results
-from tasks.ledger.queries import usual_rows
+from tasks.ledger.queries import missed_rows, usual_rows
 from tasks.quality.reconciliation import order_totals
 from tasks.quality.suites import bronze_suite_of, gold_suites, silver_suite_of
 from tasks.warehouse.interface import Session, Warehouse
@@ -40,6 +40,19 @@ def validate_bronze(
     """Validate `flagged.<table>` by its bronze suite; returns the results, failed ones included."""
     usual = usual_rows(lake, table, ds)
     return _validate_flagged("bronze", "flagged", table, ds, run_id, settings, lake, usual)
+
+
+@task(task_run_name="gate-bronze-{table}")
+def validate_empty(
+    table: str, ds: dt.date, run_id: str, settings: Settings, lake: Lake
+) -> list[QualityResult]:
+    """Validate that a table without new rows usually has none; returns the results: one, if it has some."""
+    usual = missed_rows(lake, table, ds)
+    if usual is None:
+        return []
+    suite = Suite(name=table, key=bronze_suite_of(table).key, expectations=usual_size)
+    thresholds = Thresholds(settings.quarantine_threshold, usual)
+    return _validate(lake, "bronze", suite, thresholds, ds, run_id, _rows(settings, lake, f"flagged.{table}"))
 
 
 @task(task_run_name="validate-day-{table}")

@@ -14,6 +14,9 @@ BATCHES, ROWS, KEYS = 2, 200, 40
 
 TEXTS = [None, "", " ", "a", "A", "\u00e9", "\U0001f600", '"', "\\", "\n", "\u2028", "pending", "10", "9"]
 
+# As JSON has them: each engine writes some of them in its own way.
+NUMBERS = ["7", "7.10", "7.1", "1e5", "-0", "10000000000000000000000001", "1234567890.1700000001"]
+
 OFFSETS = ["", "Z", "+00:00", "-03:30", "+0530", "+14", "z", " UTC", "[UTC]", "+25:00"]
 
 
@@ -65,7 +68,7 @@ class Dirt:
     def line(self) -> str:
         event = {
             "event_id": self.either(str(self.key()), 7, True, ["x"], {"x": None}, *TEXTS),
-            "user_id": self.either(str(self.key()), 7, *TEXTS),
+            "user_id": self.either(str(self.key()), 7, 7, 7, *TEXTS),
             **self.texts("session_id", "event_type", "page_url"),
             "timestamp": self.either(self.time().isoformat(), self.odd_time(), 1709553600, *TEXTS),
             "properties": self.either({"product_id": self.key()}, {"product_id": [1]}, {}, [], "x", None),
@@ -80,6 +83,9 @@ class Dirt:
             text[:at_character] + self.random.choice('{}[]",:\\ x0\u00e9\0') + text[at_character:],
             text + text,
             f"{text},{text}",
+            f"[{text}, {text}]",
+            f"[{text},{text[:at_character]}",
+            text.replace(": 7", f": {self.random.choice(NUMBERS)}"),
             text.replace('"', "'"),
         )
 
@@ -96,7 +102,9 @@ class Dirt:
     def odd_time(self) -> str:
         year = self.random.choice(["2024", "0000", "1969", "9999", "12024", "24"])
         day = self.random.choice(["-03-04", "-3-4", "-02-30", "", "-13-01"])
-        clock = self.random.choice(["T12:00:00", " 12:00", "T12:00:00.123456789", "T24:00:00", ""])
+        clock = self.random.choice(
+            ["T12:00:00", " 12:00", "T12:00:00.123456789", "T12:00:00,5", "T24:00:00", ""]
+        )
         return year + day + clock + self.random.choice(OFFSETS)
 
     def either(self, usual: Any, *faults: Any) -> Any:

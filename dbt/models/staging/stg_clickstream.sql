@@ -12,8 +12,8 @@ renamed as (
         -- ids
         cast(event_id as {{ dbt.type_string() }}) as event_id,
         cast(user_id as {{ dbt.type_string() }}) as user_id,
-        cast(session_id as {{ dbt.type_string() }}) as session_id,
-        cast(product_id as {{ dbt.type_string() }}) as product_id,
+        cast({{ unless_blank('session_id') }} as {{ dbt.type_string() }}) as session_id,
+        cast({{ unless_blank('product_id') }} as {{ dbt.type_string() }}) as product_id,
         cast(load_id as {{ dbt.type_bigint() }}) as load_id,
 
         -- text

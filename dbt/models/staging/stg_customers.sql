@@ -14,9 +14,9 @@ renamed as (
         cast(load_id as {{ dbt.type_bigint() }}) as load_id,
 
         -- text
-        cast(customer_name as {{ dbt.type_string() }}) as customer_name,
-        cast(customer_segment as {{ dbt.type_string() }}) as customer_segment,
-        cast(region as {{ dbt.type_string() }}) as region,
+        cast({{ unless_blank('customer_name') }} as {{ dbt.type_string() }}) as customer_name,
+        cast({{ unless_blank('customer_segment') }} as {{ dbt.type_string() }}) as customer_segment,
+        cast({{ unless_blank('region') }} as {{ dbt.type_string() }}) as region,
 
         -- times
         updated_at,

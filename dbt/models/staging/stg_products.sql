@@ -14,8 +14,8 @@ renamed as (
         cast(load_id as {{ dbt.type_bigint() }}) as load_id,
 
         -- text
-        cast(product_name as {{ dbt.type_string() }}) as product_name,
-        cast(category as {{ dbt.type_string() }}) as category,
+        cast({{ unless_blank('product_name') }} as {{ dbt.type_string() }}) as product_name,
+        cast({{ unless_blank('category') }} as {{ dbt.type_string() }}) as category,
 
         -- numbers
         {{ money('unit_cost') }} as unit_cost,

@@ -41,6 +41,15 @@ def test_sales_by_date_category_and_region(spark: SparkSession) -> None:
     ]
 
 
+def test_a_blank_member_is_unknown(spark: SparkSession) -> None:
+    orders = [order(number, customer_id=number, product_id=number) for number in (1, 2, 3)]
+    customers = [customer(1, region=""), customer(2, region="  "), customer(3, region=None)]
+    products = [product(1, category=None), product(2, category=""), product(3, category=" ")]
+    assert values(transform(*silver(spark, orders, customers, products))) == [
+        (DAY, "unknown", "unknown", 3, Decimal("30.00"), Decimal("10.00"), 3)
+    ]
+
+
 @pytest.mark.parametrize(
     ("amounts", "total", "average"),
     [

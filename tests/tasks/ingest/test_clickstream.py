@@ -226,10 +226,83 @@ def test_a_day_without_a_folder_is_a_warning(platform: Platform) -> None:
 
 
 def test_other_folders_do_not_matter(platform: Platform) -> None:
-    (platform.clickstream / "_temporary").mkdir()
-    (platform.clickstream / "2024-13-45").mkdir()
+    for name in ("_temporary", "archive-2023", "lost+found"):
+        (platform.clickstream / name).mkdir()
     write_clicks(platform.clickstream, DAY, [click("a")])
     assert extract_clickstream.fn(DAY, *here()).warnings == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "20240304",
+        "2024-3-4",
+        "2024_03_04",
+        "2024-W10-1",
+        "2024-13-45",
+        "2024",
+        "2024-03",
+        "2024-03-04-13",
+        "04.03.2024",
+        "dt=2024-03-04",
+        "year=2024",
+    ],
+)
+def test_a_day_in_another_spelling_is_told_and_not_read(platform: Platform, name: str) -> None:
+    """Beside the usual spelling every line would come twice."""
+    write_clicks(platform.clickstream, DAY, [click("a")])
+    (platform.clickstream / name / "month=03").mkdir(parents=True)
+    (platform.clickstream / name / "part-0.jsonl").write_text(click("a") + "\n")
+    outcome = extract_clickstream.fn(DAY, *here())
+    told = f"clickstream folders {name} are not read: a day's is named YYYY-MM-DD, rename them"
+    assert (outcome.rows, outcome.warnings) == (1, [told])
+
+
+def test_of_many_folders_in_another_spelling_some_are_named(platform: Platform) -> None:
+    for day in range(10, 20):
+        (platform.clickstream / f"202403{day}").mkdir()
+    outcome = extract_clickstream.fn(DAY, *here())
+    assert outcome.warnings == [
+        "clickstream folders 20240310, 20240311, 20240312 and 7 more are not read: a day's is named YYYY-MM-DD,"
+        " rename them",
+        f"clickstream has no folder for {DAY}",
+    ]
+
+
+def test_files_outside_of_a_days_folder_are_told(platform: Platform) -> None:
+    write_clicks(platform.clickstream, DAY, [click("a")])
+    (platform.clickstream / f"{DAY}.jsonl").write_text(click("b") + "\n")
+    (platform.clickstream / "README.md").write_text("clicks")
+    outcome = extract_clickstream.fn(DAY, *here())
+    told = f"clickstream files {DAY}.jsonl are not read: they lie in no day's folder, move them to one"
+    assert (outcome.rows, outcome.warnings) == (1, [told])
+
+
+def test_files_at_any_depth_of_a_day_are_read(platform: Platform) -> None:
+    put_bytes(platform, b"one\n")
+    put_bytes(platform, b"two\n", "13/part-0.jsonl")
+    put_bytes(platform, gzip.compress(b"three\n"), "hour=14/region=eu/part-0.json.gz")
+    put_bytes(platform, b"unfinished\n", "_temporary/0/part-1.jsonl")
+    put_bytes(platform, b"unfinished\n", "13/.staging/part-1.jsonl")
+    put_bytes(platform, b"id,name\n", "13/f.csv")
+    outcome = extract_clickstream.fn(DAY, *here())
+    assert (outcome.rows, [warning.split(" is not")[0] for warning in outcome.warnings]) == (
+        3,
+        [f"clickstream file {DAY}/13/f.csv"],
+    )
+    names = platform.lake.table("bronze.clickstream").to_pyarrow_table()["source_file"].to_pylist()
+    assert sorted(names) == [
+        f"{DAY}/13/part-0.jsonl",
+        f"{DAY}/hour=14/region=eu/part-0.json.gz",
+        f"{DAY}/part-0.jsonl",
+    ]
+    assert ingest(platform) == 0
+
+
+def test_a_day_without_a_file_is_a_warning(platform: Platform) -> None:
+    (platform.clickstream / str(DAY) / "13").mkdir(parents=True)
+    outcome = extract_clickstream.fn(DAY, *here())
+    assert (outcome.rows, outcome.warnings) == (0, [f"clickstream folder {DAY} has no file with clicks"])
 
 
 def test_a_missing_root_is_permanent(platform: Platform) -> None:

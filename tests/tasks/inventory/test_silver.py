@@ -79,6 +79,33 @@ def test_an_event_comes_through_with_its_types(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "2024-03-04T12:00Z",
+        "2024-03-04T12:00",
+        "2024-03-04 12:00",
+        "2024-03-04T13:00+01:00",
+        "2024-03-04T13:00+0100",
+        "2024-03-04T13:00:00+01",
+        "2024-03-04t12:00:00z",
+        "2024-03-04T12:00:00,0Z",
+        "2024-03-04T12:00:00.000000000000Z",
+    ],
+)
+def test_an_event_time_is_read_in_every_form_that_clicks_have(lake: Lake, text: str) -> None:
+    arrive(lake, event(event_time=text))
+    assert write_silver(lake, UTC) == RowCounts("inventory", rows_in=1, rows_out=1)
+    assert rows(lake, SILVER, "event_at") == [(NOON,)]
+
+
+def test_a_number_is_the_id_that_was_written(lake: Lake) -> None:
+    numbers = ["10000000000000000000000001", "10000000000000000000000002", "7.10", "7.1", "1e5", "-0", "12"]
+    arrive(lake, *(event("n").replace('"n"', n).replace('"north"', f" {n}") for n in numbers))
+    assert write_silver(lake, UTC) == RowCounts("inventory", rows_in=7, rows_out=7)
+    assert rows(lake, SILVER, "event_id", "warehouse_id") == sorted((n, n) for n in numbers)
+
+
+@pytest.mark.parametrize(
     ("raw", "reason"),
     [
         (None, "line_is_event"),
@@ -89,6 +116,7 @@ def test_an_event_comes_through_with_its_types(lake: Lake) -> None:
         ("\\xff\\xfe", "line_is_event"),
         (event(None), "event_id_not_null"),
         (event(" "), "event_id_not_null"),
+        (event("\u2003\n"), "event_id_not_null"),
         ("{}", "event_id_not_null"),
         (event(product_id="1"), "product_id_is_integer"),
         (event(product_id=1.5), "product_id_is_integer"),
@@ -105,6 +133,10 @@ def test_an_event_comes_through_with_its_types(lake: Lake) -> None:
         (event(event_time="yesterday"), "event_time_readable"),
         (event(event_time="2024-02-30T00:00:00Z"), "event_time_readable"),
         (event(event_time="12:00"), "event_time_readable"),
+        # Spark would not read these either.
+        (event(event_time="2024-03-03T24:00:00Z"), "event_time_readable"),
+        (event(event_time="2024-03-04T12:00:00+18:01"), "event_time_readable"),
+        (event(event_id=7).replace("7", "07"), "line_is_event"),
         (event(event_time=(NOON + dt.timedelta(minutes=6)).isoformat()), "event_time_not_in_future"),
         (event(product_id=3), "product_known"),
     ],

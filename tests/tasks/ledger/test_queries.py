@@ -5,11 +5,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from tasks.ledger.queries import delivered_alerts, previous_status, usual_rows
+from tasks.ledger.queries import delivered_alerts, missed_rows, previous_status, usual_rows
 from tasks.ledger.records import append_records
 from tasks.ledger.tables import TABLES, UNIQUE_BY
 from tasks.ledger.warehouse_copy import copy_to_warehouse
-from tasks.quality.validation import validate_bronze
+from tasks.quality.validation import validate_bronze, validate_empty
 from tests.support.flagged_rows import write_flagged
 from tests.support.ledger_records import counted, delivery, run_record
 from tests.support.platforms import Platform, here, lake_here
@@ -68,6 +68,45 @@ def test_an_unusual_number_of_rows_is_a_warning(platform: Platform, rows: int, w
     write_flagged(platform, rejected=0, valid=rows)
     failed = [result for result in validate_bronze.fn("orders", DAY, "run", *here()) if not result.is_success]
     assert [(each.severity, each.observed) for each in failed] == ([("warning", str(rows))] if warned else [])
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        pytest.param([], None, id="no run at all"),
+        pytest.param(days(100, 100), None, id="two days are too few"),
+        pytest.param(days(100, 200, 300), (40, 1000), id="rows every day"),
+        pytest.param(days(100, 100, 100, 100, 0, 0, 0), (20, 500), id="on most days"),
+        pytest.param(days(100, 0, 0, 100, 0, 0, 100), None, id="not on most days"),
+        pytest.param(days(4, 4, 4), None, id="so few that none is usual"),
+        pytest.param([*days(100, 100, 100), counted(50, 0)], None, id="an earlier run for the day had them"),
+        pytest.param([*days(100, 100, 100), counted(50, -1)], None, id="the next day's run had them"),
+        pytest.param([*days(100, 100, 100), counted(0, 0)], (20, 500), id="an earlier run had none, either"),
+    ],
+)
+def test_missed_rows(
+    platform: Platform, records: list[dict[str, Any]], expected: tuple[int, int] | None
+) -> None:
+    append_records(lake_here(), "table_runs", records)
+    assert missed_rows(lake_here(), "orders", DAY) == expected
+
+
+@pytest.mark.parametrize(
+    ("records", "warned"),
+    [
+        pytest.param(days(100, 100, 100), ["0"], id="usually it has rows"),
+        pytest.param(days(0, 0, 100), [], id="usually it has none"),
+    ],
+)
+def test_no_rows_at_all_are_a_warning_where_some_are_usual(
+    platform: Platform, records: list[dict[str, Any]], warned: list[str]
+) -> None:
+    append_records(lake_here(), "table_runs", records)
+    write_flagged(platform, rejected=0, valid=0)
+    results = validate_empty.fn("orders", DAY, "run", *here())
+    assert [(each.severity, each.is_success, each.observed) for each in results] == [
+        ("warning", False, observed) for observed in warned
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,3 @@
+{% macro unless_blank(expression) -%}
+    case when trim({{ expression }}, ' ') <> '' then {{ expression }} end
+{%- endmacro %}
