@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 import math
+import queue
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ from psycopg2.extensions import connection as Connection
 
 from blocks.settings.failures import DataFailure
 from blocks.settings.fields import ShopFields
-from blocks.shop_database import shop_connection
+from blocks.shop_snapshot import snapshot_readers
 from lake.delta import Lake
 from lake.source_table import DELETED_AT, READ_AT
 from tasks.ingest.bronze import held_rows, unseen
@@ -38,11 +39,12 @@ Chunk = tuple[Any, Any]
 def window_batches(
     connection: Connection, settings: ShopFields, lake: Lake, relation: Relation, window: Window
 ) -> Iterator[pa.RecordBatch]:
-    """The rows in `window` that bronze does not hold, read by WORKERS connections in one snapshot."""
+    """The rows in `window` that bronze does not hold, read by WORKERS connections in one snapshot.
+
+    By the given one alone where a pooler or the server has no more of them.
+    """
     in_window = window_condition(relation, window)
     with connection.cursor() as cursor:
-        cursor.execute("select pg_export_snapshot()")
-        [(snapshot,)] = cursor.fetchall()
         cursor.execute(SQL("select count(*) from {} where {}").format(relation.source, in_window))
         [(rows,)] = cursor.fetchall()
         chunks = math.ceil(rows / CHUNK_ROWS)
@@ -55,11 +57,13 @@ def window_batches(
                 )
             )
             sample = [key for (key,) in cursor.fetchall() if key is not None]
-    streams = [
-        partial(_chunk_batches, settings, snapshot, lake, relation, window, chunk)
-        for chunk in key_ranges(sample, chunks)
-    ]
-    return interleave(streams, WORKERS)
+    ranges = key_ranges(sample, chunks)
+    with snapshot_readers(settings, connection, WORKERS if len(ranges) > 1 else 0) as readers:
+        free: queue.SimpleQueue[Connection] = queue.SimpleQueue()
+        for reader in readers.connections or (connection,):
+            free.put(reader)
+        streams = [partial(_chunk_batches, free, lake, relation, window, chunk) for chunk in ranges]
+        yield from interleave(streams, workers=len(readers.connections) or 1)
 
 
 def key_ranges(sample: Sequence[Any], chunks: int) -> list[Chunk]:
@@ -97,7 +101,7 @@ def _compared(relation: Relation, operator: str, moment: dt.datetime) -> sql.Com
 
 
 def _chunk_batches(
-    settings: ShopFields, snapshot: str, lake: Lake, relation: Relation, window: Window, chunk: Chunk
+    free: "queue.SimpleQueue[Connection]", lake: Lake, relation: Relation, window: Window, chunk: Chunk
 ) -> Iterator[pa.RecordBatch]:
     table, (low, high) = relation.table, chunk
     in_source = [window_condition(relation, window)]
@@ -118,12 +122,12 @@ def _chunk_batches(
             in_bronze &= key >= low
     held = held_rows(lake, f"bronze.{table.name}", [table.key, table.cursor], in_bronze)
     schema = relation.copy_schema
-    with shop_connection(settings) as connection:
-        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
-        with connection.cursor() as cursor:
-            cursor.execute("set transaction snapshot %s", (snapshot,))
+    connection = free.get()
+    try:
         rows = read_rows(connection, relation, all_of(in_source))
         yield from unseen(rows, held, [table.key, table.cursor], schema)
+    finally:
+        free.put(connection)
 
 
 def read_rows(connection: Connection, relation: Relation, where: sql.Composable) -> Iterator[pa.RecordBatch]:

@@ -10,7 +10,7 @@ from psycopg2.extensions import connection as Connection
 
 from blocks.settings.failures import RETRY_TRANSIENT, DataFailure
 from blocks.settings.settings import Settings
-from blocks.shop_database import shop_connection
+from blocks.shop_database import shop_connection, shop_transaction
 from lake.catalog import shop_tables
 from lake.delta import Lake
 from lake.row_counts import Extracted
@@ -78,8 +78,7 @@ def extract_table(
         relation = find_relation(connection, table, settings.shop_queries)
         _stop_broken(relation.broken)
         busy = activity(connection, relation)
-    with shop_connection(settings) as connection:
-        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+    with shop_transaction(settings) as connection:
         now = _now(connection)
         covered = covered_to(window, now)
         # An old day that is run again must not take newer rows for deleted, or for rows that nobody has seen.
