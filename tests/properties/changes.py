@@ -42,6 +42,8 @@ def _orders() -> st.SearchStrategy[Change]:
             "amount": st.sampled_from(["0.01", "9.99", "10.00", "333.33", "1000000.00"]),
             "quantity": st.sampled_from([1, 3, 100]),
             "status": st.sampled_from(STATUSES),
+            # Rows of one basket share it.
+            "order_number": st.sampled_from([None, None, " ", "A", "B"]),
         }
     )
     dirt = st.sampled_from([{}, {}, {}]) | st.sampled_from(DIRT)

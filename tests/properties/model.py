@@ -54,7 +54,8 @@ $$
 """
 KEY = {"orders": "order_id", "customers": "customer_id", "products": "product_id"}
 COLUMNS = {
-    "orders": "order_id, customer_id, product_id, order_date, amount, quantity, status, updated_at",
+    "orders": "order_id, customer_id, product_id, order_date, amount, quantity, status, updated_at,"
+    " order_number",
     "customers": "customer_id, customer_name, customer_segment, region, updated_at",
     "products": "product_id, product_name, category, unit_cost, updated_at",
 }
@@ -88,6 +89,7 @@ create view law.{table} as
 GOLD = """
 create view law.items as
     select o.*,
+        coalesce(nullif(trim(o.order_number), ''), o.order_id::text) as number,
         coalesce(c.customer_name, 'unknown') as customer_name,
         coalesce(c.customer_segment, 'unknown') as customer_segment,
         coalesce(c.region, 'unknown') as region,
@@ -119,11 +121,12 @@ EVENT_COLUMNS = (
 
 LAKE_GOLD = {
     "daily_sales": """
-        select order_date, category, region, count(*), sum(amount), round(avg(amount), 2),
+        select order_date, category, region, count(distinct number), sum(amount),
+            round(sum(amount) / count(distinct number), 2),
             count(distinct customer_id)
         from law.items group by 1, 2, 3""",
     "daily_segment_sales": """
-        select order_date, customer_segment, count(*), sum(amount) from law.items group by 1, 2""",
+        select order_date, customer_segment, count(distinct number), sum(amount) from law.items group by 1, 2""",
 }
 # Mart -> (the columns that are compared, what they should hold); times are in UTC without a zone.
 MARTS = {
@@ -141,9 +144,9 @@ MARTS = {
         " total_orders, lifetime_amount, updated_at",
         """select coalesce(c.customer_id, o.customer_id), coalesce(max(c.customer_name), 'unknown'),
             coalesce(max(c.customer_segment), 'unknown'), coalesce(max(c.region), 'unknown'),
-            c.customer_id is null, min(order_date), max(order_date), count(order_id),
+            c.customer_id is null, min(order_date), max(order_date), count(distinct number),
             coalesce(sum(amount), 0), max(c.updated_at at time zone 'UTC')
-        from law.customers as c full join law.orders as o using (customer_id)
+        from law.customers as c full join law.items as o using (customer_id)
         group by c.customer_id, o.customer_id""",
     ),
     "dim_products": (
@@ -151,16 +154,16 @@ MARTS = {
         " total_orders, total_quantity, total_revenue, updated_at",
         """select coalesce(p.product_id, o.product_id), coalesce(max(p.product_name), 'unknown'),
             coalesce(max(p.category), 'unknown'), max(p.unit_cost), p.product_id is null, min(order_date),
-            max(order_date), count(order_id), coalesce(sum(quantity), 0), coalesce(sum(amount), 0),
+            max(order_date), count(distinct number), coalesce(sum(quantity), 0), coalesce(sum(amount), 0),
             max(p.updated_at at time zone 'UTC')
-        from law.products as p full join law.orders as o using (product_id)
+        from law.products as p full join law.items as o using (product_id)
         group by p.product_id, o.product_id""",
     ),
     "agg_daily_sales": (
         "order_date, category, region, customer_segment, total_orders, unique_customers, total_quantity,"
         " total_revenue, avg_order_value, known_cost_revenue, total_profit, profit_margin_pct",
-        """select order_date, category, region, customer_segment, count(*), count(distinct customer_id),
-            sum(quantity), sum(amount), round(avg(amount), 2),
+        """select order_date, category, region, customer_segment, count(distinct number), count(distinct customer_id),
+            sum(quantity), sum(amount), round(sum(amount) / count(distinct number), 2),
             coalesce(sum(amount) filter (where cost_amount is not null), 0), sum(profit_amount),
             round(100 * sum(profit_amount) / sum(amount) filter (where cost_amount is not null), 2)
         from law.items group by 1, 2, 3, 4""",
@@ -168,7 +171,7 @@ MARTS = {
     "customer_segments": (
         "customer_id, customer_segment, region, recency_days, frequency, monetary",
         """select customer_id, max(customer_segment), max(region),
-            (select max(order_date) from law.orders) - max(order_date), count(*), sum(amount)
+            (select max(order_date) from law.orders) - max(order_date), count(distinct number), sum(amount)
         from law.items group by 1""",
     ),
     "agg_daily_funnel": (
@@ -179,8 +182,9 @@ MARTS = {
             coalesce(orders, 0), coalesce(customers, 0), round(100.0 * purchases / nullif(sessions, 0), 2)
         from law.funnel
         full join (
-            select order_date, count(*) as orders, count(distinct customer_id) as customers
-            from law.orders group by 1
+            select order_date, count(distinct number) as orders,
+                count(distinct customer_id) as customers
+            from law.items group by 1
         ) as ordered on event_date = order_date""",
     ),
 }

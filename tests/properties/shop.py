@@ -150,7 +150,7 @@ class Shop:
         in_table = f"from {table} where {KEY[table]} = %s"
         self.model.rows(
             f"delete from law.gone_{table} where {KEY[table]} = %s and exists (select {in_table});"
-            f"insert into law.gone_{table} select {COLUMNS[table]} {in_table}",
+            f"insert into law.gone_{table} ({COLUMNS[table]}) select {COLUMNS[table]} {in_table}",
             (key, key, key),
         )
 
@@ -183,7 +183,8 @@ class Shop:
             f"{REPRESENTED.get(name, '{0}').format(name)} is not distinct from %s" for name in columns
         )
         saved = self.model.rows(
-            f"insert into law.seen_{table} select {COLUMNS[table]}, %s, false from {table}"
+            f"insert into law.seen_{table} ({COLUMNS[table]}, read_at, is_gone)"
+            f" select {COLUMNS[table]}, %s, false from {table}"
             f" where {same} limit 1 returning 1",
             (read_at, *values),
         )
