@@ -45,11 +45,11 @@ def daily_ecommerce_pipeline(ds: dt.date | None = None, decisions: Decisions | N
     ):
         record_decisions(lake, run, decisions)
         run.extracted = extract(day, settings, lake, decisions)
-        run.flagged, run.warnings = quality_bronze(day, run.run_id, settings, lake)
+        run.flagged, run.warnings = quality_bronze(day, run.run_id, settings, lake, decisions=decisions)
         run.tables = transform(day, run.flagged, settings, lake)
-        run.loaded, built = dbt_build(day, run.run_id, warehouse, settings, lake)
+        run.loaded, built = dbt_build(day, run.run_id, warehouse, settings, lake, decisions=decisions)
         run.warnings += built.warnings
-        run.warnings += quality_gold(day, run.run_id, warehouse, settings, lake)
+        run.warnings += quality_gold(day, run.run_id, warehouse, settings, lake, decisions=decisions)
         publish_warehouse(warehouse, built.models)
         run.report_url = write_report(run, settings, lake)
 

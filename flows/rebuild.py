@@ -1,6 +1,7 @@
 """Rebuild: silver, quarantine, gold and marts again from all of bronze, e.g. after a row rule has changed.
 
 python -m flows.rebuild
+python -m flows.rebuild --accept-failed orders --reason "the old shop had no quantities"
 """
 
 import datetime as dt
@@ -15,9 +16,11 @@ from flows.subflows.quality_gold import quality_gold
 from flows.subflows.transform import transform
 from lake.delta import Lake
 from tasks.alerts.delivery import confirm_delivery
+from tasks.ingest.decisions import Decisions
 from tasks.inventory.silver import rewrite_silver
+from tasks.ledger.interventions import record_decisions
 from tasks.runs.business_day import business_day, run_name
-from tasks.runs.command_line import run_from_command_line
+from tasks.runs.command_line import run_rebuild_from_command_line
 from tasks.runs.recorded_run import recorded_run
 from tasks.warehouse.access import one_writer, publish_warehouse, staged_warehouse
 
@@ -25,11 +28,11 @@ NAME = "rebuild"
 
 
 @flow(name=NAME, flow_run_name=run_name, on_failure=[confirm_delivery], on_crashed=[confirm_delivery])
-def rebuild(ds: dt.date | None = None) -> None:
+def rebuild(ds: dt.date | None = None, decisions: Decisions | None = None) -> None:
     """Apply the present row rules to bronze; rows that pass now leave quarantine. Raises PipelineFailure.
 
     Extracts nothing. Too many rejected rows stop it before silver, quarantine or marts change. `ds` (default:
-    yesterday) only names the run and dates its freshness tests.
+    yesterday) only names the run and dates its freshness tests; `decisions` go on record.
     """
     settings = Settings()
     lake, day = Lake(settings.lake_uri), business_day(ds, settings.shop_timezone)
@@ -38,14 +41,19 @@ def rebuild(ds: dt.date | None = None) -> None:
         one_writer(),
         staged_warehouse(settings) as warehouse,
     ):
-        run.flagged, run.warnings = quality_bronze(day, run.run_id, settings, lake, full=True)
+        record_decisions(lake, run, decisions)
+        run.flagged, run.warnings = quality_bronze(
+            day, run.run_id, settings, lake, full=True, decisions=decisions
+        )
         run.tables = transform(day, run.flagged, settings, lake, full=True)
         run.tables.append(rewrite_silver(settings, lake))
-        run.loaded, built = dbt_build(day, run.run_id, warehouse, settings, lake, full=True)
+        run.loaded, built = dbt_build(
+            day, run.run_id, warehouse, settings, lake, full=True, decisions=decisions
+        )
         run.warnings += built.warnings
-        run.warnings += quality_gold(day, run.run_id, warehouse, settings, lake)
+        run.warnings += quality_gold(day, run.run_id, warehouse, settings, lake, "rebuild", decisions)
         publish_warehouse(warehouse, built.models)
 
 
 if __name__ == "__main__":
-    run_from_command_line(rebuild, reads_shop=False)
+    run_rebuild_from_command_line(rebuild)

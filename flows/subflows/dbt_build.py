@@ -6,6 +6,7 @@ from prefect import flow
 
 from blocks.settings.settings import Settings
 from lake.delta import Lake
+from tasks.ingest.decisions import Decisions
 from tasks.ledger.quality_result import record_results
 from tasks.timing import timed
 from tasks.transform.dbt import Built, build_marts
@@ -23,6 +24,7 @@ def dbt_build(
     lake: Lake,
     full: bool = False,
     topic: str | None = None,
+    decisions: Decisions | None = None,
 ) -> tuple[Loaded, Built]:
     """Bring the staged warehouse and its marts up to silver; returns what was loaded and built.
 
@@ -30,6 +32,8 @@ def dbt_build(
     failed test.
     """
     loaded = load_warehouse(warehouse, lake, full, [topic] if topic else None)
-    built = build_marts(warehouse, ds.isoformat(), settings, full_refresh=full, topic=topic)
+    built = build_marts(
+        warehouse, ds.isoformat(), settings, full_refresh=full, topic=topic, decisions=decisions
+    )
     record_results(lake, built.results, ds, run_id)
     return loaded, built

@@ -7,9 +7,11 @@ from prefect import flow
 
 from blocks.settings.settings import Settings
 from lake.delta import Lake
+from tasks.ingest.decisions import Decisions
 from tasks.ledger.quality_result import QualityResult
+from tasks.quality.gate import stop_on_critical
 from tasks.quality.suites import gold_suites
-from tasks.quality.validation import stop_on_critical, validate_gold
+from tasks.quality.validation import validate_gold
 from tasks.timing import timed
 from tasks.warehouse.interface import Warehouse
 
@@ -17,9 +19,15 @@ from tasks.warehouse.interface import Warehouse
 @flow(name="quality-gold", flow_run_name="quality-gold-{ds}")
 @timed
 def quality_gold(
-    ds: dt.date, run_id: str, warehouse: Warehouse, settings: Settings, lake: Lake
+    ds: dt.date,
+    run_id: str,
+    warehouse: Warehouse,
+    settings: Settings,
+    lake: Lake,
+    flow: str = "daily",
+    decisions: Decisions | None = None,
 ) -> list[QualityResult]:
     """Run every suite of the sales marts; returns the warnings. Raises DataFailure at the gate."""
     suites = gold_suites(topic="sales")
     results = [validate_gold(table, warehouse, ds, run_id, settings, lake) for table in suites]
-    return stop_on_critical(list(chain.from_iterable(results)))
+    return stop_on_critical(list(chain.from_iterable(results)), (), decisions, flow, ds)

@@ -9,8 +9,9 @@ from blocks.settings.settings import Settings
 from lake.catalog import catalog, spark_tables
 from lake.delta import Lake
 from tasks.ledger.quality_result import QualityResult
+from tasks.quality.gate import stop_on_critical
 from tasks.quality.suites import gold_suites
-from tasks.quality.validation import stop_on_critical, validate_day, validate_gold, validate_silver
+from tasks.quality.validation import validate_day, validate_gold, validate_silver
 from tasks.report.documentation import write_data_docs, write_dbt_docs
 from tasks.timing import timed
 from tasks.transform.spark import flag_day
@@ -34,4 +35,4 @@ def quality_layers(
     day = [validate_day(table, ds, run_id, settings, lake) for table in days]
     write_data_docs(settings)
     write_dbt_docs(warehouse, settings)
-    return stop_on_critical(list(chain.from_iterable([*marts, *silver, *day])))
+    return stop_on_critical(list(chain.from_iterable([*marts, *silver, *day])), flow="data_quality")

@@ -22,6 +22,8 @@ class Decisions(BaseModel, frozen=True):
     """Tables of which any number of rows may be gone."""
     reread: tuple[str, ...] = ()
     """Rows to read again, whatever their cursor says: `orders`, `orders:order_date=2024-01-15,2024-01-16`."""
+    accept_failed: tuple[str, ...] = ()
+    """Suites whose critical expectations may fail, by their table or mart, and tests of dbt, by name."""
     reason: str = ""
     person: str = ""
 
@@ -31,8 +33,17 @@ class Decisions(BaseModel, frozen=True):
             self._table(name)
         for text in self.reread:
             self._parts(text)
-        if (self.accept_deletes or self.reread) and not self.reason.strip():
+        if self.texts and not self.reason.strip():
             raise PermanentFailure('--accept-deletes and --reread go on record: say why with --reason "…"')
+
+    @property
+    def texts(self) -> list[str]:
+        """Each decision in a few words."""
+        return [
+            *(f"accept deletes of {table}" for table in self.accept_deletes),
+            *(f"accept that {name} fails" for name in self.accept_failed),
+            *(f"read {rows} again" for rows in self.reread),
+        ]
 
     def reread_condition(self, relation: Relation, end: dt.datetime) -> sql.Composable | None:
         """The rows of this table to read again, without those of the next run; None if there are none."""

@@ -13,9 +13,7 @@ def record_decisions(lake: Lake, run: Run, decisions: Decisions | None) -> None:
     if decisions is None:
         return
     decisions.check()
-    texts = [f"accept deletes of {table}" for table in decisions.accept_deletes]
-    texts += [f"read {rows} again" for rows in decisions.reread]
-    for text in texts:
+    for text in decisions.texts:
         get_logger("ledger").info("%s: %s (%s)", decisions.person or "somebody", text, decisions.reason)
     append_records(
         lake,
@@ -29,6 +27,6 @@ def record_decisions(lake: Lake, run: Run, decisions: Decisions | None) -> None:
                 "reason": decisions.reason,
                 "person": decisions.person,
             }
-            for text in texts
+            for text in decisions.texts
         ],
     )

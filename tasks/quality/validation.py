@@ -2,7 +2,6 @@
 
 import datetime as dt
 import re
-from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -13,12 +12,11 @@ from prefect import task
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from blocks.settings.failures import DataFailure, PermanentFailure
+from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
-from expectations.suite import CRITICAL, WARNING, Suite, Thresholds, usual_size
+from expectations.suite import Suite, Thresholds, usual_size
 from lake.catalog import catalog
 from lake.delta import Lake
-from lake.row_counts import Flagged
 from spark_jobs.engine.session import spark_session
 from spark_jobs.tables import read_table, row_count
 from tasks.ledger.quality_result import QualityResult, record_results
@@ -127,25 +125,6 @@ def _newest_load(session: Session, table: str) -> str:
     if table not in VALIDATED_BY_LOAD or not session.has(f"gold.{table}"):
         return ""
     return f"where load_id >= (select coalesce(max(load_id), 0) from gold.{table})"
-
-
-@task(task_run_name="verdict")
-def stop_on_critical(results: list[QualityResult], flagged: Sequence[Flagged] = ()) -> list[QualityResult]:
-    """The gate: raises DataFailure if a critical expectation failed; returns the failed warnings.
-
-    The failure lists the rejected rows of `flagged` by reason.
-    """
-    failed = [result for result in results if not result.is_success]
-    critical = [result for result in failed if result.severity == CRITICAL]
-    if critical:
-        message = "; ".join(map(str, critical)) + ". Nothing downstream ran, nothing was published"
-        if flagged:
-            reasons = [
-                f"{each.table} {why}: {rows}" for each in flagged for why, rows in each.rejected.items()
-            ]
-            message += f". Rejected by reason: {', '.join(reasons) or 'none'}"
-        raise DataFailure(message)
-    return [result for result in failed if result.severity == WARNING]
 
 
 def _validate_flagged(

@@ -31,10 +31,12 @@ def run_from_command_line(flow: Callable[[dt.date | None], object], reads_shop: 
     _run(check_reach if reads_shop else check_folders, partial(flow, day))
 
 
-def run_daily_from_command_line(flow: Callable[[dt.date | None, Decisions | None], object]) -> None:
+DecidedFlow = Callable[[dt.date | None, Decisions | None], object]
+
+
+def run_daily_from_command_line(flow: DecidedFlow) -> None:
     """Run `flow` for a day, with the decisions on the command line; exit 1 with one sentence if it fails."""
-    parser = argparse.ArgumentParser(description=flow.__doc__)
-    parser.add_argument("ds", nargs="?", type=_day, help="business day, YYYY-MM-DD (default: yesterday)")
+    parser = _decision_parser(flow)
     parser.add_argument(
         "--accept-deletes", action="append", default=[], metavar="TABLE", help="its mass delete is meant"
     )
@@ -45,26 +47,43 @@ def run_daily_from_command_line(flow: Callable[[dt.date | None, Decisions | None
         metavar="TABLE[:COLUMN=VALUE,…]",
         help="read these rows again, whatever their cursor says",
     )
-    parser.add_argument("--reason", default="", help="why; goes on record")
+    _run_decided(parser, flow, check_reach)
+
+
+def run_rebuild_from_command_line(flow: DecidedFlow) -> None:
+    """Run `flow`, which does not read the shop, with the decisions on the command line."""
+    _run_decided(_decision_parser(flow), flow, check_folders)
+
+
+def _decision_parser(flow: DecidedFlow) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=flow.__doc__)
+    parser.add_argument("ds", nargs="?", type=_day, help="business day, YYYY-MM-DD (default: yesterday)")
+    parser.add_argument(
+        "--accept-failed",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="go on although the suite of this table or mart, or this dbt test, fails",
+    )
+    parser.add_argument("--reason", default="", help="why; goes on record with a decision")
     parser.add_argument(
         "--person", default=getpass.getuser(), help="who; goes on record (default: %(default)s)"
     )
-    options = parser.parse_args()
-    decisions = None
-    if options.accept_deletes or options.reread:
-        decisions = Decisions(
-            accept_deletes=options.accept_deletes,
-            reread=options.reread,
-            reason=options.reason,
-            person=options.person,
-        )
+    return parser
+
+
+def _run_decided(
+    parser: argparse.ArgumentParser, flow: DecidedFlow, check_systems: Callable[[], object]
+) -> None:
+    options = vars(parser.parse_args())
+    ds = options.pop("ds")
+    decisions = Decisions(**options)
 
     def check() -> None:
-        if decisions:
-            decisions.check()
-        check_reach()
+        decisions.check()
+        check_systems()
 
-    _run(check, partial(flow, options.ds, decisions))
+    _run(check, partial(flow, ds, decisions if decisions.texts else None))
 
 
 def run_inventory_from_command_line(flow: Callable[[float, bool], object]) -> None:

@@ -12,7 +12,8 @@ from deltalake import write_deltalake
 
 from blocks.settings.failures import DataFailure
 from tasks.ingest.postgres import extract_table
-from tasks.quality.validation import stop_on_critical, validate_gold
+from tasks.quality.gate import stop_on_critical
+from tasks.quality.validation import validate_gold
 from tasks.warehouse.duckdb import DuckDBWarehouse
 from tests.support.platforms import Platform, here
 from tests.support.rows import DAY, NEXT_DAY, at, order, put

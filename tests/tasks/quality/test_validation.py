@@ -11,7 +11,8 @@ from blocks.settings.failures import DataFailure
 from expectations.suite import CRITICAL, INFO, WARNING, Suite, Thresholds
 from tasks.ledger.quality_result import QualityResult
 from tasks.quality import validation as quality
-from tasks.quality.validation import stop_on_critical, validate_bronze, validate_silver
+from tasks.quality.gate import stop_on_critical
+from tasks.quality.validation import validate_bronze, validate_silver
 from tests.support.flagged_rows import write_flagged
 from tests.support.platforms import Platform, here
 from tests.support.rows import DAY, NEXT_DAY, at, customer
