@@ -1,7 +1,7 @@
 """Every source table, by name: the one place that reads the contracts (expectations/contracts/*.yaml).
 
-A contract in the folder that SHOP_QUERIES names replaces the one of its name here: a shop whose keys are texts
-says so beside its queries.
+A contract in the folder that SHOP_QUERIES names replaces the one of its name here: a shop whose keys are
+texts says so beside its queries.
 """
 
 import os

@@ -2,8 +2,8 @@
 
 import pyarrow as pa
 
-# Grain: one rejected row. `origin` says where it came from, `occurred_at` when it became true, `read_at` when a
-# change log's version was last read (null for events): of two versions of a key the later one counts.
+# Grain: one rejected row. `origin` says where it came from, `occurred_at` when it became true, `read_at` when
+# a change log's version was last read (null for events): of two versions of a key the later one counts.
 QUARANTINE_SCHEMA = pa.schema(
     [
         ("quarantine_id", pa.string()),

@@ -5,8 +5,8 @@ Every variable is listed in `.env.example`. Precedence: blocks (`saved_blocks.py
 Nothing here opens a connection to a system it names.
 
 The object store's credentials are handed on to the process's own environment: delta-rs, Arrow, Sail, Spark's
-JVM and every child process look for the standard AWS variables there, so nothing else has to carry them. So is
-the folder of the shop's queries, whose contracts the catalog reads.
+JVM and every child process look for the standard AWS variables there, so nothing else has to carry them.
+So is the folder of the shop's queries, whose contracts the catalog reads.
 """
 
 import datetime as dt

@@ -1,8 +1,8 @@
 """Silver of a table whose bronze is a change log: one row per key, the newest valid version.
 
-The version that was read last is the newest: the source has one version of a row at a time, and its cursor may
-be wrong, stand still or go back. A row that is gone (`deleted_at`) stays as the memory of that, without values
-if deletes are followed; readers of silver leave it out (`SourceTable.hides_deleted`).
+The version that was read last is the newest: the source has one version of a row at a time, and its cursor
+may be wrong, stand still or go back. A row that is gone (`deleted_at`) stays as the memory of that, without
+values if deletes are followed; readers of silver leave it out (`SourceTable.hides_deleted`).
 
 A source table needs no code of its own for this: key, cursor, columns and row rules come from its contract.
 A table with rules that no contract can express has a module of its name beside this one (orders.py).

@@ -58,7 +58,7 @@ class Difference:
     """True if nothing was in bronze."""
 
     def is_mass_delete(self, share: float, rows: int) -> bool:
-        """Whether so many rows are gone that somebody should look first: above `share`, and at least `rows`."""
+        """Whether so many rows are gone that somebody should look: above `share`, and at least `rows`."""
         return len(self.gone) >= rows and len(self.gone) > share * self.live
 
 
@@ -95,8 +95,8 @@ def compare(connection: Connection, lake: Lake, relation: Relation, end: object)
             ),
             gone=_keys(
                 local,
-                f"select key from (select * {LIVE}) as held where {_bucket(table)} in (select bucket from differing)"
-                " and key not in (select source.key from source)",
+                f"select key from (select * {LIVE}) as held where {_bucket(table)} in"
+                " (select bucket from differing) and key not in (select source.key from source)",
             ),
             live=live,
             is_all=not live,
@@ -126,8 +126,8 @@ def _source_buckets(connection: Connection, relation: Relation, later: sql.Compo
     query = SQL(
         "copy (select hash & {mask} as bucket, count(*) as rows, sum(hash) as keys, "
         "sum((hash % {modulus}) * (hash % {modulus})) as squares, sum(version) as versions "
-        "from (select {hash} as hash, {version} as version from {source} where not {later} and {key} is not null)"
-        " as hashed group by 1) to stdout (format csv, header)"
+        "from (select {hash} as hash, {version} as version from {source} "
+        "where not {later} and {key} is not null) as hashed group by 1) to stdout (format csv, header)"
     ).format(
         mask=sql.Literal(BUCKETS - 1),
         modulus=sql.Literal(MODULUS),
@@ -149,7 +149,8 @@ def _differing(local: duckdb.DuckDBPyConnection, source: pa.Table, table: Source
     local.register("source_buckets", source)
     local.execute(
         f"create temp table held_buckets as select {_bucket(table)} as bucket, count(*) as rows,"
-        f" sum({_hash(table)}) as keys, sum(({_hash(table)} % {MODULUS}) * ({_hash(table)} % {MODULUS})) as squares,"
+        f" sum({_hash(table)}) as keys,"
+        f" sum(({_hash(table)} % {MODULUS}) * ({_hash(table)} % {MODULUS})) as squares,"
         f" sum(version) as versions {LIVE} group by 1"
     )
     same = " and ".join(
@@ -172,8 +173,8 @@ def _source_keys(
         _source_hash(relation), sql.Literal(BUCKETS - 1), sql.Literal(buckets)
     )
     query = SQL(
-        "copy (select key, max(version) as version from (select {key} as key, {version} as version from {source} "
-        "where not {later} and {raw} is not null and {in_buckets}) as keyed group by key) "
+        "copy (select key, max(version) as version from "
+        "(select {key} as key, {version} as version from {source} where not {later} and {raw} is not null and {in_buckets}) as keyed group by key) "
         "to stdout (format csv, header)"
     ).format(
         key=relation.value(relation.table.key),

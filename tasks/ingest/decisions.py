@@ -73,7 +73,8 @@ class Decisions(BaseModel, frozen=True):
         columns = self._table(found["table"])
         if found["column"] and found["column"] not in columns:
             raise PermanentFailure(
-                f"--reread {text}: {found['table']} has no column {found['column']}; it has {', '.join(columns)}"
+                f"--reread {text}: {found['table']} has no column {found['column']}; "
+                f"it has {', '.join(columns)}"
             )
         return found["table"], found["column"], (found["values"] or "").split(",")
 

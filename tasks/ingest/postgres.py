@@ -140,9 +140,10 @@ def _stop_mass_delete(found: Difference, settings: Settings, ds: dt.date, decisi
         return
     if found.is_mass_delete(settings.mass_delete_share, settings.mass_delete_rows):
         raise DataFailure(
-            f"{len(found.gone):,} of {found.live:,} rows of {found.table} are gone from the shop's database, for "
-            f"example {_samples(found.gone)}: more than {settings.mass_delete_share:.2%}. No delete was taken over. "
-            "If it is meant (and no truncated table that is being filled again), go on with `python -m flows.daily "
+            f"{len(found.gone):,} of {found.live:,} rows of {found.table} are gone from the shop's database, "
+            f"for example {_samples(found.gone)}: more than {settings.mass_delete_share:.2%}. No delete was "
+            "taken over. If it is meant (and no truncated table that is being filled again), go on with "
+            "`python -m flows.daily "
             f'{ds} --accept-deletes {found.table} --reason "…"`'
         )
 
@@ -151,8 +152,9 @@ def _unseen_warning(found: Difference, table: SourceTable) -> list[str]:
     if not found.unseen or found.is_all or table.changes == "snapshot":
         return []
     return [
-        f"{table.name}: no window could see {len(found.unseen):,} rows ({table.cursor} null, in the future, set "
-        f"back, or committed later than EXTRACT_OVERLAP), for example {_samples(found.unseen)}; they are read now"
+        f"{table.name}: no window could see {len(found.unseen):,} rows ({table.cursor} null, in the future, "
+        f"set back, or committed later than EXTRACT_OVERLAP), for example {_samples(found.unseen)}; "
+        "they are read now"
     ]
 
 

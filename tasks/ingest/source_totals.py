@@ -21,8 +21,8 @@ TOTALS = pa.schema([("order_date", pa.date32()), ("orders", pa.int64()), ("amoun
 def record_source_totals(connection: Connection, lake: Lake, relation: Relation, end: dt.datetime) -> None:
     """Write `audit.order_totals` and `audit.orders_changed_later`, as the connection's snapshot has them.
 
-    Grain: one row per order_date, over the orders that a run up to `end` covers; and one row per order that has
-    changed since, by the source's clock, so that gold may rightly show an older version.
+    Grain: one row per order_date, over the orders that a run up to `end` covers; and one row per order that
+    has changed since, by the source's clock, so that gold may rightly show an older version.
     """
     later = later_condition(relation, end)
     totals = SQL(

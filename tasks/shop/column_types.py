@@ -96,9 +96,9 @@ def _as_numeric(at: sql.Composable, promised: str, digits: int, scale: int, foun
         return Reading(value) if fits_all else Reading(value, inside, f"values outside {promised}")
     if found.name != "numeric":
         return None
-    if found.digits and found.scale is not None:
-        if found.scale <= scale and found.digits - found.scale <= digits - scale:
-            return Reading(value, sql.SQL("{} <> 'NaN'").format(at), "NaN")
+    found_scale = found.scale or 0
+    if found.digits and found_scale <= scale and found.digits - found_scale <= digits - scale:
+        return Reading(value, sql.SQL("{} <> 'NaN'").format(at), "NaN")
     # NaN is above every number, so `inside` excludes it.
     exact = sql.SQL("{} and {} = round({}, {})").format(inside, at, at, sql.Literal(scale))
     return Reading(value, exact, f"NaN, values outside {promised}, more than {scale} decimals")
@@ -115,8 +115,8 @@ def _in_years(at: sql.Composable, value: sql.Composable) -> Reading:
 def _in_zone(at: sql.Composable, timezone: str | None) -> Reading | str:
     if timezone is None:
         return (
-            "has no zone; name the one its times are in, in the contract (logicalTypeOptions.defaultTimezone) "
-            "or in a query of SHOP_QUERIES (… at time zone 'Europe/Berlin')"
+            "has no zone; name the one its times are in, in the contract "
+            "(logicalTypeOptions.defaultTimezone) or in a query of SHOP_QUERIES (… at time zone 'Europe/Berlin')"
         )
     moment = sql.SQL("({} at time zone {})").format(at, sql.Literal(timezone))
     made = _in_years(at, moment)

@@ -140,7 +140,8 @@ def _query_relation(connection: Connection, table: SourceTable, file: Path) -> R
     except (psycopg2.ProgrammingError, psycopg2.NotSupportedError) as error:
         said = (error.diag.message_primary or str(error)).strip()
         raise PermanentFailure(
-            f"{file.name} is refused by the shop's database ({said}); correct it: one SELECT, no semicolon in it"
+            f"{file.name} is refused by the shop's database ({said}); correct it: one SELECT, without a "
+            "semicolon"
         ) from None
     names = table.schema.names
     added = {name: str(kind) for name, kind in found.items() if name not in names}
@@ -182,7 +183,8 @@ def _table_columns(connection: Connection, table: str) -> dict[str, str]:
     with connection.cursor() as cursor:
         cursor.execute(
             "select attname, format_type(atttypid, atttypmod) from pg_attribute "
-            "where attrelid = to_regclass(quote_ident(%s)) and attnum > 0 and not attisdropped order by attnum",
+            "where attrelid = to_regclass(quote_ident(%s)) and attnum > 0 and not attisdropped "
+            "order by attnum",
             (table,),
         )
         return dict(cursor.fetchall())

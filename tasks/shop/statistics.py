@@ -20,7 +20,10 @@ counted as (
 )
 select
     string_agg(concat_ws(' ', oid, file, n_tup_ins, n_tup_upd, n_tup_del), ', ' order by oid)
-    || (select concat_ws(' ', ', reset', stats_reset) from pg_stat_database where datname = current_database())
+    || (
+        select concat_ws(' ', ', reset', stats_reset) from pg_stat_database
+        where datname = current_database()
+    )
     || concat(', started ', pg_postmaster_start_time()),
     bool_and(relkind in ('r', 'p')) and sum(n_tup_ins + n_tup_upd + n_tup_del) > 0 and not pg_is_in_recovery()
 from counted
