@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from lake.contract import ContractError, read_contract
+from lake.references import unlike_keys
 from lake.source_table import SourceTable
 
 CONTRACTS = Path(__file__).resolve().parents[1] / "expectations" / "contracts"
@@ -31,6 +32,8 @@ def _catalog(contracts: Path, queries: str) -> dict[str, SourceTable]:
     if queries:
         files |= {file.name: file for file in Path(queries).glob("*.yaml")}
     tables = [read_contract(files[name]) for name in sorted(files)]
+    if unlike := list(unlike_keys({table.name: table for table in tables})):
+        raise ContractError("; ".join(unlike))
     return {table.name: table for table in sorted(tables, key=lambda table: (table.is_event, table.name))}
 
 

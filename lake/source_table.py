@@ -110,7 +110,7 @@ class SourceTable:
 
     @property
     def silver_schema(self) -> pa.Schema:
-        """The columns of the lake's silver; of a change log, with when a version was read, or a row missed."""
+        """The columns of the lake's silver; of a change log, with when a version was read, or missed."""
         return self.schema if self.is_event else pa.schema([*self.schema, *VERSION])
 
     @property

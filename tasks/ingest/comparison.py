@@ -174,7 +174,8 @@ def _source_keys(
     )
     query = SQL(
         "copy (select key, max(version) as version from "
-        "(select {key} as key, {version} as version from {source} where not {later} and {raw} is not null and {in_buckets}) as keyed group by key) "
+        "(select {key} as key, {version} as version from {source} "
+        "where not {later} and {raw} is not null and {in_buckets}) as keyed group by key) "
         "to stdout (format csv, header)"
     ).format(
         key=relation.value(relation.table.key),

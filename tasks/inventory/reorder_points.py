@@ -20,6 +20,7 @@ from blocks.settings.settings import EnvironmentSettings
 from lake.catalog import catalog
 from lake.delta import Lake
 from lake.local_sql import connect
+from lake.present_rows import present_rows
 
 TRAILING_DAYS = 28
 State = Literal["ok", "low", "out"]
@@ -88,11 +89,11 @@ def read_products(lake: Lake, days: float) -> dict[ProductId, Product]:
     if lake.table("silver.products") is None:
         return {}
     with connect() as connection:
-        connection.register("products", lake.rows_since("silver.products", None))
+        connection.register("products", present_rows(lake, catalog()["products"]))
         has_orders = lake.table("silver.orders") is not None
         connection.register(
             "orders",
-            lake.rows_since("silver.orders", None)
+            present_rows(lake, catalog()["orders"])
             if has_orders
             else catalog()["orders"].schema.empty_table(),
         )

@@ -23,6 +23,7 @@ from lake.delta import Lake
 from lake.iso_8601 import ISO_8601_VARIANT, REWRITES
 from lake.json_text import NOT_BLANK, number_pattern
 from lake.local_sql import connect
+from lake.present_rows import present_rows
 from lake.quarantine import QUARANTINE_SCHEMA
 from lake.row_counts import RowCounts
 from tasks.timing import timed
@@ -31,7 +32,7 @@ TABLE = "inventory"
 BRONZE, SILVER, QUARANTINE = (f"{layer}.{TABLE}" for layer in ("bronze", "silver", "quarantine"))
 PRODUCTS = "silver.products"
 # A number in a text field is the text that was written: DuckDB would read a float.
-NUMBER = number_pattern("event_id", "warehouse_id")
+TEXT_FIELDS = ("event_id", "warehouse_id")
 EVENT_TIME = reduce(
     lambda text, rewrite: "regexp_replace({}, '{}', '{}', 'g')".format(
         text, rewrite[0], rewrite[1].replace("$", "\\")
@@ -45,7 +46,7 @@ PARSED = f"""
             *,
             if(
                 json_valid(raw) and json_type(raw) = 'OBJECT',
-                regexp_replace(raw, '{NUMBER}', '\\1"\\2"', 'g'),
+                as_written(raw),
                 null
             ) as object
         from incoming
@@ -107,6 +108,7 @@ def row_rules() -> dict[str, str]:
 
 def ensure_tables(lake: Lake) -> tuple[DeltaTable, DeltaTable]:
     """Silver and quarantine, made empty at first use."""
+    lake.add_columns(QUARANTINE, QUARANTINE_SCHEMA)
     return lake.ensure(SILVER, catalog()[TABLE].schema), lake.ensure(QUARANTINE, QUARANTINE_SCHEMA)
 
 
@@ -147,8 +149,13 @@ def _write_silver(lake: Lake, timezone: ZoneInfo, full: bool) -> RowCounts:
     if since == version and not has_new_products:
         return RowCounts(TABLE)
     with connect() as connection:
-        known = products.to_pyarrow_dataset() if products else catalog()["products"].schema.empty_table()
+        shop_products = catalog()["products"]
+        known = present_rows(lake, shop_products) if products else shop_products.schema.empty_table()
         connection.register("products", known)
+        numbers = number_pattern(*TEXT_FIELDS, *(() if _is_integer_id() else ("product_id",)))
+        connection.execute(
+            f"create temp macro as_written(raw) as regexp_replace(raw, '{numbers}', '\\1\"\\2\"', 'g')"
+        )
         connection.execute(f"create temp macro product_id_of(object) as {_product_id()[1]}")
         held = silver_schema.empty_table() if full else silver.to_pyarrow_dataset()
         connection.register("held", held)
@@ -184,7 +191,7 @@ def _write_silver(lake: Lake, timezone: ZoneInfo, full: bool) -> RowCounts:
 # Rejected messages whose product has become known. A `case`, since of other rows `raw` may be no JSON.
 NOW_KNOWN = """
     select quarantine_id, origin from quarantined
-    where case when reason = 'product_known' then product_id_of(raw) end
+    where case when reason = 'product_known' then product_id_of(as_written(raw)) end
         in (select product_id from products)
 """
 WITH_NOW_KNOWN = """
@@ -265,6 +272,10 @@ def _flag(
         """,
         {"zone": timezone.key},
     )
+
+
+def _is_integer_id() -> bool:
+    return catalog()[TABLE].column("product_id").type not in PRODUCT_IDS
 
 
 def _product_id() -> tuple[str, str]:

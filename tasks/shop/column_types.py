@@ -115,8 +115,8 @@ def _in_years(at: sql.Composable, value: sql.Composable) -> Reading:
 def _in_zone(at: sql.Composable, timezone: str | None) -> Reading | str:
     if timezone is None:
         return (
-            "has no zone; name the one its times are in, in the contract "
-            "(logicalTypeOptions.defaultTimezone) or in a query of SHOP_QUERIES (… at time zone 'Europe/Berlin')"
+            "has no zone; name the one its times are in, in the contract (logicalTypeOptions.defaultTimezone)"
+            " or in a query of SHOP_QUERIES (… at time zone 'Europe/Berlin')"
         )
     moment = sql.SQL("({} at time zone {})").format(at, sql.Literal(timezone))
     made = _in_years(at, moment)

@@ -36,8 +36,8 @@ DELETED = {
         {
             "name": "deleted_rows",
             "description": (
-                "Rows that are gone from the shop's tables. Grain: one row per table and key; a row that comes "
-                "back leaves."
+                "Rows that are gone from the shop's tables. Grain: one row per table and key; a row that "
+                "comes back leaves."
             ),
             "columns": [
                 {"name": "deleted_key", "description": "Table and key."},

@@ -1,4 +1,4 @@
-"""Rows that are gone from the source, in the warehouse: `ops.deleted_rows`, and the rows of silver themselves."""
+"""Rows that are gone from the source, in the warehouse: `ops.deleted_rows`, and those of silver."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -7,8 +7,8 @@ import pyarrow.dataset as pads
 from lake.source_table import DELETED_AT, SourceTable
 from tasks.warehouse.interface import Scope, Session
 
-# Grain: one row per row of the source that is gone now. `deletes` says whether silver and the marts have lost it
-# too (`follow`), or keep it (`keep`); `deleted_at` is when it was noticed.
+# Grain: one row per row of the source that is gone now. `deletes` says whether silver and the marts have lost
+# it too (`follow`), or keep it (`keep`); `deleted_at` is when it was noticed.
 DELETED_ROWS = pa.schema(
     [
         ("deleted_key", pa.string()),

@@ -15,7 +15,7 @@ from lake.source_table import DELETED_AT
 from tasks.warehouse.deletes import DELETED_ROWS, apply_deletes, record_deleted
 from tasks.warehouse.interface import Loaded, Scope, Session, Warehouse
 
-# When a rejected version was read; of events, and of versions from before that was known, when it became true.
+# When a rejected version was read; of events, and of older versions, when it became true.
 READ = "coalesce(rejected.read_at, rejected.occurred_at)"
 
 
