@@ -66,10 +66,7 @@ def alert_about(run: Run, settings: AlertFields, lake: Lake) -> Alert:
         "quarantined": f"{quarantined:,} rows"
         if (quarantined := sum(rows for _, _, rows in run.rejected))
         else None,
-        "deleted in the shop": ", ".join(
-            f"{each.deleted:,} {each.table}" for each in run.extracted if each.deleted
-        )
-        or None,
+        "deleted in the shop": run.deleted or None,
         "worth a look": "; ".join(run.notes) or None,
         "report": run.report_url,
     }

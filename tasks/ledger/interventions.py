@@ -14,19 +14,18 @@ def record_decisions(lake: Lake, run: Run, decisions: Decisions | None) -> None:
         return
     decisions.check()
     for text in decisions.texts:
-        get_logger("ledger").info("%s: %s (%s)", decisions.person or "somebody", text, decisions.reason)
-    append_records(
-        lake,
-        "interventions",
-        [
-            {
-                "run_id": run.run_id,
-                "flow": run.flow,
-                "ds": run.ds,
-                "decision": text,
-                "reason": decisions.reason,
-                "person": decisions.person,
-            }
-            for text in decisions.texts
-        ],
-    )
+        record_decision(lake, run, text, decisions.reason, decisions.person)
+
+
+def record_decision(lake: Lake, run: Run, decision: str, reason: str, person: str) -> None:
+    """Record one decision."""
+    get_logger("ledger").info("%s: %s (%s)", person or "somebody", decision, reason)
+    record = {
+        "run_id": run.run_id,
+        "flow": run.flow,
+        "ds": run.ds,
+        "decision": decision,
+        "reason": reason,
+        "person": person,
+    }
+    append_records(lake, "interventions", [record])

@@ -38,6 +38,11 @@ class Run(Steps):
         return [text for each in self.extracted for text in each.warnings] + [str(w) for w in self.warnings]
 
     @property
+    def deleted(self) -> str:
+        """Rows that are gone from the shop since the last run, for people: `3 orders, 1 customers`."""
+        return ", ".join(f"{each.deleted:,} {each.table}" for each in self.extracted if each.deleted)
+
+    @property
     def rejected(self) -> list[tuple[str, str, int]]:
         """(table, reason, rows) of what the run rejected."""
         return [(c.table, reason, rows) for c in self.flagged for reason, rows in c.rejected.items()]

@@ -65,11 +65,15 @@ def _decision_parser(flow: DecidedFlow) -> argparse.ArgumentParser:
         metavar="NAME",
         help="go on although the suite of this table or mart, or this dbt test, fails",
     )
+    _add_record(parser)
+    return parser
+
+
+def _add_record(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reason", default="", help="why; goes on record with a decision")
     parser.add_argument(
         "--person", default=getpass.getuser(), help="who; goes on record (default: %(default)s)"
     )
-    return parser
 
 
 def _run_decided(
@@ -86,7 +90,7 @@ def _run_decided(
     _run(check, partial(flow, ds, decisions if decisions.texts else None))
 
 
-def run_inventory_from_command_line(flow: Callable[[float, bool], object]) -> None:
+def run_inventory_from_command_line(flow: Callable[[float, bool, str, str], object]) -> None:
     """Run `flow` as the options of the command line say; exit 1 with one sentence if it fails."""
     parser = argparse.ArgumentParser(description=flow.__doc__)
     parser.add_argument(
@@ -95,8 +99,10 @@ def run_inventory_from_command_line(flow: Callable[[float, bool], object]) -> No
     parser.add_argument(
         "--accept-loss", action="store_true", help="go on even if Kafka has lost events that the lake lacks"
     )
+    _add_record(parser)
     options = parser.parse_args()
-    _run(check_folders, partial(flow, options.follow_minutes, options.accept_loss))
+    given = (options.follow_minutes, options.accept_loss, options.reason, options.person)
+    _run(check_folders, partial(flow, *given))
 
 
 def _run(check: Callable[[], object], run: Callable[[], object]) -> None:
