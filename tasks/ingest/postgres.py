@@ -4,8 +4,10 @@ import datetime as dt
 from collections.abc import Iterator
 from functools import partial
 
+import psycopg2
 import pyarrow as pa
 from prefect import task
+from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from blocks.settings.failures import RETRY_TRANSIENT, DataFailure
@@ -23,6 +25,7 @@ from tasks.ingest.decisions import Decisions
 from tasks.ingest.extract_window import Window, covered_to, extraction_window
 from tasks.ingest.read_concurrently import interleave
 from tasks.ingest.source_totals import record_source_totals
+from tasks.shop.bad_row import first_bad_key
 from tasks.shop.relation import Relation, find_relation
 from tasks.shop.statistics import activity
 
@@ -73,46 +76,88 @@ def extract_table(
     nobody has accepted.
     """
     table, decisions = shop_tables()[name], decisions or Decisions()
-    window = _window(table, ds, settings, lake)
     with shop_connection(settings) as connection:
         relation = find_relation(connection, table, settings.shop_queries)
         _stop_broken(relation.broken)
         busy = activity(connection, relation)
+    try:
+        with shop_transaction(settings) as connection:
+            now = _now(connection)
+            window = _window(table, ds, settings, lake)
+            end = _covered_end(lake, table, window)
+            if name == "orders":
+                record_source_totals(connection, lake, relation, end)
+            rows = _append_window(connection, settings, lake, relation, window, now)
+            again = decisions.reread_condition(relation, end)
+            if busy is not None and busy == lake.progress(f"bronze.{name}", COMPARED) and again is None:
+                return Extracted(table=name, rows=rows, warnings=drift or [])
+            found = compare(connection, lake, relation, end)
+            _stop_mass_delete(found, settings, ds, decisions)
+            rows += _append_corrections(connection, lake, relation, found, end, now, again, busy)
+    except psycopg2.DataError as error:
+        raise _undeliverable(settings, relation, error) from error
+    warnings = [*(drift or []), *_unseen_warning(found, table)]
+    return Extracted(table=name, rows=rows, deleted=len(found.gone), warnings=warnings)
+
+
+def _append_window(
+    connection: Connection,
+    settings: Settings,
+    lake: Lake,
+    relation: Relation,
+    window: Window,
+    now: dt.datetime,
+) -> int:
+    """Append the window's new rows; none of a table without a cursor, which only a comparison finds."""
+    rows: Iterator[pa.RecordBatch] = iter(())
+    if relation.table.changes == "cursor":
+        rows = window_batches(connection, settings, lake, relation, window)
+    marks = {COVERED: int(covered_to(window, now).timestamp())}
+    table = relation.table
+    return append(lake, f"bronze.{table.name}", table.bronze_schema, as_versions(rows, relation, now), marks)
+
+
+def _append_corrections(
+    connection: Connection,
+    lake: Lake,
+    relation: Relation,
+    found: Difference,
+    end: dt.datetime,
+    now: dt.datetime,
+    again: sql.Composable | None,
+    busy: int | None,
+) -> int:
+    """Append what the comparison has found, and the rows to read `again`."""
+    table = relation.table
+    corrections = [
+        partial(unseen_versions, connection, relation, found, now, end),
+        partial(tombstones, lake, table, found.gone, now),
+    ]
+    if again is not None:
+        corrections.append(partial(reread, connection, lake, relation, again, found, now))
+    # One after the other, on one connection; in a thread of their own, since they read the lake.
+    batches = interleave(corrections, workers=1)
+    marks = {COMPARED: busy} if busy is not None else {}
+    return append(lake, f"bronze.{table.name}", table.bronze_schema, batches, marks)
+
+
+def _covered_end(lake: Lake, table: SourceTable, window: Window) -> dt.datetime:
+    """The moment up to which bronze will hold everything.
+
+    An old day that is run again must not take newer rows for deleted, or for rows that nobody has seen.
+    """
+    known = covered_until(lake, f"bronze.{table.name}")
+    return max(window.end, dt.datetime.fromtimestamp(known or 0, dt.UTC))
+
+
+def _undeliverable(settings: Settings, relation: Relation, error: psycopg2.DataError) -> DataFailure:
+    table = relation.table
     with shop_transaction(settings) as connection:
-        now = _now(connection)
-        covered = covered_to(window, now)
-        # An old day that is run again must not take newer rows for deleted, or for rows that nobody has seen.
-        known = covered_until(lake, f"bronze.{name}")
-        end = max(window.end, dt.datetime.fromtimestamp(known or 0, dt.UTC))
-        if name == "orders":
-            record_source_totals(connection, lake, relation, end)
-        rows = append(
-            lake,
-            f"bronze.{name}",
-            table.bronze_schema,
-            as_versions(_in_window(connection, settings, lake, relation, window), relation, now),
-            {COVERED: int(covered.timestamp())},
-        )
-        again = decisions.reread_condition(relation, end)
-        if busy is not None and busy == lake.progress(f"bronze.{name}", COMPARED) and again is None:
-            return Extracted(table=name, rows=rows, warnings=drift or [])
-        found = compare(connection, lake, relation, end)
-        _stop_mass_delete(found, settings, ds, decisions)
-        corrections = [
-            partial(unseen_versions, connection, relation, found, now, end),
-            partial(tombstones, lake, table, found.gone, now),
-        ]
-        if again is not None:
-            corrections.append(partial(reread, connection, lake, relation, again, found, now))
-        # One after the other, on one connection; in a thread of their own, since they read the lake.
-        batches = interleave(corrections, workers=1)
-        marks = {COMPARED: busy} if busy is not None else {}
-        corrected = append(lake, f"bronze.{name}", table.bronze_schema, batches, marks)
-    return Extracted(
-        table=name,
-        rows=rows + corrected,
-        deleted=len(found.gone),
-        warnings=[*(drift or []), *_unseen_warning(found, table)],
+        key = first_bad_key(connection, relation)
+    return DataFailure(
+        f"{table.name}: the shop's database cannot deliver the row with {table.key} {key} "
+        f"({error.diag.message_primary or error}); correct it there, or leave it out in "
+        f"SHOP_QUERIES/{table.name}.sql, and run the day again"
     )
 
 
@@ -124,15 +169,6 @@ def _window(table: SourceTable, ds: dt.date, settings: Settings, lake: Lake) -> 
         settings.shop_timezone,
         settings.extract_overlap,
     )
-
-
-def _in_window(
-    connection: Connection, settings: Settings, lake: Lake, relation: Relation, window: Window
-) -> Iterator[pa.RecordBatch]:
-    """The window's new rows; none of a table without a cursor, which only a comparison finds."""
-    if relation.table.changes == "snapshot":
-        return iter(())
-    return window_batches(connection, settings, lake, relation, window)
 
 
 def _stop_mass_delete(found: Difference, settings: Settings, ds: dt.date, decisions: Decisions) -> None:
