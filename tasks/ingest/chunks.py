@@ -136,8 +136,8 @@ def read_rows(connection: Connection, relation: Relation, where: sql.Composable)
         yield from copy_batches(connection, relation.copy_query(where), relation.copy_schema)
     except pa.ArrowInvalid as error:
         raise DataFailure(
-            f"{relation.table.name} holds a value that cannot be read: {error}; correct it in the shop's database, "
-            f"or leave its row out in SHOP_QUERIES/{relation.table.name}.sql"
+            f"{relation.table.name} holds a value that cannot be read: {error}; correct it in the shop's "
+            f"database, or leave its row out in SHOP_QUERIES/{relation.table.name}.sql"
         ) from error
 
 
