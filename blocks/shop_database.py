@@ -1,21 +1,19 @@
-"""The shop's PostgreSQL: how to reach it, and what its refusals mean."""
+"""The shop's PostgreSQL: how to reach it, directly, on a read replica or through a pooler."""
 
+import contextlib
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 
 import psycopg2
+from psycopg2.extensions import TRANSACTION_STATUS_ACTIVE, parse_dsn
 from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import parse_dsn
 
-from blocks.settings.failures import PermanentFailure, TransientFailure
+from blocks.settings.failures import PermanentFailure
 from blocks.settings.fields import ShopFields
+from blocks.shop.refusals import connection_refusal, statement_refusal
+from blocks.shop.session import BEGIN_SECONDS, connect
 from blocks.system_block import SystemBlock
-
-CONNECT_TIMEOUT_SECONDS = 10
-# A statement that runs longer than the whole nightly window is stuck, not slow.
-STATEMENT_TIMEOUT_SECONDS = 3600
-# What libpq says when trying again cannot help.
-FINAL_REFUSALS = ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry")
 
 
 class ShopDatabase(ShopFields, SystemBlock):
@@ -24,52 +22,57 @@ class ShopDatabase(ShopFields, SystemBlock):
     _block_type_name = "Shop Database"
 
     def check(self) -> None:
-        """Connect once. Raises PipelineFailure that says what is wrong."""
-        with _connection(self.shop_dsn.get_secret_value()):
+        """Begin one transaction. Raises PipelineFailure that says what is wrong."""
+        with shop_transaction(self):
             pass
 
 
-def shop_connection(settings: ShopFields) -> AbstractContextManager[Connection]:
+@contextmanager
+def shop_connection(settings: ShopFields, begin_seconds: float = BEGIN_SECONDS) -> Iterator[Connection]:
     """A connection to `SHOP_DSN`, read-only and in UTC, closed at the end.
 
-    Raises PermanentFailure if the DSN is missing or refused, TransientFailure if nobody answers or the
-    connection is lost; neither message holds the password.
+    `set_session` may change its isolation before the first cursor. Raises PermanentFailure if the DSN is
+    missing or refused, TransientFailure if nobody answers, the connection is lost, or a pooler has no session
+    for a transaction; no message holds the password.
     """
-    return _connection(settings.shop_dsn.get_secret_value())
-
-
-@contextmanager
-def _connection(dsn: str) -> Iterator[Connection]:
+    dsn = settings.shop_dsn.get_secret_value()
     if not dsn:
         raise PermanentFailure("SHOP_DSN is not set: point it at the shop's PostgreSQL, or run `make demo`")
     try:
         where = _describe(dsn)
-        connection = psycopg2.connect(
-            dsn,
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            options=f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s "
-            "-c default_transaction_read_only=on",
-            keepalives_idle=30,
-            client_encoding="UTF8",
-        )
+        connection = connect(dsn, begin_seconds)
     except psycopg2.ProgrammingError as error:
         raise PermanentFailure(
             f"SHOP_DSN is not a PostgreSQL connection string: {type(error).__name__}"
         ) from None
     except psycopg2.OperationalError as error:
-        raise _refusal(where, str(error)) from None
+        raise connection_refusal(where, str(error)) from None
     try:
         yield connection
-    except psycopg2.errors.InsufficientPrivilege as error:
-        raise PermanentFailure(
-            f"the shop's database at {where} refuses: {error.diag.message_primary}; grant SELECT to its user"
-        ) from None
+        # Closed within a transaction, a pooler would throw its session away; but a COPY that was left in the
+        # middle would be read to its end.
+        if connection.info.transaction_status != TRANSACTION_STATUS_ACTIVE:
+            with contextlib.suppress(psycopg2.Error):
+                connection.rollback()
     except psycopg2.Error as error:
-        if not _is_break(error):
+        failure = statement_refusal(where, error, time.monotonic() - connection.began_at)
+        if failure is None:
             raise
-        raise TransientFailure(f"the shop's database at {where} broke off: {str(error).strip()}") from error
+        raise failure from error
     finally:
         connection.close()
+
+
+@contextmanager
+def shop_transaction(settings: ShopFields, begin_seconds: float = BEGIN_SECONDS) -> Iterator[Connection]:
+    """One read-only REPEATABLE READ transaction in the shop's database; its first query takes the snapshot.
+
+    Fails as `shop_connection` does.
+    """
+    with shop_connection(settings, begin_seconds) as connection:
+        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        connection.cursor().close()
+        yield connection
 
 
 def _describe(dsn: str) -> str:
@@ -86,21 +89,3 @@ def _describe(dsn: str) -> str:
             "written as %2F or %40"
         )
     return f"{host}:{port}/{name}"
-
-
-def _is_break(error: psycopg2.Error) -> bool:
-    """Whether the connection was lost, rather than a statement refused."""
-    # A COPY that is cut off may come as a bare DatabaseError, without a word from the server.
-    lost_without_a_word = type(error) is psycopg2.DatabaseError and error.pgcode is None
-    return lost_without_a_word or isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError))
-
-
-def _refusal(where: str, message: str) -> PermanentFailure | TransientFailure:
-    reason = message.strip().splitlines()[-1]
-    if any(refusal in message for refusal in FINAL_REFUSALS):
-        return PermanentFailure(
-            f"the shop's database at {where} refuses the connection ({reason}); correct SHOP_DSN"
-        )
-    return TransientFailure(
-        f"the shop's database at {where} cannot be reached ({reason}); start it, or correct SHOP_DSN"
-    )

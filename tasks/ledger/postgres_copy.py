@@ -39,14 +39,14 @@ def copy_ledger_to_postgres(settings: Settings, lake: Lake) -> None:
 
 
 def _copy(lake: Lake, dsn: str) -> None:
-    connection = psycopg2.connect(
-        dsn,
-        connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        options=f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s",
-    )
+    connection = psycopg2.connect(dsn, connect_timeout=CONNECT_TIMEOUT_SECONDS)
     try:
         # One transaction: until it ends, readers see the tables as they were.
         with connection, connection.cursor() as cursor:
+            # Not as options of the connection: a pooler refuses them, and those of the DSN would be lost.
+            cursor.execute(
+                f"set local timezone = 'UTC'; set local statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'"
+            )
             schema = namespaced("ops", "_")
             cursor.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
             for table in TABLES:

@@ -1,9 +1,12 @@
 """What the shop's database refuses, what that means, and that no message holds the password."""
 
+import io
 import logging
 import socket
+import time
 import traceback
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg2
 import pytest
@@ -13,7 +16,7 @@ from psycopg2.extensions import parse_dsn
 from blocks.settings import settings
 from blocks.settings.failures import PermanentFailure, PipelineFailure, TransientFailure
 from blocks.settings.settings import Settings
-from blocks.shop_database import shop_connection
+from blocks.shop_database import shop_connection, shop_transaction
 from tests.support.platforms import Platform
 from tests.support.rows import order, put
 
@@ -46,6 +49,126 @@ def test_a_connection_works_in_utc_and_ends(platform: Platform) -> None:
         cursor.execute("select current_setting('TimeZone'), current_setting('statement_timeout')")
         assert cursor.fetchone() == ("UTC", "1h")
     assert connection.closed
+
+
+def shown(name: str) -> str:
+    """A setting as a transaction of the shop's connection has it."""
+    with shop_connection(Settings()) as connection, connection.cursor() as cursor:
+        cursor.execute("select current_setting(%s)", (name,))
+        return cursor.fetchone()[0]
+
+
+def test_the_options_of_the_dsn_stay(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_DSN", f"{platform.dsn}?options=-csearch_path%3Dlegacy%20-cwork_mem%3D5MB")
+    assert [shown("search_path"), shown("work_mem"), shown("TimeZone")] == ["legacy", "5MB", "UTC"]
+
+
+def test_the_options_of_the_environment_stay(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGOPTIONS", "-c search_path=legacy")
+    assert [shown("search_path"), shown("TimeZone")] == ["legacy", "UTC"]
+
+
+@pytest.mark.parametrize(
+    ("options", "timeout"),
+    [
+        ("", "1h"),
+        ("-cstatement_timeout%3D4h", "4h"),
+        ("--statement-timeout%3D4h", "4h"),
+        ("-cwork_mem%3D5MB", "1h"),
+        ("-cidle_in_transaction_session_timeout%3D1s", "1h"),
+    ],
+)
+def test_a_statement_may_take_as_long_as_the_dsn_says(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, options: str, timeout: str
+) -> None:
+    monkeypatch.setenv("SHOP_DSN", f"{platform.dsn}?options={options}")
+    assert shown("statement_timeout") == timeout
+
+
+def test_the_dsns_own_name_and_patience_stay(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shown("application_name") == "ecommerce-pipeline"
+    monkeypatch.setenv("SHOP_DSN", f"{platform.dsn}?application_name=reports&connect_timeout=44")
+    assert shown("application_name") == "reports"
+    with shop_connection(Settings()) as connection:
+        assert connection.info.dsn_parameters["connect_timeout"] == "44"
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs", "ours"),
+    [
+        ("timezone", "'Asia/Kolkata'", "UTC"),
+        ("datestyle", "German, DMY", "ISO, DMY"),
+        ("intervalstyle", "sql_standard", "postgres"),
+        ("bytea_output", "escape", "hex"),
+        ("extra_float_digits", "-5", "3"),
+        ("client_encoding", "LATIN1", "UTF8"),
+        ("statement_timeout", "5000", "1h"),
+        ("idle_in_transaction_session_timeout", "5000", "0"),
+        ("transaction_timeout", "5000", "0"),
+        ("default_transaction_isolation", "serializable", "serializable"),
+        ("work_mem", "'5MB'", "5MB"),
+    ],
+)
+def test_what_reading_needs_is_ours_and_the_rest_the_databases(
+    platform: Platform, name: str, theirs: str, ours: str
+) -> None:
+    platform.execute(f"alter database {parse_dsn(platform.dsn)['dbname']} set {name} = {theirs}")
+    assert shown(name) == ours
+
+
+def test_a_transaction_is_one_snapshot(platform: Platform) -> None:
+    put(platform, "orders", order(1))
+    with shop_transaction(Settings()) as connection, connection.cursor() as cursor:
+        for _ in range(2):
+            cursor.execute("select count(*), current_setting('transaction_read_only') from orders")
+            assert cursor.fetchone() == (1, "on")
+            put(platform, "orders", order(2))
+
+
+def test_time_limits_of_the_role_do_not_end_a_transaction_that_waits(platform: Platform) -> None:
+    database = parse_dsn(platform.dsn)["dbname"]
+    for limit in ("idle_in_transaction_session_timeout", "transaction_timeout", "statement_timeout"):
+        platform.execute(f"alter database {database} set {limit} = '400ms'")
+    with shop_transaction(Settings()) as connection, connection.cursor() as cursor:
+        cursor.execute("select 1")
+        time.sleep(0.8)
+        cursor.execute("select pg_sleep(0.6)")
+    # They are in force for others.
+    with pytest.raises(psycopg2.Error):
+        platform.execute("select pg_sleep(1)")
+
+
+@pytest.mark.parametrize("text", ["a\\b", "ends in \\", "\\' or true --", "'", "\\\\", "\n"])
+def test_texts_are_quoted_right_whatever_a_backslash_means_there(platform: Platform, text: str) -> None:
+    database = parse_dsn(platform.dsn)["dbname"]
+    for setting in ("on", "off"):
+        platform.execute(f"alter database {database} set standard_conforming_strings = {setting}")
+        with shop_transaction(Settings()) as connection, connection.cursor() as cursor:
+            cursor.execute(sql.SQL("select {}, %s").format(sql.Literal(text)), (text,))
+            assert cursor.fetchone() == (text, text)
+
+
+def test_the_order_of_day_and_month_stays_the_servers(platform: Platform) -> None:
+    """A query of the shop's may be written for it; what comes out is ISO all the same."""
+    platform.execute(f"alter database {parse_dsn(platform.dsn)['dbname']} set datestyle = 'German, DMY'")
+    with shop_transaction(Settings()) as connection, connection.cursor() as cursor:
+        cursor.execute("select '02/01/2024'::date::text")
+        assert cursor.fetchone() == ("2024-01-02",)
+
+
+class Full(io.RawIOBase):
+    """A sink that takes nothing."""
+
+    def write(self, piece: Any) -> int:
+        raise OSError("no space left")
+
+
+def test_a_copy_that_was_left_is_not_read_to_its_end(platform: Platform) -> None:
+    begun = time.monotonic()
+    with shop_connection(Settings()) as connection, connection.cursor() as cursor:
+        with pytest.raises(OSError, match="no space left"):
+            cursor.copy_expert("copy (select generate_series(1, 200000000)) to stdout", Full())
+    assert time.monotonic() - begun < 5
 
 
 def test_a_wrong_password_is_permanent(database: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """The ledger's copy in a real PostgreSQL: equal to the lake's, whatever was there, and never a run's trouble."""
 
 import datetime as dt
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ from tasks.ledger.records import append_records
 from tasks.ledger.tables import TABLES
 from tests.support.ledger_records import counted, delivery, run_record
 from tests.support.platforms import Platform, here, lake_here
+from tests.support.poolers import open_pooler
 from tests.support.recorded_runs import pipeline, works
 from tests.support.rows import DAY
 
@@ -62,6 +64,16 @@ def test_another_platform_leaves_productions_copy_alone(boards: Any, monkeypatch
     copy_ledger_to_postgres(*here())
     assert boards("select run_id from ops.table_runs") == [("a",)]
     assert boards('select run_id from "ops_two-b".table_runs order by 1') == [("a",), ("b",)]
+
+
+def test_a_pooler_may_stand_before_it(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append_records(lake_here(), "table_runs", [counted(5, 1, run_id="a")])
+    with open_pooler(platform.dsn, tmp_path, pool_mode="transaction", default_pool_size=1) as dsn:
+        monkeypatch.setenv("OPS_DSN", dsn)
+        copy_ledger_to_postgres(*here())
+    assert platform.execute("select run_id from ops.table_runs") == [("a",)]
 
 
 def test_an_empty_ledger_makes_empty_tables(boards: Any) -> None:

@@ -1,0 +1,113 @@
+"""A connection to the shop's PostgreSQL whose settings last as long as a transaction, and no longer.
+
+A pooler refuses start-up options and lends one session to many clients. So what reading needs is set in each
+transaction, by `set local`: it replaces neither the options of the DSN or of PGOPTIONS, nor what others
+have set.
+"""
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, parse_dsn
+from psycopg2.extensions import connection as Connection
+
+from blocks.shop.refusals import NoSession
+
+# Only where the DSN says nothing else.
+CONNECTION_DEFAULTS = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "fallback_application_name": "ecommerce-pipeline",
+}
+# A statement that runs longer than the whole nightly window is stuck, not slow.
+STATEMENT_TIMEOUT_SECONDS = 3600
+# A pooler whose sessions are all in use lets one wait, for ever if it is told so.
+BEGIN_SECONDS = 300.0
+SETTINGS = {
+    "client_encoding": "UTF8",
+    "timezone": "UTC",
+    # The order of day and month stays the server's own: its queries may be written for it.
+    "datestyle": "ISO",
+    "intervalstyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "3",
+    # The transaction that holds a snapshot is idle while others read in it.
+    "idle_in_transaction_session_timeout": "0",
+    # Not standard_conforming_strings: psycopg2 quotes by what it was when the connection began, and a text
+    # with a backslash would end its literal early.
+}
+
+
+class ShopConnection(Connection):
+    """A connection whose every transaction begins with our settings, when its first cursor is made."""
+
+    opening = ""
+    begin_seconds = BEGIN_SECONDS
+    began_at = 0.0
+    is_cut = False
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        """As psycopg2's; begins the transaction if there is none. Raises NoSession."""
+        if self.opening and self.info.transaction_status == TRANSACTION_STATUS_IDLE:
+            self._begin()
+        return super().cursor(*args, **kwargs)
+
+    def _begin(self) -> None:
+        self.began_at = time.monotonic()
+        alarm = threading.Timer(self.begin_seconds, self._cut)
+        # A program that ends does not wait for it.
+        alarm.daemon = True
+        alarm.start()
+        try:
+            with super().cursor() as first:
+                first.execute(self.opening)
+        except psycopg2.OperationalError as error:
+            if self.is_cut:
+                raise NoSession(f"no session within {self.begin_seconds:g} s") from error
+            raise
+        finally:
+            alarm.cancel()
+
+    def _cut(self) -> None:
+        """Wake the thread that waits in libpq, which knows no time limit, as if the server had gone."""
+        self.is_cut = True
+        with (
+            contextlib.suppress(OSError, psycopg2.Error),
+            socket.socket(fileno=os.dup(self.fileno())) as held,
+        ):
+            held.shutdown(socket.SHUT_RDWR)
+
+
+def connect(dsn: str, begin_seconds: float = BEGIN_SECONDS) -> ShopConnection:
+    """A read-only connection; a transaction waits at most `begin_seconds` for a session of a pooler.
+
+    Raises psycopg2's ProgrammingError for what is no DSN, its OperationalError for one that does not lead in.
+    """
+    given = parse_dsn(dsn)
+    defaults: dict[str, Any] = {
+        name: value for name, value in CONNECTION_DEFAULTS.items() if name not in given
+    }
+    if "PGCONNECT_TIMEOUT" in os.environ:
+        defaults.pop("connect_timeout", None)
+    connection = psycopg2.connect(dsn, connection_factory=ShopConnection, client_encoding="UTF8", **defaults)
+    # Named, lest a role's default be SERIALIZABLE, which a read replica refuses.
+    connection.set_session(isolation_level="READ COMMITTED", readonly=True)
+    connection.opening = _opening(connection.server_version, given.get("options", ""))
+    connection.begin_seconds, connection.began_at = begin_seconds, time.monotonic()
+    return connection
+
+
+def _opening(server_version: int, options: str) -> str:
+    """The statements that every transaction begins with, in one round trip."""
+    settings = SETTINGS.copy()
+    if server_version >= 170_000:
+        settings["transaction_timeout"] = "0"
+    asked = f"{options} {os.environ.get('PGOPTIONS', '')}".replace("-", "_")
+    if "statement_timeout" not in asked:
+        settings["statement_timeout"] = f"{STATEMENT_TIMEOUT_SECONDS}s"
+    return "; ".join(f"set local {name} = '{value}'" for name, value in settings.items())
