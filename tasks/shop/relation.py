@@ -16,6 +16,7 @@ from psycopg2.extensions import connection as Connection
 from blocks.settings.failures import PermanentFailure
 from lake.source_table import ROW_HASH, UNREADABLE, SourceTable
 from tasks.shop.column_types import Found, Reading, reading
+from tasks.shop.visibility import missing_table
 
 SQL = sql.SQL
 NO_VALUE = SQL("null::{}")
@@ -118,10 +119,7 @@ def find_relation(connection: Connection, table: SourceTable, queries: str) -> R
     columns = _table_columns(connection, table.name)
     if not columns:
         where = f"{file.name} is not in SHOP_QUERIES, and " if queries else ""
-        raise PermanentFailure(
-            f"{where}table {table.name} is missing in the shop's database (or its user may not see it): create "
-            f"it, grant SELECT on it, write SHOP_QUERIES/{table.name}.sql, or correct SHOP_DSN"
-        )
+        raise PermanentFailure(where + missing_table(connection, table.name))
     source = sql.Identifier(table.name)
     known = [sql.Identifier(column.name) for column in table.columns if column.name in columns]
     found = _described(connection, SQL("select {} from {} limit 0").format(SQL(", ").join(known), source))

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from blocks.settings.failures import PermanentFailure
 from blocks.shop_database import ShopDatabase, shop_transaction
-from tasks.ingest.visibility import hidden_by_row_security, missing_table, row_security_applies
+from tasks.shop.visibility import hidden_by_row_security, missing_table, row_security_applies
 from tests.support.platforms import Platform
 
 PASSWORD = "reader"
