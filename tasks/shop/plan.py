@@ -26,7 +26,8 @@ COMPARED = re.compile(r"""\((?:"[^"]+"\.|\w+\.)?("(?:[^"]|"")+"|\w+) (?:>=|<) '"
 class WholeScan:
     """A large table of which a narrow window reads every row."""
 
-    table: sql.Identifier
+    table: str
+    """Schema and name, as SQL spells them."""
     rows: int
     column: str | None
     """The column, as SQL spells it, on which the window is; None if it does not come down to the table."""
@@ -40,16 +41,15 @@ def estimated_rows(connection: Connection, source: sql.Composable) -> int:
 def whole_scans(connection: Connection, relation: Relation, window: sql.Composable) -> list[WholeScan]:
     """The large tables that are read as a whole for `window`, which should select next to nothing."""
     query = SQL("select * from {} where {}").format(relation.source, window)
-    scanned: dict[tuple[str, str], str] = {}
+    scanned: dict[str, str] = {}
     for node in _nodes(_plan(connection, query)):
         if "Relation Name" in node and not any(name in node for name in CONDITIONS):
             scanned.setdefault(
                 _root(connection, node["Schema"], node["Relation Name"]), node.get("Filter", "")
             )
     found = []
-    for name, condition in scanned.items():
-        table = sql.Identifier(*name)
-        if (rows := estimated_rows(connection, table)) > LARGE:
+    for table, condition in scanned.items():
+        if (rows := estimated_rows(connection, SQL(table))) > LARGE:
             compared = COMPARED.search(condition)
             found.append(WholeScan(table, rows, compared[1] if compared else None))
     return found
@@ -63,8 +63,8 @@ def index_warnings(connection: Connection, relation: Relation, window: sql.Compo
     if relation.table.changes == "snapshot":
         return []
     return [
-        f"{relation.table.name}: each run's window reads all of {scan.table.as_string(connection)}, about "
-        f"{scan.rows:,} rows; {_remedy(connection, relation, scan)}"
+        f"{relation.table.name}: each run's window reads all of {scan.table}, about "
+        f"{scan.rows:,} rows; {_remedy(relation, scan)}"
         for scan in whole_scans(connection, relation, window)
     ]
 
@@ -83,8 +83,8 @@ def hidden_rows_warning(connection: Connection, relation: Relation) -> list[str]
     ]
 
 
-def _remedy(connection: Connection, relation: Relation, scan: WholeScan) -> str:
-    table, cursor = scan.table.as_string(connection), relation.table.cursor
+def _remedy(relation: Relation, scan: WholeScan) -> str:
+    table, cursor = scan.table, relation.table.cursor
     if scan.column:
         return f"create an index: create index concurrently on {table} ({scan.column})"
     return (
@@ -95,16 +95,16 @@ def _remedy(connection: Connection, relation: Relation, scan: WholeScan) -> str:
     )
 
 
-def _root(connection: Connection, schema: str, table: str) -> tuple[str, str]:
-    """The table itself, or the one that it is a partition of: an index belongs there."""
+def _root(connection: Connection, schema: str, table: str) -> str:
+    """Schema and name of the table itself, or the one that it is a partition of: an index belongs there."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select nspname, relname from pg_class join pg_namespace on pg_namespace.oid = relnamespace "
+            "select format('%%I.%%I', nspname, relname) from pg_class join pg_namespace on pg_namespace.oid = relnamespace "
             "where pg_class.oid = coalesce(pg_partition_root(%(table)s::regclass), %(table)s::regclass)",
             {"table": sql.Identifier(schema, table).as_string(connection)},
         )
-        [(schema, table)] = cursor.fetchall()
-        return schema, table
+        [(root,)] = cursor.fetchall()
+        return str(root)
 
 
 def _plan(connection: Connection, query: sql.Composable) -> dict[str, Any]:
