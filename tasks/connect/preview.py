@@ -233,13 +233,13 @@ def _try_rules(
         return
     worst = preview.rejected[0]
     said = (
-        f"{table.name}: {rejected / rows.num_rows:.1%} of {preview.sample} would be rejected, most by {worst.rule} "
-        f"({', '.join(worst.samples)})"
+        f"{table.name}: {rejected / rows.num_rows:.1%} of {preview.sample} would be rejected, most by "
+        f"{worst.rule} ({', '.join(worst.samples)})"
     )
     if rejected > settings.quarantine_threshold * rows.num_rows:
         preview.broken.append(
-            f"{said}: more than QUARANTINE_THRESHOLD ({settings.quarantine_threshold:.0%}), so the bronze gate "
-            f"stops a run; correct the rows, SHOP_QUERIES/{table.name}.sql or the contract's rule"
+            f"{said}: more than QUARANTINE_THRESHOLD ({settings.quarantine_threshold:.0%}), so the bronze "
+            f"gate stops a run; correct the rows, SHOP_QUERIES/{table.name}.sql or the contract's rule"
         )
     else:
         preview.warnings.append(f"{said}; they go to quarantine")

@@ -32,7 +32,7 @@ def show(shop: ShopPreview, console: Console) -> None:
         for sentence in sentences:
             console.print(Text(f"- {sentence}", color), soft_wrap=True)
     console.print()
-    console.print(verdict, Text(f"Next: {shop.next_command}", "bold"), soft_wrap=True)
+    console.print(verdict, Text(f"next: {shop.next_command}"), soft_wrap=True)
 
 
 def _show_table(table: TablePreview, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""Questions to a database that may be large and busy: each may take a few seconds, all together half a minute."""
+"""Questions to a database that may be large and busy: each may take some seconds, all together twenty."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 T = TypeVar("T")
-# A question that takes longer has no index to be answered with: it would burden the shop, and the next one too.
+# A question that takes longer has no index to be answered with: it would only burden the shop.
 QUESTION_SECONDS = 3.0
 ALL_SECONDS = 20.0
 
@@ -25,7 +25,7 @@ class Questions:
         self.ends_at = time.monotonic() + ALL_SECONDS
 
     def ask(self, answer: Callable[[Connection], T]) -> T:
-        """The answer. Raises NotKnown if it takes too long, else what `answer` raises; the next may be asked."""
+        """The answer. Raises NotKnown if it takes too long, else what `answer` raises; more may follow."""
         seconds = min(QUESTION_SECONDS, self.ends_at - time.monotonic())
         if seconds <= 0:
             raise NotKnown(f"not asked: the questions before it took {ALL_SECONDS:.0f} s")

@@ -29,7 +29,7 @@ LONGEST_VALUE = 40
 
 
 def start_spark() -> SparkSession:
-    """The Spark in this process, whatever SPARK_REMOTE says: a cluster takes longer to ask than this sample."""
+    """The Spark in this process, whatever SPARK_REMOTE says: a cluster takes longer than this sample."""
     return spark_session("")
 
 
