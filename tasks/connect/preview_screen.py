@@ -37,7 +37,8 @@ def show(shop: ShopPreview, console: Console) -> None:
 
 def _show_table(table: TablePreview, console: Console) -> None:
     console.print()
-    about = f"read from {table.place}" if table.place else "cannot be read: see below"
+    place = table.place if table.place.startswith("table ") else f"SHOP_QUERIES/{table.place}"
+    about = f"read from {place}" if table.place else "cannot be read: see below"
     console.print(Text(table.table, "bold"), Text(about), soft_wrap=True)
     if not table.place:
         return
