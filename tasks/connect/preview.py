@@ -22,12 +22,18 @@ from tasks.connect.models import ColumnPreview, ShopPreview, TablePreview
 from tasks.connect.questions import NotKnown, Questions
 from tasks.connect.sample import SAMPLED_ROWS, read_any, read_newest, rejected_shares, start_spark
 from tasks.ingest.extract_window import narrow_window, previous_business_date, window_condition
-from tasks.shop.plan import LARGE, estimated_rows, hidden_rows_warning, index_warnings
+from tasks.shop.plan import (
+    LARGE,
+    computed_cursor_warning,
+    estimated_rows,
+    hidden_rows_warning,
+    index_warnings,
+)
 from tasks.shop.relation import SQL, Relation, find_relation
 from tasks.shop.statistics import activity
 
 COMMAND = "python -m flows.connect"
-NOT_KNOWN, MISSING = "not known", "missing"
+NOT_KNOWN, MISSING, COMPUTED = "not known", "missing", "none that helps"
 NO_GRANT = "grant SELECT on it, and USAGE on its schema, to the user of SHOP_DSN"
 
 
@@ -129,8 +135,8 @@ def _measure(questions: Questions, preview: TablePreview, relation: Relation) ->
         pass
     if relation.table.changes == "snapshot":
         preview.newest_row = "no cursor"
-    elif preview.cursor_index == MISSING:
-        preview.newest_row = f"not known (no index on {relation.table.cursor})"
+    elif preview.cursor_index in (MISSING, COMPUTED):
+        preview.newest_row = f"{NOT_KNOWN} (no index on {relation.table.cursor})"
     else:
         _look_at_cursors(questions, preview, relation)
 
@@ -174,12 +180,13 @@ def _say_how_changes_are_found(questions: Questions, preview: TablePreview, rela
     else:
         window = window_condition(relation, narrow_window(now))
         try:
-            warnings = questions.ask(lambda connection: index_warnings(connection, relation, window))
+            missing = questions.ask(lambda connection: index_warnings(connection, relation, window))
+            computed = questions.ask(lambda connection: computed_cursor_warning(connection, relation, window))
         except NotKnown as reason:
             preview.cursor_index = f"{NOT_KNOWN} ({reason})"
         else:
-            preview.cursor_index = MISSING if warnings else "used, or not needed yet"
-            preview.warnings += warnings
+            preview.cursor_index = MISSING if missing else COMPUTED if computed else "used, or not needed yet"
+            preview.warnings += missing + computed
     try:
         preview.warnings += questions.ask(lambda connection: hidden_rows_warning(connection, relation))
         is_counted = questions.ask(lambda connection: activity(connection, relation)) is not None
@@ -196,7 +203,7 @@ def _say_how_changes_are_found(questions: Questions, preview: TablePreview, rela
 def _sample(questions: Questions, preview: TablePreview, relation: Relation) -> pa.Table | None:
     """The rows that the rules are tried on: the newest, else any, else none."""
     is_ordered = relation.table.changes == "cursor" and (
-        preview.cursor_index != MISSING or not preview.is_estimate
+        preview.cursor_index not in (MISSING, COMPUTED) or not preview.is_estimate
     )
     if is_ordered:
         try:

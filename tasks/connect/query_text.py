@@ -155,7 +155,7 @@ def _value(
 
 
 def _translated(column: Column, at: sql.Composable, words: list[str]) -> tuple[sql.Composable, str]:
-    """A case with our word for each of the shop's; a word without one stays, and is quarantined by its name."""
+    """A case with our word for each of the shop's; a word without one stays, and is quarantined."""
     known = {each: ours for ours, theirs in WORDS.items() for each in theirs if ours in column.valid_values}
     known |= {str(each): str(each) for each in column.valid_values}
     cases, left = [], []

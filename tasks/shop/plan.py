@@ -1,5 +1,4 @@
-"""What PostgreSQL's planner says of a source table: about how many rows, what a run's window would read, what
-row-level security hides.
+"""What PostgreSQL's planner says of a source table: its rows, about, and what a run would read or never see.
 
 Nothing is read but plans: a question costs a millisecond, whatever the table's size.
 """
@@ -63,9 +62,28 @@ def index_warnings(connection: Connection, relation: Relation, window: sql.Compo
     if relation.table.changes == "snapshot":
         return []
     return [
-        f"{relation.table.name}: each run's window reads all of {scan.table}, about "
-        f"{scan.rows:,} rows; {_remedy(relation, scan)}"
+        f"{relation.table.name}: each run's window reads all of {scan.table}, about {scan.rows:,} rows; "
+        f"create an index: create index concurrently on {scan.table} ({scan.column})"
         for scan in whole_scans(connection, relation, window)
+        if scan.column
+    ]
+
+
+def computed_cursor_warning(connection: Connection, relation: Relation, window: sql.Composable) -> list[str]:
+    """A sentence about large tables that are read as a whole for each window, and that no index would help.
+
+    Often that is meant: the later of two times is right, and slow.
+    """
+    if relation.table.changes == "snapshot":
+        return []
+    scans = [scan for scan in whole_scans(connection, relation, window) if not scan.column]
+    if not scans:
+        return []
+    read = " and ".join(f"{scan.table} (about {scan.rows:,} rows)" for scan in scans)
+    cursor = relation.table.cursor
+    return [
+        f"{relation.table.name}: each run's window reads all of {read}, since {cursor} is computed, or a join "
+        f"has no index; if that takes long, let the shop keep {cursor} in an indexed column, and join by indexed ones"
     ]
 
 
@@ -83,23 +101,12 @@ def hidden_rows_warning(connection: Connection, relation: Relation) -> list[str]
     ]
 
 
-def _remedy(relation: Relation, scan: WholeScan) -> str:
-    table, cursor = scan.table, relation.table.cursor
-    if scan.column:
-        return f"create an index: create index concurrently on {table} ({scan.column})"
-    return (
-        f"let {relation.place} have as {cursor} a column of it as it is, with an index on it, and join by "
-        "indexed columns"
-        if relation.is_query
-        else f"it needs an index on {cursor}, and no view over it that computes {cursor}"
-    )
-
-
 def _root(connection: Connection, schema: str, table: str) -> str:
     """Schema and name of the table itself, or the one that it is a partition of: an index belongs there."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select format('%%I.%%I', nspname, relname) from pg_class join pg_namespace on pg_namespace.oid = relnamespace "
+            "select format('%%I.%%I', nspname, relname) from pg_class "
+            "join pg_namespace on pg_namespace.oid = relnamespace "
             "where pg_class.oid = coalesce(pg_partition_root(%(table)s::regclass), %(table)s::regclass)",
             {"table": sql.Identifier(schema, table).as_string(connection)},
         )

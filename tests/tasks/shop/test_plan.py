@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from blocks.shop_database import ShopDatabase, shop_transaction
 from lake.catalog import shop_tables
 from tasks.ingest.extract_window import narrow_window, window_condition
-from tasks.shop.plan import LARGE, estimated_rows, index_warnings
+from tasks.shop.plan import LARGE, computed_cursor_warning, estimated_rows, index_warnings
 from tasks.shop.relation import SQL, find_relation
 from tests.support.platforms import empty_database
 
@@ -89,12 +89,17 @@ def reading(many: str) -> Iterator[Connection]:
         ),
         pytest.param(
             "select greatest(changed, '2000-01-01') as updated_at from indexed",
-            "let orders.sql have as updated_at a column of it as it is",
+            "all of public.indexed (about 120,000 rows), since updated_at is computed",
             id="a cursor that is computed",
         ),
         pytest.param(
+            "select greatest(a.changed, b.changed) as updated_at from indexed as a, many as b where a.order_id = b.order_id",
+            "each run's window reads all of public.",
+            id="the later of two times: one sentence",
+        ),
+        pytest.param(
             "select max(changed) as updated_at from indexed group by status",
-            "let orders.sql have as updated_at a column of it as it is",
+            "all of public.indexed (about 120,000 rows), since updated_at is computed",
             id="a cursor that is an aggregate",
         ),
         pytest.param(
@@ -118,7 +123,7 @@ def test_a_window_that_reads_a_large_table_as_a_whole(
     columns = tuple(replace(each, timezone="UTC") for each in orders.columns)
     relation = find_relation(reading, replace(orders, columns=columns), str(tmp_path))
     window = window_condition(relation, narrow_window(dt.datetime.now(dt.UTC)))
-    warnings = index_warnings(reading, relation, window)
+    warnings = index_warnings(reading, relation, window) + computed_cursor_warning(reading, relation, window)
     assert len(warnings) == (warned is not None), warnings
     assert all(warned in warning for warning in warnings)
 
