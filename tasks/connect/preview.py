@@ -255,10 +255,10 @@ def _try_rules(
 def _next_command(shop: ShopPreview, settings: EnvironmentSettings, now: dt.datetime) -> str:
     if not shop.broken and not shop.unknown:
         return f"python -m flows.daily {previous_business_date(now, settings.shop_timezone)}"
-    is_missing = any(not table.place for table in shop.tables if table.broken)
-    if is_missing and not settings.shop_queries:
-        return f"{COMMAND} --scaffold"
-    return COMMAND
+    # As tasks/shop/visibility.py says of a table that is missing.
+    wants_query = any(f"SHOP_QUERIES/{table.table}.sql" in " ".join(table.broken) for table in shop.tables)
+    is_missing = any(not table.place for table in shop.tables)
+    return f"{COMMAND} --scaffold" if wants_query and is_missing else COMMAND
 
 
 def _name_of(settings: EnvironmentSettings) -> str:

@@ -82,8 +82,9 @@ def computed_cursor_warning(connection: Connection, relation: Relation, window: 
     read = " and ".join(f"{scan.table} (about {scan.rows:,} rows)" for scan in scans)
     cursor = relation.table.cursor
     return [
-        f"{relation.table.name}: each run's window reads all of {read}, since {cursor} is computed, or a join "
-        f"has no index; if that takes long, let the shop keep {cursor} in an indexed column, and join by indexed ones"
+        f"{relation.table.name}: each run's window reads all of {read}, since {cursor} is computed, or a "
+        f"join has no index; if that takes long, let the shop keep {cursor} in an indexed column, and join "
+        "by indexed ones"
     ]
 
 

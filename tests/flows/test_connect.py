@@ -149,6 +149,7 @@ def test_a_user_without_rights_is_told_what_to_grant(shop: Platform) -> None:
     done = call(shop, SHOP_DSN=dsn)
     assert done.returncode == 1
     assert "- orders: permission denied for table orders: grant SELECT on it" in done.stdout
+    assert done.stdout.splitlines()[-1] == "NOT READY next: python -m flows.connect"
     # The tables beside it are shown all the same.
     assert "customers read from table customers" in done.stdout
     shop.execute(f"drop owned by {role}; drop role {role}")
