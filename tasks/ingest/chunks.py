@@ -19,9 +19,8 @@ from blocks.shop_snapshot import snapshot_readers
 from lake.delta import Lake
 from lake.source_table import DELETED_AT, READ_AT
 from tasks.ingest.bronze import held_rows, unseen
-from tasks.ingest.extract_window import Window
+from tasks.ingest.extract_window import Window, window_condition
 from tasks.ingest.read_concurrently import WORKERS, interleave
-from tasks.shop.column_types import ZONELESS
 from tasks.shop.postgres_copy import copy_batches
 from tasks.shop.relation import SQL, Relation, all_of
 
@@ -29,8 +28,6 @@ from tasks.shop.relation import SQL, Relation, all_of
 CHUNK_ROWS = 500_000
 # Keys per chunk that are looked at to find where it ends.
 SAMPLED_KEYS = 200
-# A local time is at most so far from the moment it stands for, or from the one it might have meant.
-WIDEST_OFFSET = "15 hours"
 
 Chunk = tuple[Any, Any]
 """Keys from the first, which may be None for no limit, up to and without the second."""
@@ -77,27 +74,6 @@ def key_ranges(sample: Sequence[Any], chunks: int) -> list[Chunk]:
     # The database's order, which may not be Python's.
     bounds = [None, *(key for key in dict.fromkeys(sample) if key in ends), None]
     return list(itertools.pairwise(bounds))
-
-
-def window_condition(relation: Relation, window: Window) -> sql.Composable:
-    """The window as SQL on the indexed column itself; on a function of it only where it has no zone."""
-    conditions = [_compared(relation, "<", window.end)]
-    if window.start is not None:
-        conditions.append(_compared(relation, ">=", window.start))
-    return all_of(conditions)
-
-
-def _compared(relation: Relation, operator: str, moment: dt.datetime) -> sql.Composable:
-    column = relation.cursor
-    found = relation.found.get(relation.table.cursor)
-    if found is None or found.name != ZONELESS:
-        return SQL("{} {} {}").format(column, SQL(operator), sql.Literal(moment))
-    # The index is on the local time: first a wider range of that, then the moment.
-    wider = SQL("({}::timestamptz at time zone 'UTC') {} interval {}").format(
-        sql.Literal(moment), SQL("+" if operator == "<" else "-"), sql.Literal(WIDEST_OFFSET)
-    )
-    value = relation.readings[relation.table.cursor].value
-    return SQL("{0} {1} {2} and {3} {1} {4}").format(column, SQL(operator), wider, value, sql.Literal(moment))
 
 
 def _chunk_batches(

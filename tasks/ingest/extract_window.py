@@ -8,8 +8,15 @@ import datetime as dt
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from psycopg2 import sql
+
+from tasks.shop.column_types import ZONELESS
+from tasks.shop.relation import SQL, Relation, all_of
+
 # A click file may come so many days after its folder was first read, and is still read by the next run.
 LATE_DAYS = 2
+# A local time is at most so far from the moment it stands for, or from the one it might have meant.
+WIDEST_OFFSET = "15 hours"
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,34 @@ def extraction_window(
         return Window(start=None, end=end)
     # In UTC: on the wall clock a day may have 23 hours, and the overlap an hour less than was asked for.
     return Window(start=min(begin, covered_until).astimezone(dt.UTC) - overlap, end=end)
+
+
+def narrow_window(now: dt.datetime) -> Window:
+    """A window that selects next to nothing, whatever the table holds: to ask for a plan of windows."""
+    # Later than any row, also where local times make it wider.
+    start = now + dt.timedelta(days=7)
+    return Window(start, start + dt.timedelta(minutes=1))
+
+
+def window_condition(relation: Relation, window: Window) -> sql.Composable:
+    """The window as SQL on the indexed column itself; on a function of it only where it has no zone."""
+    conditions = [_compared(relation, "<", window.end)]
+    if window.start is not None:
+        conditions.append(_compared(relation, ">=", window.start))
+    return all_of(conditions)
+
+
+def _compared(relation: Relation, operator: str, moment: dt.datetime) -> sql.Composable:
+    column = relation.cursor
+    found = relation.found.get(relation.table.cursor)
+    if found is None or found.name != ZONELESS:
+        return SQL("{} {} {}").format(column, SQL(operator), sql.Literal(moment))
+    # The index is on the local time: first a wider range of that, then the moment.
+    wider = SQL("({}::timestamptz at time zone 'UTC') {} interval {}").format(
+        sql.Literal(moment), SQL("+" if operator == "<" else "-"), sql.Literal(WIDEST_OFFSET)
+    )
+    value = relation.readings[relation.table.cursor].value
+    return SQL("{0} {1} {2} and {3} {1} {4}").format(column, SQL(operator), wider, value, sql.Literal(moment))
 
 
 def covered_to(window: Window, now: dt.datetime) -> dt.datetime:

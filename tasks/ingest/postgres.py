@@ -22,10 +22,11 @@ from tasks.ingest.chunks import as_versions, window_batches
 from tasks.ingest.comparison import Difference, compare
 from tasks.ingest.corrections import reread, tombstones, unseen_versions
 from tasks.ingest.decisions import Decisions
-from tasks.ingest.extract_window import Window, covered_to, extraction_window
+from tasks.ingest.extract_window import Window, covered_to, extraction_window, narrow_window, window_condition
 from tasks.ingest.read_concurrently import interleave
 from tasks.ingest.source_totals import record_source_totals
 from tasks.shop.bad_row import first_bad_key
+from tasks.shop.plan import hidden_rows_warning, index_warnings
 from tasks.shop.relation import Relation, find_relation
 from tasks.shop.statistics import activity
 
@@ -45,6 +46,10 @@ def check_contracts(settings: Settings) -> dict[str, list[str]]:
             relation = find_relation(connection, table, settings.shop_queries)
             broken += relation.broken
             warnings[table.name] = relation.additions + _dropped(lake, relation)
+            if not relation.broken:
+                window = window_condition(relation, narrow_window(_now(connection)))
+                warnings[table.name] += index_warnings(connection, relation, window)
+                warnings[table.name] += hidden_rows_warning(connection, relation)
     _stop_broken(broken)
     return warnings
 

@@ -118,7 +118,8 @@ def find_relation(connection: Connection, table: SourceTable, queries: str) -> R
         return _query_relation(connection, table, file)
     columns = _table_columns(connection, table.name)
     if not columns:
-        raise PermanentFailure(missing_table(connection, table.name))
+        where = f"{file.name} is not in SHOP_QUERIES, and " if queries else ""
+        raise PermanentFailure(where + missing_table(connection, table.name))
     source = sql.Identifier(table.name)
     known = [sql.Identifier(column.name) for column in table.columns if column.name in columns]
     found = _described(connection, SQL("select {} from {} limit 0").format(SQL(", ").join(known), source))

@@ -84,5 +84,5 @@ def test_every_break_is_named_at_once(platform: Platform) -> None:
 
 def test_a_missing_table_is_permanent_and_says_what_to_do(platform: Platform) -> None:
     platform.execute("drop table products")
-    with pytest.raises(PermanentFailure, match=r"table products is missing.*grant SELECT"):
+    with pytest.raises(PermanentFailure, match=r"table products is missing.*SHOP_QUERIES/products\.sql"):
         check_contracts.fn(Settings())
