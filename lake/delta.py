@@ -91,11 +91,9 @@ class Lake:
         table = DeltaTable(self.uri(name))
         dataset = table.to_pyarrow_dataset()
         new = {file.rsplit("/", 1)[-1] for file in new_files(table, version)}
-        live = {part.path.rsplit("/", 1)[-1]: part for part in dataset.get_fragments()}
-        # Files that a compaction has replaced still lie beside the live ones.
-        parts = [
-            live.get(file) or dataset.format.make_fragment(file, dataset.filesystem) for file in sorted(new)
-        ]
+        # Made anew, also because the statistics that the dataset's own parts carry take a column that
+        # a file lacks for one without nulls. Files that a compaction has replaced still lie beside the live.
+        parts = [dataset.format.make_fragment(file, dataset.filesystem) for file in sorted(new)]
         return pads.FileSystemDataset(parts, dataset.schema, dataset.format, dataset.filesystem)
 
     def bytes_since(self, name: str, version: int | None = None) -> int:

@@ -114,10 +114,8 @@ def _later(connection: Connection, relation: Relation, later: sql.Composable) ->
 
 
 def _hold_present(local: duckdb.DuckDBPyConnection, lake: Lake, table: SourceTable) -> None:
-    bronze = lake.table(f"bronze.{table.name}")
-    assert bronze is not None
     version = "row_hash" if table.changes == "snapshot" else f"epoch_us({table.cursor})"
-    local.register("bronze", bronze.to_pyarrow_dataset())
+    local.register("bronze", lake.rows_since(f"bronze.{table.name}", None))
     local.execute(PRESENT.format(key=table.key, version=version, cursor=table.cursor))
     local.unregister("bronze")
 

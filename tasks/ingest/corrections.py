@@ -122,12 +122,12 @@ def key_condition(relation: Relation, keys: list[str]) -> sql.Composable:
 
 def _newest(lake: Lake, table: SourceTable, keys: pa.Table) -> pa.Table:
     """The newest version that bronze has of each of these keys."""
-    bronze = lake.table(f"bronze.{table.name}")
-    if bronze is None:
+    name = f"bronze.{table.name}"
+    if lake.table(name) is None:
         return table.bronze_schema.empty_table()
     order = f"{READ_AT} desc nulls last, {table.cursor} desc nulls last"
     with connect() as local:
-        local.register("bronze", bronze.to_pyarrow_dataset())
+        local.register("bronze", lake.rows_since(name, None))
         local.register("wanted", keys)
         where = f"{table.key} in (select wanted.{table.key} from wanted)"
         rows = local.sql(NEWEST.format(key=table.key, order=order, where=where)).to_arrow_table()

@@ -8,26 +8,14 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
-from lake.catalog import catalog, shop_tables
+from lake.catalog import catalog
 from lake.quarantine import QUARANTINE_SCHEMA
 from tasks.warehouse.duckdb import DuckDBWarehouse
 from tasks.warehouse.load import load_warehouse
 from tests.support.platforms import Platform, lake_here
 from tests.support.rows import DAY, at
 
-CLICKS = pa.schema(
-    [
-        ("event_id", pa.string()),
-        ("user_id", pa.string()),
-        ("event_at", pa.timestamp("us", tz="UTC")),
-        ("source_file", pa.string()),
-        ("line_number", pa.int64()),
-    ]
-)
-SCHEMAS = {f"silver.{name}": table.schema for name, table in shop_tables().items()} | {
-    "silver.clickstream": CLICKS,
-    "silver.inventory": catalog()["inventory"].schema,
-}
+SCHEMAS = {f"silver.{name}": table.silver_schema for name, table in catalog().items()}
 
 
 def rejected(

@@ -108,7 +108,7 @@ def test_a_column_that_the_warehouse_lacks_is_added_and_filled(silver: Silver, s
         query(staged, f"alter table silver.orders drop column {column}")
     query(staged, "alter table quarantine.orders drop column raw")
     assert load(staged) == {"orders": 3}
-    columns = ", ".join(catalog()["orders"].schema.names)
+    columns = ", ".join(catalog()["orders"].silver_schema.names)
     assert query(staged, f"select {columns}, 1 from silver.orders order by order_id") == before
     assert load_ids(staged) == {1: 2, 2: 2, 3: 2}
     assert query(staged, "select raw from quarantine.orders") == [("raw 1",)]
