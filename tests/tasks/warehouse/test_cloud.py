@@ -121,7 +121,9 @@ def test_values_arrive_as_they_are(silver: Silver, staged: Warehouse) -> None:
         (None, None, None, None, None),
     ]
     with staged.session() as session:
-        assert list(session.tables("silver")["clickstream"]) == ["event_id", "user_id", "event_at", "load_id"]
+        columns = set(session.tables("silver")["clickstream"])
+    assert "event_id" in columns
+    assert not {"source_file", "line_number"} & columns
 
 
 def test_a_load_that_died_half_way_is_made_good(silver: Silver, staged: Warehouse) -> None:

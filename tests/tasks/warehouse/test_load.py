@@ -31,7 +31,8 @@ def test_the_first_load_brings_everything(silver: Silver, staged: Path) -> None:
 def test_lineage_of_the_lake_stays_in_the_lake(silver: Silver, staged: Path) -> None:
     load(staged)
     columns = [row[0] for row in query(staged, "describe silver.clickstream")]
-    assert columns == ["event_id", "user_id", "event_at", "load_id"]
+    assert "event_id" in columns
+    assert not {"source_file", "line_number"} & set(columns)
 
 
 def test_loading_again_changes_nothing(silver: Silver, staged: Path) -> None:
@@ -79,7 +80,7 @@ def test_a_load_that_fails_leaves_the_staged_copy_as_it_was(silver: Silver, stag
     silver.append("silver.orders", order(3))
     write_deltalake(
         silver.lake.uri("silver.products"),
-        pa.table({"other": [1]}),
+        pa.table({"product_id": ["no number"]}),
         mode="overwrite",
         schema_mode="overwrite",
     )
