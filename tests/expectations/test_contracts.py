@@ -42,14 +42,9 @@ def test_a_harmless_change_goes_on(platform: Platform, change: str, warning: str
             "alter table orders rename column quantity to pieces", "orders.quantity is gone", id="renamed"
         ),
         pytest.param(
-            "alter table orders alter column amount type numeric(14,4)",
-            "orders.amount is numeric(14,4) (the contract promises numeric(12,2))",
-            id="wider amount",
-        ),
-        pytest.param(
-            "alter table orders alter column quantity type bigint",
-            "orders.quantity is bigint",
-            id="wider int",
+            "alter table orders alter column quantity type text",
+            "orders.quantity is text, which cannot be read as integer without loss",
+            id="a number as text",
         ),
         pytest.param(
             "alter table customers alter column updated_at type timestamp",
@@ -77,8 +72,8 @@ def test_a_break_stops_everything_before_anything_is_written(
 
 def test_every_break_is_named_at_once(platform: Platform) -> None:
     platform.execute("alter table orders drop column status")
-    platform.execute("alter table customers drop column region")
-    with pytest.raises(DataFailure, match=r"customers\.region is gone.*orders\.status is gone"):
+    platform.execute("alter table customers drop column customer_id")
+    with pytest.raises(DataFailure, match=r"customers\.customer_id is gone.*orders\.status is gone"):
         check_contracts.fn(Settings())
 
 

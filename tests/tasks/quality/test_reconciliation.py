@@ -37,13 +37,14 @@ class Books:
         self.execute(
             "create schema gold",
             "create schema quarantine",
-            "create table gold.fct_orders (order_id bigint, order_date date, order_amount decimal(12, 2))",
+            "create table gold.fct_orders (order_id bigint, order_date date, order_amount decimal(12, 2),"
+            " deleted_at timestamp)",
             "create table gold.agg_daily_sales (order_date date, total_revenue decimal(18, 2))",
             "create table quarantine.open_rows (source varchar, key varchar, raw json)",
         )
         for row in ORDERS:
             self.execute(
-                "insert into gold.fct_orders "
+                "insert into gold.fct_orders (order_id, order_date, order_amount) "
                 f"values ({row['order_id']}, '{row['order_date']}', {row['amount']})"
             )
 
@@ -106,6 +107,9 @@ SOURCE, BOARD, LAKE_SALES, LAKE_SEGMENTS = (
 Fault = Callable[[Books], object]
 HARMLESS: dict[str, Fault] = {
     "nothing": lambda books: None,
+    "an order that gold keeps although it is gone": lambda books: books.execute(
+        f"insert into gold.fct_orders values (9, '{DAY}', 5.00, '{DAY} 12:00:00')"
+    ),
     "an order changed at the source after the day": lambda books: put(
         books.platform, "orders", order(1, amount=Decimal("99.00"), updated_at=at(NEXT_DAY))
     ),
@@ -152,7 +156,7 @@ HARMFUL: dict[str, Fault] = {
         f"update gold.fct_orders set order_date = '{FIRST}' where order_id = 1"
     ),
     "an order of nowhere": lambda books: books.execute(
-        "insert into gold.fct_orders values (77, '2001-01-01', 1.00)"
+        "insert into gold.fct_orders (order_id, order_date, order_amount) values (77, '2001-01-01', 1.00)"
     ),
     "an order without an updated_at": lambda books: put(
         books.platform, "orders", order(9, amount=Decimal("5.00"), updated_at=None)
@@ -219,7 +223,7 @@ def test_an_old_day_again_is_compared_as_of_that_day(books: Books) -> None:
     """Orders of later days are in gold by then, and newer than the old day's window at the source."""
     later = order(9, amount=Decimal("5.00"), order_date=NEXT_DAY)
     put(books.platform, "orders", later)
-    books.execute(f"insert into gold.fct_orders values (9, '{NEXT_DAY}', 5.00)")
+    books.execute(f"insert into gold.fct_orders values (9, '{NEXT_DAY}', 5.00, null)")
     books.aggregate()
     assert books.validate(NEXT_DAY) == []
     assert books.validate(DAY) == []
