@@ -24,7 +24,7 @@ from pyspark.sql.types import (
 )
 
 from lake.iso_8601 import ISO_8601, ISO_8601_VARIANT, REWRITES
-from lake.json_text import BLANKS, NOT_BLANK, long_number_pattern, number_pattern
+from lake.json_text import BLANK_CHARACTERS, BLANKS, long_number_pattern, number_pattern
 from lake.source_table import SourceTable
 from spark_jobs.rows import REJECT_REASON, flag, if_rejected
 from spark_jobs.silver.job import SilverJob
@@ -59,11 +59,11 @@ STRICT_JSON = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
 # A half of a surrogate pair is no character: Apache Spark makes it "?", so that distinct ids become one.
 ESCAPED_BACKSLASH_OR_PAIR = r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 HALF_PAIR = r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
-TEXTS = ["event_id", "user_id", "session_id", "event_type", "page_url", "product_id"]
-NUMBER, LONG_NUMBER = number_pattern(*TEXTS), long_number_pattern(*TEXTS)
-# The beginning of an object with a key. After a quote that ends a text comes one of those excluded: inside a
-# text this never matches.
-OPENS = rf'\{{{BLANKS}"[^,:}}\]\s]'
+NUMBER = number_pattern("event_id", "user_id", "session_id", "product_id")
+LONG_NUMBER = long_number_pattern("_id")
+# The beginning of an object with a key. It never matches inside a text: after a quote that ends one comes no
+# letter.
+OPENS = rf'\{{{BLANKS}"[A-Za-z_$@]'
 TOUCHING = rf"(\}}){BLANKS}({OPENS})"
 SEPARATED = rf"(\}}){BLANKS},{BLANKS}({OPENS})"
 TOUCHING_OR_SEPARATED = rf"\}}{BLANKS},?{BLANKS}{OPENS}"
@@ -82,7 +82,7 @@ def flag_lines(bronze: DataFrame, timezone: str) -> DataFrame:
     local = F.from_utc_timestamp("event_at", timezone)
     events = (
         parse(split_lines(bronze))
-        .select("ds", "source_file", "line_number", "part", "raw", "event.*")
+        .select("ds", "source_file", "line_number", "part", "part_raw", "raw", "event.*")
         .withColumn("time", time)
         .withColumn("event_at", readable)
         .withColumn("event_date", F.to_date(local))
@@ -91,8 +91,8 @@ def flag_lines(bronze: DataFrame, timezone: str) -> DataFrame:
     )
     rules = {
         "line_is_event": F.coalesce(*IDENTIFYING).isNotNull(),
-        "event_id_not_null": F.col("event_id").rlike(NOT_BLANK),
-        "user_id_not_null": F.col("user_id").rlike(NOT_BLANK),
+        "event_id_not_null": _unless_blank("event_id").isNotNull(),
+        "user_id_not_null": _unless_blank("user_id").isNotNull(),
         "timestamp_readable": F.col("event_at").isNotNull(),
         # By the day of its folder, and one more, since a folder may be of a day in another zone: the outcome
         # is the same whenever it is computed.
@@ -114,23 +114,26 @@ def flag_lines(bronze: DataFrame, timezone: str) -> DataFrame:
         if_rejected("event_id").alias("key"),
         if_rejected("event_at").alias("occurred_at"),
         if_rejected(F.concat_ws(":", "source_file", "line_number", "part")).alias("origin"),
-        if_rejected("raw").alias("raw"),
+        if_rejected(F.coalesce("part_raw", "raw")).alias("raw"),
         REJECT_REASON,
     )
 
 
 def split_lines(bronze: DataFrame) -> DataFrame:
-    """Add `text`, an object of the line, its numbers in text fields quoted, and `part`.
+    """Add `text`, an object of the line, its long numbers in id fields quoted; `part` and `part_raw`.
 
-    Of a line with several objects each is a row: `part` is its number, and `raw` itself. Else `part` is null.
+    Of a line with several objects each is a row: `part` is its number, and `part_raw` its text. Else both are
+    null.
     """
-    raw, line = F.col("raw"), F.col("line")
-    quoted = F.when(raw.rlike(LONG_NUMBER), F.regexp_replace(raw, NUMBER, r'$1"$2"')).otherwise(raw)
+    raw = F.col("raw")
+    # Null, as `texts` is, for nearly every line: a copy of each would cost more than all else here.
+    quoted = F.when(raw.rlike(LONG_NUMBER), F.regexp_replace(raw, NUMBER, r'$1"$2"'))
     is_plain = raw.startswith("{") & raw.endswith("}") & ~raw.rlike(TOUCHING_OR_SEPARATED)
     rows = (
-        bronze.withColumn("line", quoted)
-        # Null for nearly every line.
-        .withColumn("texts", F.when(~is_plain, _texts(line)))
+        bronze.withColumn("quoted", quoted)
+        .withColumn("odd", F.when(~is_plain, F.coalesce("quoted", "raw")))
+        # Asked first: Apache Spark would take `odd` apart for every use of it in `_texts`.
+        .withColumn("texts", F.when(F.col("odd").isNotNull(), _texts(F.col("odd"))))
         .withColumn("is_several", F.size("texts") > 1)
         .select("*", F.posexplode_outer("texts").alias("position", "found"))
     )
@@ -138,9 +141,10 @@ def split_lines(bronze: DataFrame) -> DataFrame:
         "ds",
         "source_file",
         "line_number",
-        F.when(F.col("is_several"), F.col("found")).otherwise(raw).alias("raw"),
+        "raw",
         F.when(F.col("is_several"), F.col("position") + 1).alias("part"),
-        F.coalesce("found", "line").alias("text"),
+        F.when(F.col("is_several"), F.col("found")).alias("part_raw"),
+        F.coalesce("found", "quoted", "raw").alias("text"),
     )
 
 
@@ -189,7 +193,7 @@ def _time(name: str) -> Column:
 
 
 def _unless_blank(name: str) -> Column:
-    return F.when(F.col(name).rlike(NOT_BLANK), F.col(name))
+    return F.when(F.btrim(name, F.lit(BLANK_CHARACTERS)) != "", F.col(name))
 
 
 def job(table: SourceTable) -> SilverJob:

@@ -21,7 +21,7 @@ from blocks.settings.settings import Settings
 from lake.catalog import catalog
 from lake.delta import Lake
 from lake.iso_8601 import ISO_8601_VARIANT, REWRITES
-from lake.json_text import NOT_BLANK, number_pattern
+from lake.json_text import BLANK_CHARACTERS, number_pattern
 from lake.local_sql import connect
 from lake.present_rows import present_rows
 from lake.quarantine import QUARANTINE_SCHEMA
@@ -69,9 +69,9 @@ MOST_PIECES = 1_000_000_000
 # A row is quarantined under the name of the first rule that it breaks. A null breaks a rule.
 RULES = {
     "line_is_event": "object is not null",
-    "event_id_not_null": f"regexp_matches(event_id, '{NOT_BLANK}')",
-    "product_id": f"regexp_matches(cast(product_id as text), '{NOT_BLANK}')",
-    "warehouse_id_not_null": f"regexp_matches(warehouse_id, '{NOT_BLANK}')",
+    "event_id_not_null": f"trim(event_id, '{BLANK_CHARACTERS}') != ''",
+    "product_id": f"trim(cast(product_id as text), '{BLANK_CHARACTERS}') != ''",
+    "warehouse_id_not_null": f"trim(warehouse_id, '{BLANK_CHARACTERS}') != ''",
     "quantity_change_is_integer": "quantity_change is not null",
     # As the contract has it: no sum over products and warehouses may overflow.
     "quantity_change_in_range": f"quantity_change between -{MOST_PIECES} and {MOST_PIECES}",

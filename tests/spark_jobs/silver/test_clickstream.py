@@ -34,6 +34,8 @@ LINES: list[tuple[str | None, str | None, str | None]] = [
     (click("e", user_id=None), "e", "user_id_not_null"),
     (click("e", user_id=""), "e", "user_id_not_null"),
     (click("e", user_id="\u2028\t"), "e", "user_id_not_null"),
+    (click("e", user_id="\u2028\t"), "e", "user_id_not_null"),
+    (click("e", user_id="\u2028\t"), "e", "user_id_not_null"),
     (click("e", timestamp=None), "e", "timestamp_readable"),
     (None, None, "line_is_event"),
     ("", None, "line_is_event"),
