@@ -32,18 +32,23 @@ from tests.support.rows import DAY, at
 PROJECT = Path(__file__).resolve().parents[2] / "dbt"
 AS_OF = "2024-03-04"
 SILVER = """
+create schema ops;
+create table ops.deleted_rows (table_name varchar, key varchar, deletes varchar);
 create schema silver;
 create table silver.orders (
     order_id bigint, customer_id bigint, product_id bigint, order_date date, amount decimal(12, 2),
-    quantity integer, status varchar, updated_at timestamp, load_id bigint, order_number varchar
+    quantity integer, status varchar, updated_at timestamp, load_id bigint, order_number varchar,
+    deleted_at timestamp generated always as (cast(null as timestamp)) virtual
 );
 create table silver.customers (
     customer_id bigint, customer_name varchar, customer_segment varchar, region varchar,
-    updated_at timestamp, load_id bigint
+    updated_at timestamp, load_id bigint,
+    deleted_at timestamp generated always as (cast(null as timestamp)) virtual
 );
 create table silver.products (
     product_id bigint, product_name varchar, category varchar, unit_cost decimal(12, 2),
-    updated_at timestamp, load_id bigint
+    updated_at timestamp, load_id bigint,
+    deleted_at timestamp generated always as (cast(null as timestamp)) virtual
 );
 create table silver.clickstream (
     event_id varchar, user_id varchar, session_id varchar, event_type varchar, page_url varchar,
@@ -134,6 +139,7 @@ select
     o.customer_id not in (select customer_id from silver.customers),
     o.product_id not in (select product_id from silver.products),
     o.updated_at,
+    o.deleted_at,
     list_max([o.load_id, c.load_id, p.load_id])
 from silver.orders as o
 left join silver.customers as c using (customer_id)
@@ -535,7 +541,8 @@ def test_late_older_version_opens_no_version(shop: Shop, second_build: dict[str,
     shop.sql("create table kept as from silver.products")
     shop.sql("update silver.products set product_name = 'old', updated_at = '2023-01-01 00:00:00+00'")
     shop.dbt("snapshot")
-    shop.sql("delete from silver.products; insert into silver.products from kept; drop table kept")
+    shop.sql("delete from silver.products")
+    shop.sql("insert into silver.products select * exclude (deleted_at) from kept; drop table kept")
     assert shop.sql("select count(*) from snapshots.snap_products") == versions
 
 
