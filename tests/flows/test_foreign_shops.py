@@ -36,7 +36,7 @@ def shop(
 def test_marts_equal_the_shop_after_each_of_five_days(shop: ForeignShop, platform: Platform) -> None:
     for day in DAYS:
         shop.play(day)
-        daily_run(day, lambda _: None)
+        daily_run(day, lambda name, is_complete: None)
         check_marts(shop, platform, day)
 
 
