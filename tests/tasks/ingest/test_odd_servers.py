@@ -75,7 +75,8 @@ def extracted(shop: Platform) -> dict[str, list[dict[str, Any]]]:
     bronze = {}
     for table in ROWS:
         extract_table.fn(table, DAY, *here())
-        rows = shop.lake.table(f"bronze.{table}").to_pyarrow_table().to_pylist()
+        columns = list(ROWS[table][0])
+        rows = shop.lake.table(f"bronze.{table}").to_pyarrow_table().select(columns).to_pylist()
         bronze[table] = sorted(rows, key=lambda row: row[f"{table.removesuffix('s')}_id"])
     return bronze
 
