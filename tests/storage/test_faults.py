@@ -10,7 +10,7 @@ import pytest
 
 from blocks.settings.failures import TransientFailure
 from lake.delta import Lake
-from tasks.ingest.bronze import append, covered_until
+from tasks.ingest.bronze import COVERED, append, covered_until
 from tests.storage.conftest import Store
 from tests.support.proxy import open_proxy
 from tests.support.rows import DAY
@@ -28,7 +28,7 @@ def batches(begin: int) -> Iterator[pa.RecordBatch]:
 
 
 def put(lake: Lake, begin: int, day: dt.date = DAY) -> int:
-    return append(lake, NAME, SCHEMA, batches(begin), day.toordinal())
+    return append(lake, NAME, SCHEMA, batches(begin), {COVERED: day.toordinal()})
 
 
 def contents(lake: Lake) -> list[int]:
