@@ -12,12 +12,12 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import parse_dsn
 from pydantic import SecretStr
-from tasks.ingest.postgres_copy import copy_batches
 
 from blocks.settings.failures import PermanentFailure, TransientFailure
 from blocks.shop_database import ShopDatabase, shop_connection, shop_transaction
 from blocks.shop_snapshot import snapshot_readers
 from spark_jobs.engine.local_server import free_port
+from tasks.shop.postgres_copy import copy_batches
 from tests.support.poolers import open_pooler
 
 Open = Callable[..., ShopDatabase]

@@ -20,18 +20,20 @@ from tasks.warehouse.duckdb import DuckDBWarehouse
 
 SILVER = """
 create schema silver; create schema ops;
+create table ops.deleted_rows (table_name varchar, key varchar, deletes varchar);
 create table ops.loads (table_name varchar primary key, lake_table varchar, lake_version bigint);
 insert into ops.loads values ('silver.orders', 'a', 0);
 create table silver.orders as select
     1::bigint as order_id, 1::bigint as customer_id, 1::bigint as product_id, date '2024-01-13' as order_date,
     10.50::decimal(12, 2) as amount, 1::integer as quantity, 'pending' as status,
-    timestamp '2024-01-13 08:00' as updated_at, 1::bigint as load_id, null::varchar as order_number;
+    timestamp '2024-01-13 08:00' as updated_at, 1::bigint as load_id, null::varchar as order_number,
+    null::timestamp as deleted_at;
 create table silver.customers as select
     1::bigint as customer_id, 'Ann' as customer_name, 'VIP' as customer_segment, 'Europe' as region,
-    timestamp '2024-01-13 08:00' as updated_at, 1::bigint as load_id;
+    timestamp '2024-01-13 08:00' as updated_at, 1::bigint as load_id, null::timestamp as deleted_at;
 create table silver.products as select
     1::bigint as product_id, 'Mug' as product_name, 'Home' as category, 3.50::decimal(12, 2) as unit_cost,
-    timestamp '2024-01-13 08:00' as updated_at, 1::bigint as load_id;
+    timestamp '2024-01-13 08:00' as updated_at, 1::bigint as load_id, null::timestamp as deleted_at;
 create table silver.clickstream as select
     'e1' as event_id, '1' as user_id, 's1' as session_id, 'page_view' as event_type, '/' as page_url,
     null::varchar as product_id, timestamp '2024-01-13 08:00' as event_at, date '2024-01-13' as event_date,
