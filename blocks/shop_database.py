@@ -1,10 +1,8 @@
 """The shop's PostgreSQL: how to reach it, directly, on a read replica or through a pooler."""
 
 from blocks.settings.fields import ShopFields
-from blocks.shop.connection import shop_connection, shop_transaction
+from blocks.shop.connection import shop_transaction
 from blocks.system_block import SystemBlock
-
-__all__ = ["ShopDatabase", "shop_connection", "shop_transaction"]
 
 
 class ShopDatabase(ShopFields, SystemBlock):

@@ -9,7 +9,7 @@ from psycopg2.extensions import connection as Connection
 
 from blocks.settings.failures import PipelineFailure
 from blocks.settings.fields import ShopFields
-from blocks.shop_database import shop_transaction
+from blocks.shop.connection import shop_transaction
 
 # A pooler with a session to spare gives it at once.
 READER_SECONDS = 5.0

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from rich.console import Console
 
-from blocks.settings.failures import PipelineFailure
+from blocks.settings.failures import PipelineFailure, wrong_configuration
 from blocks.settings.settings import quick_settings
 from tasks.connect.preview import preview_shop
 from tasks.connect.preview_screen import show
@@ -46,8 +46,7 @@ def main() -> int:
             return EXIT_CODES["ready" if written.is_whole else "not ready"]
         shop = preview_shop(settings, dt.datetime.now(dt.UTC))
     except ValidationError as error:
-        wrong = "; ".join(f"{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors())
-        sys.stderr.write(f"error: wrong configuration: {wrong}; correct the environment or .env\n")
+        sys.stderr.write(f"{wrong_configuration(error)}\n")
         return EXIT_CODES["unknown"]
     except (PipelineFailure, ValueError) as error:
         sys.stderr.write(f"error: {error}\n")

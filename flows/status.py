@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from blocks.settings.environment import AlertThresholds
-from blocks.settings.failures import PipelineFailure
+from blocks.settings.failures import PipelineFailure, wrong_configuration
 from blocks.settings.settings import quick_settings
 from tasks.monitoring.status import collect_status
 from tasks.monitoring.status_screen import show
@@ -28,8 +28,7 @@ def main() -> int:
     try:
         status = collect_status(quick_settings(), AlertThresholds(), dt.datetime.now(dt.UTC))
     except ValidationError as error:
-        wrong = "; ".join(f"{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors())
-        sys.stderr.write(f"error: wrong configuration: {wrong}; correct the environment or .env\n")
+        sys.stderr.write(f"{wrong_configuration(error)}\n")
         return EXIT_CODES["unknown"]
     except (PipelineFailure, ValueError) as error:
         sys.stderr.write(f"error: {error}\n")

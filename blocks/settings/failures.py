@@ -12,6 +12,8 @@ Anything else that escapes a task is a bug and is treated as permanent.
 import re
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from blocks.settings.environment import RetrySettings, UnreadableEnvFile
 
 if TYPE_CHECKING:
@@ -24,6 +26,12 @@ STORE_OUTAGE = re.compile(
     r"after \d+ retries|AWS Error "
     r"(NETWORK_CONNECTION|INTERNAL_FAILURE|SERVICE_UNAVAILABLE|SLOW_DOWN|THROTTLING|REQUEST_TIMEOUT)"
 )
+
+
+def wrong_configuration(error: ValidationError) -> str:
+    """A sentence about settings that cannot be: each variable, and what is wrong with it."""
+    wrong = "; ".join(f"{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors())
+    return f"error: wrong configuration: {wrong}; correct the environment or .env"
 
 
 class PipelineFailure(Exception):

@@ -3,7 +3,6 @@
 The rules are those of the pipeline, run by the Spark in this process; nothing is written.
 """
 
-import datetime as dt
 import json
 from dataclasses import replace
 from typing import Any
@@ -15,13 +14,14 @@ from psycopg2.extensions import connection as Connection
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from lake.source_table import DELETED_AT, READ_AT, UNREADABLE, SourceTable
+from lake.source_table import UNREADABLE, SourceTable
 from spark_jobs.engine.session import spark_session
 from spark_jobs.rows import REJECT_REASON
 from spark_jobs.silver.jobs import silver_job
 from tasks.connect.models import RejectedShare
 from tasks.shop.postgres_copy import copy_batches
-from tasks.shop.relation import SQL, Relation
+from tasks.shop.relation import SQL, Relation, source_clock
+from tasks.shop.versions import as_versions
 
 SAMPLED_ROWS = 10_000
 SAMPLES = 3
@@ -60,7 +60,7 @@ def rejected_shares(rows: pa.Table, table: SourceTable, timezone: ZoneInfo) -> l
     if not rows.num_rows:
         return []
     job = silver_job(table.name)
-    bronze = start_spark().createDataFrame(rows.select(table.bronze_schema.names), schema=job.bronze)
+    bronze = start_spark().createDataFrame(rows, schema=job.bronze)
     flagged = job.flag(bronze, timezone.key)
     reasons = flagged.where(F.col(REJECT_REASON).isNotNull()).select(REJECT_REASON, "key", "raw").toArrow()
     found: dict[str, list[dict[str, Any]]] = {}
@@ -95,18 +95,9 @@ def _sample(table: SourceTable, rule: str, row: dict[str, Any]) -> str:
 
 def _read(connection: Connection, relation: Relation, source: sql.Composable) -> pa.Table:
     query = replace(relation, source=source).copy_query(SQL("true"))
-    rows = pa.Table.from_batches(copy_batches(connection, query, relation.copy_schema), relation.copy_schema)
-    with connection.cursor() as cursor:
-        cursor.execute("select transaction_timestamp()")
-        [(now,)] = cursor.fetchall()
-    return _as_read_now(rows, relation.table, now)
-
-
-def _as_read_now(rows: pa.Table, table: SourceTable, now: dt.datetime) -> pa.Table:
-    schema = table.bronze_schema
-    read_at = pa.repeat(pa.scalar(now, schema.field(READ_AT).type), rows.num_rows)
-    deleted_at = pa.nulls(rows.num_rows, schema.field(DELETED_AT).type)
-    return rows.append_column(READ_AT, read_at).append_column(DELETED_AT, deleted_at)
+    rows = copy_batches(connection, query, relation.copy_schema)
+    versions = list(as_versions(rows, relation, source_clock(connection)))
+    return pa.Table.from_batches(versions, relation.table.bronze_schema)
 
 
 def _can_be_sampled(connection: Connection, relation: Relation) -> bool:

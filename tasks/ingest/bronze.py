@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.dataset as pads
-from deltalake import CommitProperties, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from blocks.lake_storage import one_line, store_failure
 from lake.delta import Lake
@@ -25,16 +25,26 @@ def unseen(
     batches: Iterator[pa.RecordBatch], held: pa.Table, key: list[str], schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
     """The rows of `batches` whose `key` is not in `held`; nulls are equal. Only `held` is in memory."""
-    if not held.num_rows:
-        yield from batches
-        return
+    return _joined("anti", batches, held, key, schema) if held.num_rows else batches
+
+
+def wanted(
+    batches: Iterator[pa.RecordBatch], keys: pa.Table, key: list[str], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    """The rows of `batches` whose `key` is in `keys`; nulls are equal. Only `keys` is in memory."""
+    return _joined("semi", batches, keys, key, schema)
+
+
+def _joined(
+    kind: str, batches: Iterator[pa.RecordBatch], held: pa.Table, key: list[str], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
     counted = _Counted(batches)
     with connect() as connection:
         connection.register("held", held)
         connection.register("incoming", pa.RecordBatchReader.from_batches(schema, counted))
         condition = " and ".join(f"incoming.{column} is not distinct from held.{column}" for column in key)
         try:
-            rows = connection.sql(f"select incoming.* from incoming anti join held on {condition}")
+            rows = connection.sql(f"select incoming.* from incoming {kind} join held on {condition}")
             for batch in rows.to_arrow_reader():
                 yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
         except Exception:
@@ -63,7 +73,8 @@ def append(
     """
     counted = _Counted(batches)
     first = list(itertools.islice(counted, 1))
-    new = [Transaction(mark, value) for mark, value in marks.items() if _is_new(lake, name, mark, value)]
+    table = lake.table(name)
+    new = [Transaction(mark, value) for mark, value in marks.items() if _is_new(table, mark, value)]
     if not first and not new:
         return 0
     reader = pa.RecordBatchReader.from_batches(schema, itertools.chain(first, counted))
@@ -82,8 +93,8 @@ def append(
     return counted.rows
 
 
-def _is_new(lake: Lake, name: str, mark: str, value: int) -> bool:
-    known = lake.progress(name, mark)
+def _is_new(table: DeltaTable | None, mark: str, value: int) -> bool:
+    known = table.transaction_version(mark) if table else None
     return known is None or (value > known if mark == COVERED else value != known)
 
 

@@ -1,6 +1,5 @@
 """The rows of a window that bronze does not hold, read in chunks of keys by several connections at once."""
 
-import datetime as dt
 import itertools
 import math
 import queue
@@ -17,12 +16,11 @@ from blocks.settings.failures import DataFailure
 from blocks.settings.fields import ShopFields
 from blocks.shop_snapshot import snapshot_readers
 from lake.delta import Lake
-from lake.source_table import DELETED_AT, READ_AT
 from tasks.ingest.bronze import held_rows, unseen
 from tasks.ingest.extract_window import Window, window_condition
 from tasks.ingest.read_concurrently import WORKERS, interleave
 from tasks.shop.postgres_copy import copy_batches
-from tasks.shop.relation import SQL, Relation, all_of
+from tasks.shop.relation import SQL, Relation
 
 # Small enough that the keys of one chunk fit in memory many times over.
 CHUNK_ROWS = 500_000
@@ -100,7 +98,7 @@ def _chunk_batches(
     schema = relation.copy_schema
     connection = free.get()
     try:
-        rows = read_rows(connection, relation, all_of(in_source))
+        rows = read_rows(connection, relation, SQL(" and ").join(in_source))
         yield from unseen(rows, held, [table.key, table.cursor], schema)
     finally:
         free.put(connection)
@@ -115,17 +113,3 @@ def read_rows(connection: Connection, relation: Relation, where: sql.Composable)
             f"{relation.table.name} holds a value that cannot be read: {error}; correct it in the shop's "
             f"database, or leave its row out in SHOP_QUERIES/{relation.table.name}.sql"
         ) from error
-
-
-def as_versions(
-    batches: Iterator[pa.RecordBatch], relation: Relation, read_at: dt.datetime
-) -> Iterator[pa.RecordBatch]:
-    """The rows as bronze has them: with the moment at which they were read, and nothing deleted."""
-    schema = relation.table.bronze_schema
-    for batch in batches:
-        known = {
-            READ_AT: pa.repeat(pa.scalar(read_at, schema.field(READ_AT).type), batch.num_rows),
-            DELETED_AT: pa.nulls(batch.num_rows, schema.field(DELETED_AT).type),
-        }
-        columns = [known[name] if name in known else batch.column(name) for name in schema.names]
-        yield pa.record_batch(columns, schema=schema)

@@ -33,7 +33,10 @@ from (
         {key} as key,
         arg_max(
             {{'version': {version}, 'deleted_at': deleted_at}},
-            {{'read': coalesce(epoch_us(read_at), -1), 'cursor': coalesce(epoch_us({cursor}), -9e18)}}
+            {{
+                'read': coalesce(epoch_us(read_at), -1),
+                'cursor': coalesce(epoch_us({cursor}), (-9e18)::bigint)
+            }}
         ) as newest
     from bronze
     where {key} is not null
@@ -54,8 +57,6 @@ class Difference:
     """Keys that bronze has and the source has no more."""
     live: int = 0
     """Number of rows that bronze took for present before."""
-    is_all: bool = False
-    """True if nothing was in bronze."""
 
     def is_mass_delete(self, share: float, rows: int) -> bool:
         """Whether so many rows are gone that somebody should look: above `share`, and at least `rows`."""
@@ -99,7 +100,6 @@ def compare(connection: Connection, lake: Lake, relation: Relation, end: object)
                 " (select bucket from differing) and key not in (select source.key from source)",
             ),
             live=live,
-            is_all=not live,
         )
 
 

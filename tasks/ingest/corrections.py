@@ -11,10 +11,11 @@ from psycopg2.extensions import connection as Connection
 from lake.delta import Lake
 from lake.local_sql import connect
 from lake.source_table import DELETED_AT, READ_AT, SourceTable
-from tasks.ingest.bronze import unseen
-from tasks.ingest.chunks import as_versions, read_rows
+from tasks.ingest.bronze import unseen, wanted
+from tasks.ingest.chunks import read_rows
 from tasks.ingest.comparison import Difference, later_condition
 from tasks.shop.relation import SQL, Relation
+from tasks.shop.versions import as_bronze, as_versions
 
 # So many keys are asked for by name, at once; for more in all, the whole table is read.
 NAMED_KEYS, MOST_NAMED_KEYS = 1_000, 10_000
@@ -47,21 +48,7 @@ def tombstones(
     schema = table.bronze_schema
     keys = pa.table({table.key: pa.array(gone, schema.field(table.key).type)})
     rows = _newest(lake, table, keys) if table.deletes == "keep" else keys
-    if not rows.num_rows:
-        return
-    known = {
-        READ_AT: pa.repeat(pa.scalar(read_at, schema.field(READ_AT).type), rows.num_rows),
-        DELETED_AT: pa.repeat(pa.scalar(read_at, schema.field(DELETED_AT).type), rows.num_rows),
-    }
-    columns = [
-        known[field.name]
-        if field.name in known
-        else rows[field.name]
-        if field.name in rows.column_names
-        else pa.nulls(rows.num_rows, field.type)
-        for field in schema
-    ]
-    yield from pa.table(columns, schema=schema).to_batches()
+    yield from as_bronze(rows, schema, **{READ_AT: read_at, DELETED_AT: read_at}).to_batches()
 
 
 def reread(
@@ -91,20 +78,10 @@ def _rows_of(
 ) -> Iterator[pa.RecordBatch]:
     if len(keys) > MOST_NAMED_KEYS:
         present = SQL("not {}").format(later_condition(relation, end))
-        wanted = pa.table(
-            {relation.table.key: pa.array(keys, relation.table.schema.field(relation.table.key).type)}
-        )
-        with connect() as local:
-            local.register("wanted", wanted)
-            rows = pa.RecordBatchReader.from_batches(
-                relation.copy_schema, read_rows(connection, relation, present)
-            )
-            local.register("incoming", rows)
-            found = local.sql(
-                f"select incoming.* from incoming semi join wanted using ({relation.table.key})"
-            )
-            for batch in found.to_arrow_reader():
-                yield from pa.Table.from_batches([batch]).cast(relation.copy_schema).to_batches()
+        key = relation.table.key
+        those = pa.table({key: pa.array(keys, relation.table.schema.field(key).type)})
+        rows = read_rows(connection, relation, present)
+        yield from wanted(rows, those, [key], relation.copy_schema)
         return
     for begin in range(0, len(keys), NAMED_KEYS):
         some = [str(key) for key in keys[begin : begin + NAMED_KEYS]]

@@ -15,6 +15,11 @@ from tasks.shop.relation import SQL, Relation
 REREAD = re.compile(r"(?P<table>\w+)(?::(?P<column>\w+)=(?P<values>.+))?")
 
 
+def command(flow: str, ds: dt.date | str | None, *decisions: str) -> str:
+    """The command that runs a day's flow again with these decisions, for messages."""
+    return f'`python -m flows.{flow} {ds or "<day>"} {" ".join(decisions)} --reason "…"`'
+
+
 class Decisions(BaseModel, frozen=True):
     """The decisions for one run, as the command line has them."""
 
@@ -34,7 +39,7 @@ class Decisions(BaseModel, frozen=True):
         for text in self.reread:
             self._parts(text)
         if self.texts and not self.reason.strip():
-            raise PermanentFailure('--accept-deletes and --reread go on record: say why with --reason "…"')
+            raise PermanentFailure('a decision goes on record: say why with --reason "…"')
 
     @property
     def texts(self) -> list[str]:

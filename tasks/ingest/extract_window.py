@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from psycopg2 import sql
 
 from tasks.shop.column_types import ZONELESS
-from tasks.shop.relation import SQL, Relation, all_of
+from tasks.shop.relation import SQL, Relation
 
 # A click file may come so many days after its folder was first read, and is still read by the next run.
 LATE_DAYS = 2
@@ -61,7 +61,7 @@ def window_condition(relation: Relation, window: Window) -> sql.Composable:
     conditions = [_compared(relation, "<", window.end)]
     if window.start is not None:
         conditions.append(_compared(relation, ">=", window.start))
-    return all_of(conditions)
+    return SQL(" and ").join(conditions)
 
 
 def _compared(relation: Relation, operator: str, moment: dt.datetime) -> sql.Composable:

@@ -12,23 +12,24 @@ from psycopg2.extensions import connection as Connection
 
 from blocks.settings.failures import RETRY_TRANSIENT, DataFailure
 from blocks.settings.settings import Settings
-from blocks.shop_database import shop_connection, shop_transaction
+from blocks.shop.connection import shop_connection, shop_transaction
 from lake.catalog import shop_tables
 from lake.delta import Lake
 from lake.row_counts import Extracted
 from lake.source_table import SourceTable
 from tasks.ingest.bronze import COMPARED, COVERED, append, covered_until
-from tasks.ingest.chunks import as_versions, window_batches
+from tasks.ingest.chunks import window_batches
 from tasks.ingest.comparison import Difference, compare
 from tasks.ingest.corrections import reread, tombstones, unseen_versions
-from tasks.ingest.decisions import Decisions
+from tasks.ingest.decisions import Decisions, command
 from tasks.ingest.extract_window import Window, covered_to, extraction_window, narrow_window, window_condition
 from tasks.ingest.read_concurrently import interleave
 from tasks.ingest.source_totals import record_source_totals
 from tasks.shop.bad_row import first_bad_key
 from tasks.shop.plan import hidden_rows_warning, index_warnings
-from tasks.shop.relation import Relation, find_relation
+from tasks.shop.relation import Relation, find_relation, source_clock
 from tasks.shop.statistics import activity
+from tasks.shop.versions import as_versions
 
 SAMPLES = 3
 
@@ -47,7 +48,7 @@ def check_contracts(settings: Settings) -> dict[str, list[str]]:
             broken += relation.broken
             warnings[table.name] = relation.additions + _dropped(lake, relation)
             if not relation.broken:
-                window = window_condition(relation, narrow_window(_now(connection)))
+                window = window_condition(relation, narrow_window(source_clock(connection)))
                 warnings[table.name] += index_warnings(connection, relation, window)
                 warnings[table.name] += hidden_rows_warning(connection, relation)
     _stop_broken(broken)
@@ -87,9 +88,8 @@ def extract_table(
         busy = activity(connection, relation)
     try:
         with shop_transaction(settings) as connection:
-            now = _now(connection)
-            window = _window(table, ds, settings, lake)
-            end = _covered_end(lake, table, window)
+            now = source_clock(connection)
+            window, end = _window(table, ds, settings, lake)
             if name == "orders":
                 record_source_totals(connection, lake, relation, end)
             rows = _append_window(connection, settings, lake, relation, window, now)
@@ -146,34 +146,27 @@ def _append_corrections(
     return append(lake, f"bronze.{table.name}", table.bronze_schema, batches, marks)
 
 
-def _covered_end(lake: Lake, table: SourceTable, window: Window) -> dt.datetime:
-    """The moment up to which bronze will hold everything.
-
-    An old day that is run again must not take newer rows for deleted, or for rows that nobody has seen.
-    """
-    known = covered_until(lake, f"bronze.{table.name}")
-    return max(window.end, dt.datetime.fromtimestamp(known or 0, dt.UTC))
-
-
 def _undeliverable(settings: Settings, relation: Relation, error: psycopg2.DataError) -> DataFailure:
     table = relation.table
     with shop_transaction(settings) as connection:
         key = first_bad_key(connection, relation)
+    row = f"the row with {table.key} {key}" if key is not None else "a row"
     return DataFailure(
-        f"{table.name}: the shop's database cannot deliver the row with {table.key} {key} "
+        f"{table.name}: the shop's database cannot deliver {row} "
         f"({error.diag.message_primary or error}); correct it there, or leave it out in "
         f"SHOP_QUERIES/{table.name}.sql, and run the day again"
     )
 
 
-def _window(table: SourceTable, ds: dt.date, settings: Settings, lake: Lake) -> Window:
+def _window(table: SourceTable, ds: dt.date, settings: Settings, lake: Lake) -> tuple[Window, dt.datetime]:
+    """The window of a run for `ds`, and the moment up to which bronze will then hold everything.
+
+    An old day that is run again must not take newer rows for deleted, or for rows that nobody has seen.
+    """
     mark = covered_until(lake, f"bronze.{table.name}")
-    return extraction_window(
-        ds,
-        dt.datetime.fromtimestamp(mark, dt.UTC) if mark is not None else None,
-        settings.shop_timezone,
-        settings.extract_overlap,
-    )
+    covered = dt.datetime.fromtimestamp(mark, dt.UTC) if mark is not None else None
+    window = extraction_window(ds, covered, settings.shop_timezone, settings.extract_overlap)
+    return window, max(window.end, covered or window.end)
 
 
 def _stop_mass_delete(found: Difference, settings: Settings, ds: dt.date, decisions: Decisions) -> None:
@@ -184,13 +177,12 @@ def _stop_mass_delete(found: Difference, settings: Settings, ds: dt.date, decisi
             f"{len(found.gone):,} of {found.live:,} rows of {found.table} are gone from the shop's database, "
             f"for example {_samples(found.gone)}: more than {settings.mass_delete_share:.2%}. No delete was "
             "taken over. If it is meant (and no truncated table that is being filled again), go on with "
-            "`python -m flows.daily "
-            f'{ds} --accept-deletes {found.table} --reason "…"`'
+            + command("daily", ds, f"--accept-deletes {found.table}")
         )
 
 
 def _unseen_warning(found: Difference, table: SourceTable) -> list[str]:
-    if not found.unseen or found.is_all or table.changes == "snapshot":
+    if not found.unseen or not found.live or table.changes == "snapshot":
         return []
     return [
         f"{table.name}: no window could see {len(found.unseen):,} rows ({table.cursor} null, in the future, "
@@ -220,11 +212,3 @@ def _dropped(lake: Lake, relation: Relation) -> list[str]:
             )
         )
     ]
-
-
-def _now(connection: Connection) -> dt.datetime:
-    """The source's clock at the transaction's start: its own, because it stamped the cursor."""
-    with connection.cursor() as cursor:
-        cursor.execute("select transaction_timestamp()")
-        [(now,)] = cursor.fetchall()
-        return now

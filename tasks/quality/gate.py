@@ -8,7 +8,7 @@ from prefect import task
 from blocks.settings.failures import DataFailure
 from expectations.suite import CRITICAL, WARNING
 from lake.row_counts import Flagged
-from tasks.ingest.decisions import Decisions
+from tasks.ingest.decisions import Decisions, command
 from tasks.ledger.quality_result import QualityResult
 
 ORDER_TOTALS = "order_totals"
@@ -31,12 +31,13 @@ def stop_on_critical(
     critical = [r for r in failed if r.severity == CRITICAL and r.table_name not in accepted]
     if critical:
         message = "; ".join(map(str, critical)) + ". Nothing downstream ran, nothing was published"
+        message += _commands(critical, flow, ds)
         if flagged:
             reasons = [
                 f"{each.table} {why}: {rows}" for each in flagged for why, rows in each.rejected.items()
             ]
             message += f". Rejected by reason: {', '.join(reasons) or 'none'}"
-        raise DataFailure(message + _commands(critical, flow, ds))
+        raise DataFailure(message)
     return [
         r for r in failed if r.severity == WARNING or (r.severity == CRITICAL and r.table_name in accepted)
     ]
@@ -46,8 +47,7 @@ def _commands(critical: list[QualityResult], flow: str, ds: dt.date | None) -> s
     if flow == "data_quality":
         # It stops nobody: what it finds is published already.
         return ""
-    run = f"python -m flows.{flow} {ds or '<day>'}"
-    names = list(dict.fromkeys(result.table_name for result in critical))
+    names = dict.fromkeys(result.table_name for result in critical)
     ways = ""
     totals = next(
         (r for r in critical if r.table_name == ORDER_TOTALS and r.samples and flow == "daily"), None
@@ -56,7 +56,7 @@ def _commands(critical: list[QualityResult], flow: str, ds: dt.date | None) -> s
         dates = (totals.samples or "").replace(" ", "")
         ways = (
             ". If orders were edited without a new updated_at, read those of these dates again: "
-            f'`{run} --reread orders:order_date={dates} --reason "…"`'
+            + command(flow, ds, f"--reread orders:order_date={dates}")
         )
-    accept = " ".join(f"--accept-failed {name}" for name in names)
-    return f'{ways}. To publish all the same, on record: `{run} {accept} --reason "…"`'
+    accept = [f"--accept-failed {name}" for name in names]
+    return f"{ways}. To publish all the same, on record: {command(flow, ds, *accept)}"

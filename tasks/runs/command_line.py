@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from blocks.lake_storage import check_writable
 from blocks.settings.environment import UnreadableEnvFile
-from blocks.settings.failures import PipelineFailure
+from blocks.settings.failures import PipelineFailure, wrong_configuration
 from blocks.settings.settings import Settings
 from lake.contract import ContractError
 from tasks.ingest.decisions import Decisions
@@ -113,8 +113,7 @@ def _run(check: Callable[[], object], run: Callable[[], object]) -> None:
     except (PipelineFailure, ContractError, UnreadableEnvFile) as failure:
         sys.exit(f"error: {failure}")
     except ValidationError as error:
-        wrong = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
-        sys.exit(f"error: wrong configuration: {wrong}; correct the environment or .env")
+        sys.exit(wrong_configuration(error))
 
 
 def check_reach() -> None:

@@ -13,6 +13,7 @@ from lake.source_table import NUMERIC, Column
 
 INTEGERS = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
 TEXTS = ("text", "character varying", "character", "citext", "name", "uuid", "enum", "bpchar")
+AS_TEXT = (*TEXTS, *INTEGERS, "numeric")
 FLOATS = ("real", "double precision")
 ZONELESS = "timestamp without time zone"
 ZONED = "timestamp with time zone"
@@ -60,11 +61,9 @@ def reading(column: Column, found: Found) -> Reading | str:
         made = _as_integer(at, promised, found) or made
     elif numeric:
         made = _as_numeric(at, promised, int(numeric[1]), int(numeric[2]), found) or made
-    elif (
-        promised == "text" and (found.name in TEXTS or found.name in INTEGERS or found.name == "numeric")
-    ) or (promised == "uuid" and found.name == "uuid"):
+    elif (promised == "text" and found.name in AS_TEXT) or promised == found.name == "uuid":
         made = Reading(sql.SQL("{}::text").format(at))
-    elif (promised == "date" and found.name == "date") or (promised == ZONED and found.name == ZONED):
+    elif promised == found.name and promised in ("date", ZONED):
         made = _in_years(at, at)
     elif promised == ZONED and found.name == ZONELESS:
         made = _in_zone(at, column.timezone)

@@ -4,8 +4,8 @@ A query is one SELECT over the shop's schema that yields the contract's columns.
 table, so that PostgreSQL pushes windows and key ranges down into it.
 """
 
+import datetime as dt
 from dataclasses import dataclass, field
-from functools import reduce
 from pathlib import Path
 
 import psycopg2
@@ -217,10 +217,9 @@ def _described(connection: Connection, query: sql.Composable) -> dict[str, Found
     return found
 
 
-def all_of(conditions: list[sql.Composable]) -> sql.Composable:
-    """The conditions, joined by AND; true if there are none."""
-    return (
-        reduce(lambda left, right: SQL("{} and {}").format(left, right), conditions)
-        if conditions
-        else SQL("true")
-    )
+def source_clock(connection: Connection) -> dt.datetime:
+    """The source's clock at the transaction's start: its own, because it stamped the cursor."""
+    with connection.cursor() as cursor:
+        cursor.execute("select transaction_timestamp()")
+        [(now,)] = cursor.fetchall()
+        return now

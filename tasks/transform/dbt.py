@@ -19,7 +19,7 @@ from blocks.settings.environment import REPOSITORY
 from blocks.settings.failures import DataFailure, PermanentFailure
 from blocks.settings.settings import Settings
 from expectations.suite import CRITICAL, WARNING
-from tasks.ingest.decisions import Decisions
+from tasks.ingest.decisions import Decisions, command
 from tasks.ledger.quality_result import QualityResult
 from tasks.transform.dbt_sources import write_sources
 from tasks.warehouse.interface import Session, Warehouse
@@ -114,7 +114,9 @@ def build_marts(
         outcome = ModelsAsTasks(settings=runner_settings, raise_on_failure=False).invoke(command)
     if outcome.exception:
         raise PermanentFailure(f"dbt could not run: {outcome.exception}")
-    built = _built(outcome.result.results)
+    # The inventory flow takes no decisions: its next run tries again.
+    flow = None if topic else "rebuild" if full_refresh else "daily"
+    built = _built(outcome.result.results, flow, ds)
     if topic:
         return built
     with warehouse.session() as session:
@@ -141,20 +143,15 @@ def _last_build(session: Session) -> str | None:
     return row["fingerprint"]
 
 
-def _built(results: list) -> Built:
+def _built(results: list, flow: str | None, ds: str) -> Built:
     errors = [f"{r.node.name}: {r.message}" for r in results if r.status == "error"]
     failures = [f"{r.node.name} ({r.failures} rows)" for r in results if r.status == "fail"]
     if errors:
         raise PermanentFailure("dbt could not build: " + "; ".join(errors))
     if failures:
-        names = [r.node.name for r in results if r.status == "fail"]
-        accept = " ".join(f"--accept-failed {name}" for name in names)
-        raise DataFailure(
-            "dbt tests failed: "
-            + "; ".join(failures)
-            + ". Nothing was published. To publish all the same, on "
-            f'record: `python -m flows.daily <day> {accept} --reason "…"`'
-        )
+        accept = [f"--accept-failed {r.node.name}" for r in results if r.status == "fail"]
+        again = f". To publish all the same, on record: {command(flow, ds, *accept)}" if flow else ""
+        raise DataFailure("dbt tests failed: " + "; ".join(failures) + ". Nothing was published" + again)
     return Built(
         models=[each.node.name for each in results if each.node.resource_type == "model"],
         results=[_result(each) for each in results if each.node.resource_type == "test"],

@@ -33,22 +33,7 @@ def apply_deletes(
     if scope != "changes":
         session.execute(f"delete from ops.deleted_rows where table_name = '{table.name}'")
     gone = rows.to_table(columns=[table.key, DELETED_AT], filter=pads.field(DELETED_AT).is_valid())
-    keys = gone[table.key].cast(pa.string())
-    names = pa.repeat(table.name, gone.num_rows)
-    recorded = record_deleted(
-        session,
-        pa.table(
-            [
-                pc.binary_join_element_wise(names, keys, "/"),
-                names,
-                keys,
-                pa.repeat(table.deletes, gone.num_rows),
-                gone[DELETED_AT],
-            ],
-            schema=DELETED_ROWS,
-        ),
-        load_id,
-    )
+    recorded = record_deleted(session, _as_deleted(table, gone), load_id) if gone.num_rows else 0
     # A row that has come back is not gone.
     session.execute(
         f"delete from ops.deleted_rows where table_name = '{table.name}' and key in ("
@@ -61,3 +46,10 @@ def apply_deletes(
             f"select key from ops.deleted_rows where table_name = '{table.name}' and load_id = {load_id})"
         )
     return recorded if table.hides_deleted else 0
+
+
+def _as_deleted(table: SourceTable, gone: pa.Table) -> pa.Table:
+    keys, names = gone[table.key].cast(pa.string()), pa.repeat(table.name, gone.num_rows)
+    deletes = pa.repeat(table.deletes, gone.num_rows)
+    joined = pc.binary_join_element_wise(names, keys, "/")
+    return pa.table([joined, names, keys, deletes, gone[DELETED_AT]], schema=DELETED_ROWS)

@@ -14,7 +14,8 @@ from psycopg2.extensions import parse_dsn
 from pydantic import SecretStr
 
 from blocks.settings.failures import PermanentFailure, TransientFailure
-from blocks.shop_database import ShopDatabase, shop_connection, shop_transaction
+from blocks.shop.connection import shop_connection, shop_transaction
+from blocks.shop_database import ShopDatabase
 from blocks.shop_snapshot import snapshot_readers
 from spark_jobs.engine.local_server import free_port
 from tasks.shop.postgres_copy import copy_batches

@@ -9,7 +9,8 @@ from psycopg2.extensions import connection as Connection
 from pydantic import SecretStr
 
 from blocks.settings.failures import TransientFailure
-from blocks.shop_database import ShopDatabase, shop_connection, shop_transaction
+from blocks.shop.connection import shop_connection, shop_transaction
+from blocks.shop_database import ShopDatabase
 from blocks.shop_snapshot import snapshot_readers
 from tests.support.postgres_servers import Server, open_replica, open_server
 from tests.support.prometheus_servers import wait_until

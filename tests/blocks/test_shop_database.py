@@ -16,7 +16,7 @@ from psycopg2.extensions import parse_dsn
 from blocks.settings import settings
 from blocks.settings.failures import PermanentFailure, PipelineFailure, TransientFailure
 from blocks.settings.settings import Settings
-from blocks.shop_database import shop_connection, shop_transaction
+from blocks.shop.connection import shop_connection, shop_transaction
 from tests.support.platforms import Platform
 from tests.support.rows import order, put
 

@@ -7,7 +7,8 @@ from psycopg2.extensions import parse_dsn
 from pydantic import SecretStr
 
 from blocks.settings.settings import Settings
-from blocks.shop_database import ShopDatabase, shop_transaction
+from blocks.shop.connection import shop_transaction
+from blocks.shop_database import ShopDatabase
 from blocks.shop_snapshot import _reader, snapshot_readers
 from tests.support.platforms import Platform
 from tests.support.rows import order, put

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import duckdb
 import pyarrow as pa
@@ -10,23 +10,26 @@ import pyarrow as pa
 from lake.delta import Lake
 
 
-def lake_rows(lake: Lake, name: str, columns: str = "*") -> list[tuple]:
+def lake_rows(lake: Lake, name: str, columns: str = "*", without: Collection[str] = ()) -> list[tuple]:
     """Rows of a table of the lake, read without Spark."""
     table = lake.table(name)
     if table is None:
         return []
-    return arrow_rows(table.to_pyarrow_table(), columns)
+    return arrow_rows(table.to_pyarrow_table(), columns, without)
 
 
-def arrow_rows(table: pa.Table, columns: str) -> list[tuple]:
-    """The given columns (`*`: all) of an Arrow table as tuples."""
+def arrow_rows(table: pa.Table, columns: str, without: Collection[str] = ()) -> list[tuple]:
+    """The given columns (`*`: all, but for those named in `without`) of an Arrow table as tuples."""
     names = table.column_names if columns == "*" else [name.strip() for name in columns.split(",")]
+    names = [name for name in names if name not in without]
     return [tuple(row[name] for name in names) for row in table.to_pylist()]
 
 
-def warehouse_rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple]:
+def warehouse_rows(
+    connection: duckdb.DuckDBPyConnection, query: str, without: Collection[str] = ()
+) -> list[tuple]:
     """Rows of a query on the warehouse."""
-    return arrow_rows(connection.sql(query).to_arrow_table(), "*")
+    return arrow_rows(connection.sql(query).to_arrow_table(), "*", without)
 
 
 def assert_same(what: str, actual: Iterable[tuple], expected: Iterable[tuple]) -> None:

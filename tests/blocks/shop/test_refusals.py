@@ -6,8 +6,9 @@ from psycopg2 import sql
 from pydantic import SecretStr
 
 from blocks.settings.failures import PermanentFailure, PipelineFailure, TransientFailure
+from blocks.shop.connection import shop_connection
 from blocks.shop.refusals import connection_refusal
-from blocks.shop_database import ShopDatabase, shop_connection
+from blocks.shop_database import ShopDatabase
 
 FROM = 'connection to server at "127.0.0.1", port 5432 failed: '
 

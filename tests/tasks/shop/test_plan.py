@@ -10,7 +10,8 @@ import pytest
 from psycopg2.extensions import connection as Connection
 from pydantic import SecretStr
 
-from blocks.shop_database import ShopDatabase, shop_transaction
+from blocks.shop.connection import shop_transaction
+from blocks.shop_database import ShopDatabase
 from lake.catalog import shop_tables
 from tasks.ingest.extract_window import narrow_window, window_condition
 from tasks.shop.plan import LARGE, computed_cursor_warning, estimated_rows, index_warnings

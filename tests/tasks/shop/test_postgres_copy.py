@@ -17,7 +17,7 @@ from psycopg2 import sql
 from blocks.settings.environment import REPOSITORY
 from blocks.settings.failures import TransientFailure
 from blocks.settings.settings import Settings
-from blocks.shop_database import shop_connection
+from blocks.shop.connection import shop_connection
 from lake.source_table import Column, SourceTable
 from tasks.shop.postgres_copy import copy_batches
 from tasks.shop.relation import find_relation

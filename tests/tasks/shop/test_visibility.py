@@ -11,7 +11,8 @@ from psycopg2.extensions import parse_dsn
 from pydantic import SecretStr
 
 from blocks.settings.failures import PermanentFailure
-from blocks.shop_database import ShopDatabase, shop_transaction
+from blocks.shop.connection import shop_transaction
+from blocks.shop_database import ShopDatabase
 from tasks.shop.visibility import hidden_by_row_security, missing_table, row_security_applies
 from tests.support.platforms import Platform
 
