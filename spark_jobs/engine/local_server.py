@@ -1,33 +1,40 @@
 """Ports of the servers that are started on this machine, and the wait for their answers."""
 
 import contextlib
+import itertools
 import operator
+import random
 import socket
 from collections.abc import Callable
 
 from tenacity import Retrying, retry_if_exception_type, retry_if_result, stop_after_delay, wait_fixed
 
 LOOPBACK = "127.0.0.1"
+# Below the ports that systems give to outgoing connections and to servers that ask for any: between the
+# choice of a port and the start of its server, which may take seconds, nobody is given it.
+CHOICE = range(20_000, 32_000)
 
 
 def free_port(preferred: int = 0) -> int:
-    """`preferred` if it is free on loopback, else one that the system picks."""
-    for port in (preferred, 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            # As servers do; without it a port with closed connections in TIME_WAIT looks taken.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((LOOPBACK, port))
-            return int(probe.getsockname()[1])
-    raise OSError(f"no free port on {LOOPBACK}")
+    """`preferred` if it is free on loopback, else one that is."""
+    return preferred if preferred and _is_free(preferred) else free_ports(1)[0]
 
 
 def free_ports(count: int) -> list[int]:
-    """As many different free ports: each is held until all are found."""
-    with contextlib.ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind((LOOPBACK, 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
+    """As many different free ports."""
+    ports = list(itertools.islice(filter(_is_free, random.SystemRandom().sample(CHOICE, len(CHOICE))), count))
+    if len(ports) < count:
+        raise OSError(f"no free port on {LOOPBACK}")
+    return ports
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        # As servers do; without it a port with closed connections in TIME_WAIT looks taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((LOOPBACK, port))
+        return True
+    return False
 
 
 def accepts(port: int) -> bool:
