@@ -21,7 +21,7 @@ from tasks.inventory.silver import ensure_tables
 from tasks.warehouse.access import live_warehouse, staged_warehouse
 from tasks.warehouse.interface import Warehouse
 from tests.support.dialects import faults
-from tests.support.platforms import Platform
+from tests.support.platforms import Platform, here
 from tests.support.rows import DAY, NEXT_DAY, at, order, put
 from tests.support.small_shop import fails, live_next_day, open_shop
 
@@ -36,7 +36,7 @@ def same_in_duckdb(monkeypatch: pytest.MonkeyPatch, cloud: str, day: dt.date) ->
     """Bring a DuckDB warehouse up to the lake as it is now."""
     monkeypatch.setenv("WAREHOUSE", "duckdb")
     with staged_warehouse(Settings()) as warehouse:
-        dbt_build(day, "same-in-duckdb", warehouse)
+        dbt_build(day, "same-in-duckdb", warehouse, *here())
         warehouse.publish()
     monkeypatch.setenv("WAREHOUSE", cloud)
 

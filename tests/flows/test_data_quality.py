@@ -76,6 +76,7 @@ def test_every_layer_is_validated_and_what_is_wrong_in_any_fails_the_run(platfor
     assert len(list((docs / "quality" / "validations").rglob("*.html"))) >= len(every_suite)
     parents = lineage(docs / "dbt.html")
     assert origins(parents, "model.ecommerce.fct_orders") == {
+        "ops.deleted_rows",
         "silver.orders",
         "silver.customers",
         "silver.products",
