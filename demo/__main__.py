@@ -20,6 +20,7 @@ from blocks.settings.settings import Settings
 from demo.services import kafka, postgres, s3
 from demo.shop.shop import Shop
 from lake.local_sql import connect
+from tasks.runs.temporary_server import await_temporary_server, begin_temporary_server
 
 FIRST_DAY = dt.date(2024, 1, 13)
 FIRST_DAYS = 3
@@ -94,6 +95,7 @@ def open_store() -> None:
 
 def play() -> None:
     """Play the shop's next days, run the pipeline after each, and show what came of it."""
+    begin_temporary_server()
     dsn = open_database()
     open_store()
     # Imported only now: the flows take seconds to import, and read their settings.
@@ -102,6 +104,7 @@ def play() -> None:
     from tasks.runs.console import quiet_logs
 
     quiet_logs()
+    await_temporary_server()
     shop = Shop(dsn, DATA / "clickstream")
     shop.open(FIRST_DAY)
     days = next_days(shop)

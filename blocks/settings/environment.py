@@ -11,6 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA = REPOSITORY / "data"
 PRODUCTION = "production"
+# The server of tasks/runs/temporary_server.py, where nobody has saved blocks.
+TEMPORARY_SERVER = "TEMPORARY_PREFECT_API_URL"
 
 
 class UnreadableEnvFile(ValueError):

@@ -21,6 +21,7 @@ from blocks.settings.environment import (
     DATA,
     PRODUCTION,
     REPOSITORY,
+    TEMPORARY_SERVER,
     Environment,
     PlatformName,
     PrefectAddress,
@@ -115,9 +116,9 @@ class Settings(EnvironmentSettings):
 
         from blocks.settings.saved_blocks import saved_values
 
-        saved = InitSettingsSource(
-            settings_cls, saved_values(PlatformName().platform, get_current_settings().api.url)
-        )
+        api_url = get_current_settings().api.url
+        server = None if api_url == os.environ.get(TEMPORARY_SERVER) else api_url
+        saved = InitSettingsSource(settings_cls, saved_values(PlatformName().platform, server))
         return init_settings, saved, env_settings, dotenv_settings
 
     @model_serializer

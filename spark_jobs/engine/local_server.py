@@ -1,11 +1,11 @@
-"""Ports of the servers that are started on this machine, and the wait for their answers."""
+"""Servers that are started on this machine: their ports, their ends, and the wait for their answers."""
 
 import contextlib
 import itertools
 import operator
 import random
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tenacity import Retrying, retry_if_exception_type, retry_if_result, stop_after_delay, wait_fixed
 
@@ -13,6 +13,19 @@ LOOPBACK = "127.0.0.1"
 # Below the ports that systems give to outgoing connections and to servers that ask for any: between the
 # choice of a port and the start of its server, which may take seconds, nobody is given it.
 CHOICE = range(20_000, 32_000)
+
+# Ends the server when standard input closes: only the process that started it holds the other end.
+_UNTIL_INPUT_CLOSES = """
+exec 3<&0
+"$@" & server=$!
+{ read -r _ <&3; kill $server; } & watch=$!
+{ wait $server; kill $watch; } 2> /dev/null
+"""
+
+
+def until_input_closes(command: Sequence[str]) -> list[str]:
+    """The command of a server that ends when its standard input closes: with the process that started it."""
+    return ["sh", "-c", _UNTIL_INPUT_CLOSES, "sh", *command]
 
 
 def free_port(preferred: int = 0) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyspark
 
-from spark_jobs.engine.local_server import accepts, answers_in_time, free_port
+from spark_jobs.engine.local_server import accepts, answers_in_time, free_port, until_input_closes
 
 # The Python package delta-spark 4.4.1 names the same artifact, in a version that came later to Maven Central.
 DELTA = "io.delta:delta-spark_4.2_2.13:4.4.0"
@@ -49,14 +49,6 @@ CONF = {
 }
 START_SECONDS = 120
 OR_ELSE = "or leave SPARK_REMOTE empty to run on the embedded engine"
-# Ends the server when standard input closes: only this process holds the other end, until it ends.
-RUN_UNTIL_INPUT_CLOSES = """
-exec 3<&0
-"$@" & server=$!
-{ read -r _ <&3; kill $server; } & watch=$!
-wait $server
-kill $watch
-"""
 
 
 class SparkUnavailable(Exception):
@@ -105,13 +97,13 @@ class LocalSpark:
         }
         if on_s3:
             conf |= s3_conf()
+        command = [str(spark_home / "bin" / "spark-submit"), "--master", master]
+        command += ["--packages", jars, "--exclude-packages", COMES_WITH_SPARK]
+        command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
+        command += [word for name, value in conf.items() for word in ("--conf", f"{name}={value}")]
         with self._log.open("wb") as log:
             return subprocess.Popen(  # noqa: S603 - every word is ours
-                ["sh", "-c", RUN_UNTIL_INPUT_CLOSES, "sh", str(spark_home / "bin" / "spark-submit")]
-                + ["--master", master, "--packages", jars, "--exclude-packages", COMES_WITH_SPARK]
-                + ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
-                + [word for name, value in conf.items() for word in ("--conf", f"{name}={value}")]
-                + ["spark-internal"],
+                until_input_closes([*command, "spark-internal"]),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,

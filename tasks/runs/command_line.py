@@ -17,6 +17,7 @@ from lake.contract import ContractError
 from tasks.ingest.decisions import Decisions
 from tasks.ingest.postgres import check_contracts
 from tasks.runs.console import quiet_logs
+from tasks.runs.temporary_server import await_temporary_server
 from tasks.warehouse.access import check_warehouse
 
 
@@ -109,6 +110,7 @@ def _run(check: Callable[[], object], run: Callable[[], object]) -> None:
     quiet_logs()
     try:
         check()
+        await_temporary_server()
         run()
     except (PipelineFailure, ContractError, UnreadableEnvFile) as failure:
         sys.exit(f"error: {failure}")

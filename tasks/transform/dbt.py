@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -82,16 +82,16 @@ def build_marts(
     if a model cannot be built.
     """
     write_sources()
+    project = _project_fingerprint()
     with warehouse.session() as session:
-        inputs, last_inputs = _fingerprint(session, ds), _last_build(session)
-    if topic and last_inputs is None:
+        inputs, last = _fingerprint(session, ds, project), _last_build(session)
+    if topic and last is None:
         get_run_logger().info("the %s marts need those of the daily run, which has not run yet", topic)
         return Built()
-    if not full_refresh and not topic and inputs == last_inputs:
+    if not full_refresh and not topic and last and inputs == last["fingerprint"]:
         get_run_logger().info("the marts are up to date: nothing to build")
         return Built()
     variables = {
-        "as_of": ds,
         "lead_time_days": settings.lead_time_days,
         "safety_stock_days": settings.safety_stock_days,
     }
@@ -101,16 +101,21 @@ def build_marts(
         command += ["--select", f"tag:{topic}"]
     if full_refresh:
         command.append("--full-refresh")
-    if accepted := decisions.accept_failed if decisions else ():
-        # Tests of these names alone: a model of the name is built.
-        command += ["--exclude", *(f"{name},resource_type:test" for name in accepted)]
+    # Tests of these names alone: a model of the name is built.
+    excluded = [f"{name},resource_type:test" for name in (decisions.accept_failed if decisions else ())]
+    if not full_refresh and not topic and last and last.get("project") == project:
+        # The views are as they would be made again. Their tests run: without `empty` they would go, too.
+        excluded.append("resource_type:model,config.materialized:view")
+        command += ["--indirect-selection", "empty"]
+    if excluded:
+        command += ["--exclude", *excluded]
     runner_settings = PrefectDbtSettings(
         project_dir=PROJECT,
         profiles_dir=PROJECT,
         target_path=settings.dbt_target_path.absolute(),
         log_level=EventLevel.WARN,
     )
-    with dbt_environment(warehouse, settings):
+    with dbt_environment(warehouse, settings, {"DBT_AS_OF": ds}):
         outcome = ModelsAsTasks(settings=runner_settings, raise_on_failure=False).invoke(command)
     if outcome.exception:
         raise PermanentFailure(f"dbt could not run: {outcome.exception}")
@@ -120,27 +125,36 @@ def build_marts(
     if topic:
         return built
     with warehouse.session() as session:
-        session.execute(f"create or replace table ops.last_build as select '{inputs}' as fingerprint")
+        session.execute(
+            "create or replace table ops.last_build as "
+            f"select '{inputs}' as fingerprint, '{project}' as project"
+        )
     return built
 
 
-def _fingerprint(session: Session, ds: str) -> str:
-    """A hash of everything that a build depends on: the loads, the day, the project's files."""
+def _fingerprint(session: Session, ds: str, project: str) -> str:
+    """A hash of everything that a build depends on: the loads, the day, the project."""
     loads = session.rows(
         "select table_name, lake_table, lake_version from ops.loads order by table_name"
     ).read_all()
-    digest = hashlib.sha256(repr((loads.to_pylist(), ds)).encode())
+    return hashlib.sha256(repr((loads.to_pylist(), ds, project)).encode()).hexdigest()
+
+
+def _project_fingerprint() -> str:
+    """A hash of the project's files."""
+    digest = hashlib.sha256()
     sources = (PROJECT.glob("*.yml"), *(PROJECT.glob(f"{folder}/**/*.*") for folder in SOURCE_FOLDERS))
     for file in sorted(itertools.chain(*sources)):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-def _last_build(session: Session) -> str | None:
+def _last_build(session: Session) -> dict[str, str] | None:
+    """The fingerprints of the last build's inputs and project; None before the first."""
     if not session.has("ops.last_build"):
         return None
-    [row] = session.rows("select fingerprint from ops.last_build").read_all().to_pylist()
-    return row["fingerprint"]
+    [row] = session.rows("select * from ops.last_build").read_all().to_pylist()
+    return row
 
 
 def _built(results: list, flow: str | None, ds: str) -> Built:
@@ -173,10 +187,13 @@ def _result(result: Any) -> QualityResult:
 
 
 @contextmanager
-def dbt_environment(warehouse: Warehouse, settings: Settings) -> Iterator[None]:
+def dbt_environment(
+    warehouse: Warehouse, settings: Settings, more: Mapping[str, str] | None = None
+) -> Iterator[None]:
     """Point dbt's profile at `warehouse`, through the environment; close DuckDB's file at the end."""
     variables = {
         **warehouse.dbt_variables(),
+        **(more or {}),
         "DBT_LOG_PATH": str(settings.dbt_target_path.absolute() / "logs"),
     }
     before = {name: os.environ.get(name) for name in variables}

@@ -328,10 +328,7 @@ class Shop:
     def dbt(self, *arguments: str) -> dict[str, Node]:
         """Run dbt; the answer is each node by its name, never empty."""
         outcome = dbtRunner().invoke(
-            [
-                *(*arguments, "--quiet", "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
-                *("--vars", f"{{as_of: {AS_OF}}}"),
-            ]
+            [*arguments, "--quiet", "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
         )
         assert outcome.exception is None, outcome.exception
         nodes = {
@@ -354,6 +351,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         environment.setenv("WAREHOUSE", "duckdb")
         environment.setenv("DUCKDB_PATH", str(shop.path))
         environment.setenv("DBT_TARGET_PATH", str(folder / "target"))
+        environment.setenv("DBT_AS_OF", AS_OF)
         environment.setenv("DBT_LOG_PATH", str(folder / "logs"))
         yield shop
 

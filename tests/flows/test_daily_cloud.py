@@ -137,8 +137,9 @@ def test_two_days_then_a_gate_that_fails(
     # It asks the warehouse.
     assert (platform.folder / "reports" / f"{NEXT_DAY}.html").exists()
 
-    # An order that no extract can see: the source has more than gold, which has a new order by then.
-    put(platform, "orders", order(40, order_date=NEXT_DAY), order(41, updated_at=None))
+    # An amount changed without a trace: the source has more than gold, which has a new order by then.
+    put(platform, "orders", order(40, order_date=NEXT_DAY))
+    platform.execute("update orders set amount = amount + 1 where order_id = 2")
     failure = fails(NEXT_DAY)
     assert isinstance(failure, DataFailure)
     assert "gold has lost, doubled or missed orders of these dates" in str(failure)

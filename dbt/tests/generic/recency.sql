@@ -1,14 +1,17 @@
 {#
-    Fails when the newest value of `field` is more than `interval` `datepart`s older than the variable
-    `as_of` (the run's business date), or than the current date when none is given. An empty table
-    fails too. Only warns by default: late data is told, and what did arrive is still published.
+    Fails when the newest value of `field` is more than `interval` `datepart`s older than the run's
+    business date, in the environment variable DBT_AS_OF, or than the current date when that is not set.
+    An empty table fails too. Only warns by default: late data is told, and what did arrive is still
+    published.
+
+    Not a variable of dbt's: another value of one makes dbt parse the whole project anew.
 #}
 {% test recency(model, field, datepart, interval) %}
 
 {{ config(severity='warn') }}
 
 {%- set as_of -%}
-    {%- if var('as_of', none) -%} cast('{{ var("as_of") }}' as date)
+    {%- if env_var('DBT_AS_OF', '') -%} cast('{{ env_var("DBT_AS_OF") }}' as date)
     {%- else -%} cast({{ dbt.current_timestamp() }} as date)
     {%- endif -%}
 {%- endset %}
