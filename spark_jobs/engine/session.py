@@ -13,6 +13,8 @@ from pyspark.sql import SparkSession
 
 from spark_jobs.engine.local_spark import LocalSpark
 
+# Longer than any process of ours rests.
+SESSION_SECONDS = 30 * 24 * 3600
 _one_at_a_time = Lock()
 # A server stops when it is collected: keep each as long as the process.
 _servers: list[Any] = []
@@ -67,8 +69,10 @@ def _address(remote: str, on_s3: bool) -> str:
 
 
 def _start_sail() -> str:
-    # Sail logs each request at INFO; it reads this variable once, at its start.
+    # Sail logs each request at INFO. It reads its variables once, at its start.
     os.environ.setdefault("RUST_LOG", "error")
+    # It ends a session after minutes of rest otherwise: while dbt builds, or a source is retried.
+    os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", str(SESSION_SECONDS))
     from pysail.spark import SparkConnectServer
 
     server = SparkConnectServer(ip="127.0.0.1", port=0)

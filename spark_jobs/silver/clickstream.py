@@ -8,7 +8,6 @@ the earliest timestamp counts, then the first file and line. `event_date` and `e
 time zone.
 """
 
-import datetime as dt
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame
@@ -53,7 +52,7 @@ EVENT = StructType(
 IDENTIFYING = ["event_id", "user_id", "session_id", "event_type", "timestamp"]
 POSITION = ["event_at", "source_file", "line_number"]
 # Times that every warehouse and client can hold, quarantine's included.
-YEARS = (dt.datetime(1970, 1, 1, tzinfo=dt.UTC), dt.datetime(9999, 1, 1, tzinfo=dt.UTC))
+YEARS = ("1970-01-01 00:00:00Z", "9999-01-01 00:00:00Z")
 # By default Apache Spark also reads text that is not JSON.
 STRICT_JSON = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
 # A half of a surrogate pair is no character: Apache Spark makes it "?", so that distinct ids become one.
@@ -78,7 +77,9 @@ def flag_lines(bronze: DataFrame, timezone: str) -> DataFrame:
     A line without one is a row, too.
     """
     time = _time("timestamp")
-    readable = F.when(F.col("time").between(*(F.lit(year) for year in YEARS)), F.col("time"))
+    # Not as datetimes: of each of these Spark Connect asks the active session, which may be another engine's.
+    first, last = (F.lit(year).cast("timestamp") for year in YEARS)
+    readable = F.when(F.col("time").between(first, last), F.col("time"))
     local = F.from_utc_timestamp("event_at", timezone)
     events = (
         parse(split_lines(bronze))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from blocks.settings.environment import REPOSITORY
 from spark_jobs.engine import local_spark as apache_spark
 from spark_jobs.engine import session
 from spark_jobs.engine.local_spark import LocalSpark, SparkUnavailable
@@ -31,6 +32,31 @@ def test_threads_that_ask_at_once_get_the_same_session(sail: SparkSession) -> No
 def test_both_engines_answer_beside_each_other(sail: SparkSession, apache: SparkSession) -> None:
     assert [session.range(3).count() for session in (sail, apache, sail)] == [3, 3, 3]
     assert sail is not apache
+
+
+def test_a_session_outlives_a_long_rest() -> None:
+    """Sail reads the variable: with a second in it, the session is gone after three."""
+    variable = "SAIL_SPARK__SESSION_TIMEOUT_SECS"
+    program = (
+        "import time; from spark_jobs.engine.session import spark_session; session = spark_session('');"
+        "session.range(1).collect(); time.sleep(3); print(session.range(1).count())"
+    )
+    said: dict[str | None, list[str] | str] = {}
+    for seconds in ("1", None):
+        own = {name: value for name, value in os.environ.items() if name != variable}
+        environment = own | ({variable: seconds} if seconds else {})
+        done = subprocess.run(
+            [sys.executable, "-c", f"{program}; import os; print(os.environ[{variable!r}])"],
+            cwd=REPOSITORY,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        said[seconds] = done.stdout.split() or done.stderr
+    assert "is not running" in said["1"]
+    assert said[None] == ["1", str(30 * 24 * 3600)]
 
 
 def test_an_unknown_remote_is_refused_with_what_may_be_given() -> None:
