@@ -4,14 +4,14 @@
     An empty table fails too. Only warns by default: late data is told, and what did arrive is still
     published.
 
-    Not a variable of dbt's: another value of one makes dbt parse the whole project anew.
+    Neither a variable of dbt's nor read while parsing: another value would have dbt parse anew.
 #}
 {% test recency(model, field, datepart, interval) %}
 
 {{ config(severity='warn') }}
 
 {%- set as_of -%}
-    {%- if env_var('DBT_AS_OF', '') -%} cast('{{ env_var("DBT_AS_OF") }}' as date)
+    {%- if execute and env_var('DBT_AS_OF', '') -%} cast('{{ env_var("DBT_AS_OF") }}' as date)
     {%- else -%} cast({{ dbt.current_timestamp() }} as date)
     {%- endif -%}
 {%- endset %}
