@@ -6,7 +6,7 @@ Nothing here opens a connection to a system it names.
 
 The object store's credentials are handed on to the process's own environment: delta-rs, Arrow, Sail, Spark's
 JVM and every child process look for the standard AWS variables there, so nothing else has to carry them.
-So is the folder of the shop's queries, whose contracts the catalog reads.
+So are the folder of the shop's queries, whose contracts the catalog reads, and the memory that a DuckDB gets.
 """
 
 import datetime as dt
@@ -52,6 +52,7 @@ class EnvironmentSettings(AllFields, Environment):
     dbt_target_path: Path = DATA / "dbt_target"
     lake_file_mb: int = Field(default=256, ge=128, le=512)
     lake_retention: dt.timedelta = Field(default=dt.timedelta(days=7), ge=dt.timedelta(days=7))
+    duckdb_memory_limit: str = Field(default="1GB", pattern=r"^[1-9]\d*(MB|GB)$")
     extract_overlap: dt.timedelta = dt.timedelta(hours=1)
     mass_delete_share: float = Field(default=0.01, ge=0, le=1)
     mass_delete_rows: int = Field(default=100, ge=1)
@@ -83,6 +84,7 @@ class EnvironmentSettings(AllFields, Environment):
     def _hand_on(self) -> Self:
         variables = {
             "SHOP_QUERIES": self.shop_queries,
+            "DUCKDB_MEMORY_LIMIT": self.duckdb_memory_limit,
             "AWS_ENDPOINT_URL": self.aws_endpoint_url,
             "AWS_REGION": self.aws_region,
             "AWS_ACCESS_KEY_ID": self.aws_access_key_id,

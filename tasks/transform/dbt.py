@@ -82,31 +82,27 @@ def build_marts(
     if a model cannot be built.
     """
     write_sources()
-    project = _project_fingerprint()
+    # Unit tests check the code, not the data: `make test` runs them.
+    variables = {"lead_time_days": settings.lead_time_days, "safety_stock_days": settings.safety_stock_days}
+    command = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)]
+    # Tests of these names alone: a model of the name is built.
+    excluded = [f"{name},resource_type:test" for name in (decisions.accept_failed if decisions else ())]
     with warehouse.session() as session:
-        inputs, last = _fingerprint(session, ds, project), _last_build(session)
+        inputs, last = _inputs(session, ds, variables), _last_build(session)
     if topic and last is None:
         get_run_logger().info("the %s marts need those of the daily run, which has not run yet", topic)
         return Built()
-    if not full_refresh and not topic and last and inputs == last["fingerprint"]:
-        get_run_logger().info("the marts are up to date: nothing to build")
-        return Built()
-    variables = {
-        "lead_time_days": settings.lead_time_days,
-        "safety_stock_days": settings.safety_stock_days,
-    }
-    # Unit tests check the code, not the data: `make test` runs them.
-    command = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)]
     if topic:
         command += ["--select", f"tag:{topic}"]
-    if full_refresh:
+    elif full_refresh:
         command.append("--full-refresh")
-    # Tests of these names alone: a model of the name is built.
-    excluded = [f"{name},resource_type:test" for name in (decisions.accept_failed if decisions else ())]
-    if not full_refresh and not topic and last and last.get("project") == project:
-        # The views are as they would be made again. Their tests run: without `empty` they would go, too.
+    elif last == inputs:
+        get_run_logger().info("the marts are up to date: nothing to build")
+        return Built()
+    elif last and last.project == inputs.project:
+        command += ["--select", *last.stale(inputs), "--indirect-selection", "empty"]
+        # Of the project as it was, the views are as they would be made again.
         excluded.append("resource_type:model,config.materialized:view")
-        command += ["--indirect-selection", "empty"]
     if excluded:
         command += ["--exclude", *excluded]
     runner_settings = PrefectDbtSettings(
@@ -125,36 +121,56 @@ def build_marts(
     if topic:
         return built
     with warehouse.session() as session:
-        session.execute(
-            "create or replace table ops.last_build as "
-            f"select '{inputs}' as fingerprint, '{project}' as project"
-        )
+        session.execute(f"create or replace table ops.last_build as select '{inputs.as_text}' as inputs")
     return built
 
 
-def _fingerprint(session: Session, ds: str, project: str) -> str:
-    """A hash of everything that a build depends on: the loads, the day, the project."""
-    loads = session.rows(
-        "select table_name, lake_table, lake_version from ops.loads order by table_name"
-    ).read_all()
-    return hashlib.sha256(repr((loads.to_pylist(), ds, project)).encode()).hexdigest()
+class Inputs(BaseModel):
+    """Everything that a build depends on."""
+
+    ds: str
+    project: str
+    """A hash of the project's files and variables."""
+    loads: dict[str, str]
+    """Of each source table, the state of the lake that was loaded."""
+
+    @property
+    def as_text(self) -> str:
+        """For a SQL text; it holds no quotes of SQL's."""
+        return self.model_dump_json()
+
+    def stale(self, now: "Inputs") -> list[str]:
+        """What can differ from a build of these inputs, as dbt's selectors: what comes from changed loads.
+
+        Recency changes without a load: time goes on.
+        """
+        changed = [table for table, load in now.loads.items() if self.loads.get(table) != load]
+        return [*(f"source:silver.{table}+" for table in changed), "test_name:recency"]
 
 
-def _project_fingerprint() -> str:
-    """A hash of the project's files."""
-    digest = hashlib.sha256()
+def _inputs(session: Session, ds: str, variables: dict[str, float]) -> Inputs:
+    loads = session.rows("select table_name, lake_table, lake_version from ops.loads").read_all().to_pylist()
+    digest = hashlib.sha256(json.dumps(variables).encode())
     sources = (PROJECT.glob("*.yml"), *(PROJECT.glob(f"{folder}/**/*.*") for folder in SOURCE_FOLDERS))
     for file in sorted(itertools.chain(*sources)):
         digest.update(file.read_bytes())
-    return digest.hexdigest()
+    return Inputs(
+        ds=ds,
+        project=digest.hexdigest(),
+        loads={
+            each["table_name"].removeprefix("silver."): f"{each['lake_table']}/{each['lake_version']}"
+            for each in sorted(loads, key=lambda each: each["table_name"])
+            if each["table_name"].startswith("silver.")
+        },
+    )
 
 
-def _last_build(session: Session) -> dict[str, str] | None:
-    """The fingerprints of the last build's inputs and project; None before the first."""
-    if not session.has("ops.last_build"):
+def _last_build(session: Session) -> Inputs | None:
+    """The inputs of the last build; None before the first, or if an older pipeline made it."""
+    if "inputs" not in session.columns("ops.last_build"):
         return None
-    [row] = session.rows("select * from ops.last_build").read_all().to_pylist()
-    return row
+    [row] = session.rows("select inputs from ops.last_build").read_all().to_pylist()
+    return Inputs.model_validate_json(row["inputs"])
 
 
 def _built(results: list, flow: str | None, ds: str) -> Built:

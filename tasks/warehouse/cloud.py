@@ -21,7 +21,7 @@ from blocks.settings.settings import Settings
 from tasks.warehouse.file_lock import writer_lock
 
 LIVE, STAGED = "gold", "gold_staged"
-# The fingerprint that tasks/transform/dbt.py keeps of its last build, and that of the last published one.
+# The inputs that tasks/transform/dbt.py keeps of its last build, and that of the last published one.
 BUILT, PUBLISHED = "ops.last_build", "ops.published_build"
 # About 100 MB of orders in Parquet: what both services like to load at a time.
 ROWS_PER_FILE = 2_000_000

@@ -22,7 +22,9 @@ SILVER = """
 create schema silver; create schema ops;
 create table ops.deleted_rows (table_name varchar, key varchar, deletes varchar);
 create table ops.loads (table_name varchar primary key, lake_table varchar, lake_version bigint);
-insert into ops.loads values ('silver.orders', 'a', 0);
+insert into ops.loads values
+    ('silver.orders', 'a', 0), ('silver.customers', 'b', 0), ('silver.products', 'c', 0),
+    ('silver.clickstream', 'd', 0), ('silver.inventory', 'e', 0), ('quarantine.orders', 'f', 0);
 create table silver.orders as select
     1::bigint as order_id, 1::bigint as customer_id, 1::bigint as product_id, date '2024-01-13' as order_date,
     10.50::decimal(12, 2) as amount, 1::integer as quantity, 'pending' as status,
@@ -70,7 +72,52 @@ def test_builds_once_per_state_of_loads_and_day(warehouse: Path) -> None:
     assert len(first) > 50
     assert all(each.is_success for each in first)
     assert build(warehouse, "2024-01-13") == []
-    change(warehouse, "update ops.loads set lake_version = 1")
+
+
+def test_of_a_load_that_changed_all_that_comes_from_it_is_built_and_tested(warehouse: Path) -> None:
+    first = {each.expectation for each in build(warehouse, "2024-01-13")}
+    change(
+        warehouse,
+        "update ops.loads set lake_version = 1 where table_name = 'silver.orders'",
+        "update silver.orders set amount = 99, load_id = 2",
+    )
+    again = {each.expectation for each in build(warehouse, "2024-01-13")}
+    with duckdb.connect(warehouse) as connection:
+        assert connection.sql("select total_revenue from gold.agg_daily_sales").fetchall() == [(99,)]
+    assert again < first
+    tested = [name for name in first - again if not re.search("inventory|stock|click|session|_c|_p", name)]
+    assert tested == []
+    # Of a view that was not made again, too.
+    assert "unique_stg_orders_order_id" in again
+    assert "unique_int_orders_enriched_order_id" in again
+    assert "assert_sales_equal_orders" in again
+    assert "unique_stg_inventory_event_id" in first - again
+
+
+def test_a_failed_build_leaves_what_changed_to_the_next(warehouse: Path) -> None:
+    build(warehouse, "2024-01-13")
+    change(
+        warehouse,
+        "update ops.loads set lake_version = 1 where table_name = 'silver.orders'",
+        "update silver.orders set status = 'lost', load_id = 2",
+    )
+    for _ in range(2):
+        with pytest.raises(DataFailure, match="accepted_values_stg_orders_status"):
+            build(warehouse, "2024-01-14")
+
+
+def test_time_alone_makes_a_source_stale(warehouse: Path) -> None:
+    build(warehouse, "2024-01-13")
+    results = build(warehouse, "2024-01-15")
+    assert [each.expectation for each in results] == ["recency_fct_orders_day__order_date__1"]
+    assert not any(each.is_success for each in results)
+
+
+def test_another_project_or_variable_builds_everything(
+    warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = build(warehouse, "2024-01-13")
+    monkeypatch.setenv("LEAD_TIME_DAYS", "9")
     assert len(build(warehouse, "2024-01-13")) == len(first)
 
 

@@ -260,17 +260,17 @@ def test_a_mart_whose_columns_changed_is_published_too(staged: Warehouse) -> Non
 def test_a_run_begins_with_what_readers_see(staged: Warehouse) -> None:
     """Whatever a run that was not published has left: changed marts, new ones, and its note of the build."""
     build(staged, 1)
-    execute(staged, "create or replace table ops.last_build as select 'first' as fingerprint")
+    execute(staged, "create or replace table ops.last_build as select 'first' as inputs")
     staged.publish()
     build(staged, 2)
     execute(
         staged,
         "create or replace table gold_staged.c as select 2 as id",
-        "create or replace table ops.last_build as select 'second' as fingerprint",
+        "create or replace table ops.last_build as select 'second' as inputs",
     )
     staged.restore()
     assert marts(staged, "gold_staged") == [(1, 1)]
-    assert query(staged, "select fingerprint from ops.last_build") == [("first",)]
+    assert query(staged, "select inputs from ops.last_build") == [("first",)]
     with staged.session() as session:
         assert set(session.tables("gold_staged")) == {"a", "b"}
 
