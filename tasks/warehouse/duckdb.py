@@ -153,17 +153,20 @@ class DuckDBSession:
             self.execute(f"delete from {name}")
             self.execute(f"create temp view changed as select {values} from lake_rows")
         else:
+            self.execute(f"create temp table incoming as select {values} from lake_rows")
+            # Compared with the rows of their keys: else every row that there is would be hashed.
             self.execute(
-                f"create temp table changed as "
-                f"select {values} from lake_rows except select {names} from {name}"
+                f"create temp table changed as select * from incoming except "
+                f"select {names} from {name} where {key} in (select incoming.{key} from incoming)"
             )
             self.execute(f"delete from {name} where {key} in (select changed.{key} from changed)")
         if scope == "all":
-            self.execute(f"delete from {name} where {key} not in (select lake_rows.{key} from lake_rows)")
+            self.execute(f"delete from {name} where {key} not in (select incoming.{key} from incoming)")
         [(changed,)] = self.connection.execute(
             f"insert into {name} ({names}, load_id) select *, {load_id} from changed"
         ).fetchall()
         self.execute(f"drop {'view' if scope == 'first' else 'table'} changed")
+        self.execute("drop table if exists incoming")
         self.connection.unregister("lake_rows")
         return changed
 

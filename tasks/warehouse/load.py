@@ -11,7 +11,7 @@ from blocks.settings.failures import RETRY_TRANSIENT
 from lake.catalog import catalog
 from lake.delta import Lake
 from lake.quarantine import QUARANTINE_SCHEMA
-from lake.source_table import DELETED_AT
+from lake.source_table import DELETED_AT, READ_AT
 from tasks.warehouse.deletes import DELETED_ROWS, apply_deletes, record_deleted
 from tasks.warehouse.interface import Loaded, Scope, Session, Warehouse
 
@@ -74,11 +74,17 @@ def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full:
     rows = lake.rows_since(name, None if full else known)
     has_deletes = DELETED_AT in columns
     is_hidden = has_deletes and table.hides_deleted
+    scope: Scope = "first" if known is None else "all" if full else "changes"
+    wanted = pads.field(DELETED_AT).is_null() if is_hidden else pads.scalar(True)
+    if scope == "changes" and READ_AT in columns:
+        wanted &= _read_since(session, name)
     scanner = rows.scanner(
         columns={column: pads.field(field.name) for column, field in columns.items()},
-        filter=pads.field(DELETED_AT).is_null() if is_hidden else None,
+        filter=wanted,
+        # By default it reads 16 batches of 4 files ahead: gigabytes, of wide rows.
+        batch_readahead=2,
+        fragment_readahead=1,
     )
-    scope: Scope = "first" if known is None else "all" if full else "changes"
     changed = session.upsert(name, key, scanner, load_id, scope)
     if has_deletes:
         changed += apply_deletes(session, table, rows, load_id, scope)
@@ -93,6 +99,15 @@ def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full:
         """
     )
     return changed
+
+
+def _read_since(session: Session, name: str) -> pads.Expression:
+    """The rows that were read after all that the table holds: a merge also rewrites their neighbours."""
+    [row] = session.rows(f"select max(read_at) as newest from {name}").read_all().to_pylist()
+    if row["newest"] is None:
+        return pads.scalar(True)
+    newest = pa.scalar(row["newest"], pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
+    return pads.field(READ_AT).is_null() | (pads.field(READ_AT) >= newest)
 
 
 def _add_missing(session: Session, name: str, columns: list[pa.Field]) -> None:
