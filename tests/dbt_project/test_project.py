@@ -633,6 +633,10 @@ def test_every_table_says_its_grain() -> None:
     assert all("Grain:" in table["description"] for table in silver["tables"])
 
 
+# Views that are grouped by their key: to ask whether it is unique would compute them once more.
+GROUPED = {"int_customer_orders.yml", "int_product_orders.yml"}
+
+
 def test_every_key_is_tested() -> None:
     files = [*PROJECT.glob("models/*/[!_]*_*.yml"), *PROJECT.glob("snapshots/*.yml")]
     keyed = 0
@@ -641,9 +645,8 @@ def test_every_key_is_tested() -> None:
         first = table["columns"][0]
         tests = [t if isinstance(t, str) else next(iter(t)) for t in first.get("data_tests", [])]
         table_tests = [next(iter(t)) for t in table.get("data_tests", [])]
-        assert {"unique", "not_null"} <= set(tests) or "unique_combination_of_columns" in table_tests, (
-            file.name
-        )
+        due = {"not_null"} if file.name in GROUPED else {"unique", "not_null"}
+        assert due <= set(tests) or "unique_combination_of_columns" in table_tests, file.name
         keyed += 1
     assert keyed >= 15
 
