@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.properties.model import ShopModel
+from tests.properties.shop import MASS_DELETE_ROWS, MASS_DELETE_SHARE
 from tests.support.platforms import Platform
 
 COMMON = settings(
@@ -43,9 +44,8 @@ def law_platform(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pla
         "SHOP_TIMEZONE": "UTC",
         "SPARK_REMOTE": "",
         "DBT_TARGET_PATH": str(folder / "dbt_target"),
-        # So low that a shop of six orders meets it.
-        "MASS_DELETE_ROWS": "3",
-        "MASS_DELETE_SHARE": "0.4",
+        "MASS_DELETE_ROWS": str(MASS_DELETE_ROWS),
+        "MASS_DELETE_SHARE": str(MASS_DELETE_SHARE),
     }.items():
         monkeypatch.setenv(name, value)
     yield made

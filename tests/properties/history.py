@@ -171,6 +171,9 @@ class History(RuleBasedStateMachine):
         self.model.rows("select pg_stat_force_next_flush()")
         # Edits that leave no trace are found by people, or by the totals; then somebody reads the tables again.
         decisions = Decisions(reread=tuple(KEY) if self.is_edited else ())
+        # A run that crashed may have noticed already what is gone.
+        must_stop = [] if self.owed else self.shop.mass_deletes()
+        has_stopped = False
         try:
             with crashing(self.seams, lambda _: next(places) == crash):
                 try:
@@ -178,6 +181,7 @@ class History(RuleBasedStateMachine):
                 except DataFailure as failure:
                     if "--accept-deletes" not in str(failure):
                         raise
+                    has_stopped = True
                     accepted = decisions.model_copy(update={"accept_deletes": tuple(KEY)})
                     self.published += self.run_day(day, accepted)
         except Crashed as crashed:
@@ -185,6 +189,7 @@ class History(RuleBasedStateMachine):
             self.has_crashed = True
             self.owed.add(day)
         else:
+            assert has_stopped or not must_stop, f"a mass of rows is gone from {must_stop}: no run stopped"
             self.owed.discard(day)
             self.is_edited = False
         self.last = max(self.last, day)

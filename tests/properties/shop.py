@@ -17,6 +17,8 @@ from tests.properties.model import COLUMNS, EVENT_COLUMNS, KEY, ShopModel
 # A Friday; on the Sunday after it New York sets its clocks forward.
 FIRST_DAY = dt.date(2024, 3, 8)
 OVERLAP = dt.timedelta(hours=1)
+# So low that a shop of six orders meets it.
+MASS_DELETE_ROWS, MASS_DELETE_SHARE = 3, 0.4
 MICROSECOND = dt.timedelta(microseconds=1)
 
 # What the lake holds of a value that it cannot hold.
@@ -145,6 +147,21 @@ class Shop:
             self.model.rows(f"update {table} set {value} where {key} = %s", at)
             return True
         return False
+
+    def mass_deletes(self) -> list[str]:
+        """The tables that have lost so many of the rows that runs have seen that a run must stop."""
+        lost = []
+        for table, key in KEY.items():
+            [(live, gone)] = self.model.rows(
+                f"select count(*), count(*) filter (where {key} not in"
+                f" (select {key} from {table} where {key} is not null)) from ("
+                f"select distinct on ({key}) {key}, is_gone from law.seen_{table}"
+                f" where {key} is not null order by {key}, read_at desc, is_gone desc) as last"
+                " where is_gone is not true"
+            )
+            if gone >= MASS_DELETE_ROWS and gone > MASS_DELETE_SHARE * live:
+                lost.append(table)
+        return lost
 
     def _remember(self, table: str, key: int) -> None:
         in_table = f"from {table} where {KEY[table]} = %s"

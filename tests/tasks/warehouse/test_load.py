@@ -50,6 +50,22 @@ def test_a_load_touches_changed_rows_only(silver: Silver, staged: Path) -> None:
     assert load_ids(staged) == {1: 1, 2: 2, 3: 2}
 
 
+def test_of_a_rewritten_file_the_rows_count_that_were_read_since(silver: Silver, staged: Path) -> None:
+    """Rows read at the newest moment, too: one reading brings many, and a load may hold some of them."""
+    early, late, later = at(DAY, 10), at(DAY, 11), at(DAY, 12)
+    silver.replace("silver.orders", order(1, read_at=early), order(2, read_at=late))
+    load(staged)
+    shipped = [order(key, status="shipped", read_at=read_at) for key, read_at in ((1, early), (2, late))]
+    silver.replace("silver.orders", *shipped, order(3, read_at=later))
+    assert load(staged) == {"orders": 2}
+    assert query(staged, "select order_id, status from silver.orders order by 1") == [
+        (1, "pending"),
+        (2, "shipped"),
+        (3, "pending"),
+    ]
+    assert load(staged, full=True) == {"orders": 1}
+
+
 def test_a_change_to_or_from_null_is_a_change(silver: Silver, staged: Path) -> None:
     load(staged)
     silver.replace("silver.customers", customer(1, region=None))
