@@ -39,6 +39,7 @@ CONF = {
     "spark.driver.memory": "2g",
     # The plan of every query is a few hundred lines at INFO.
     "spark.log.level": "WARN",
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",

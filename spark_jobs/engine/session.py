@@ -34,21 +34,21 @@ def spark_session(remote: str, lake_uri: str = "") -> SparkSession:
 
 def submitted_session() -> SparkSession:
     """The session of the program that `spark-submit` has started. It computes in UTC."""
-    return _configured(SparkSession.builder.getOrCreate())
+    session = SparkSession.builder.getOrCreate()
+    session.conf.set("spark.sql.session.timeZone", "UTC")
+    return session
 
 
 @cache
 def _session(remote: str, on_s3: bool) -> SparkSession:
-    session = _configured(SparkSession.builder.remote(_address(remote, on_s3)).create())
+    session = SparkSession.builder.remote(_address(remote, on_s3)).create()
+    session.conf.set("spark.sql.session.timeZone", "UTC")
+    if not remote:
+        # Each column expression would look for its line in our code, and for IPython. Apache Spark is told at
+        # its start (local_spark.py).
+        session.conf.set("spark.python.sql.dataFrameDebugging.enabled", "false")
     # Left to the interpreter's last collection, gRPC's channel waits for a thread that no longer runs.
     atexit.register(session.stop)
-    return session
-
-
-def _configured(session: SparkSession) -> SparkSession:
-    session.conf.set("spark.sql.session.timeZone", "UTC")
-    # Each column expression would look for its line in our code, and for IPython.
-    session.conf.set("spark.python.sql.dataFrameDebugging.enabled", "false")
     return session
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dbt_project.test_project import SILVER, Shop, unsuccessful
+from tests.dbt_project.test_project import AS_OF, SILVER, Shop, unsuccessful
 
 # Keys as another shop has them, and three baskets: A7 of two products in two categories, B1 of one
 # category, and a blank number, which is none.
@@ -35,6 +35,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     monkeypatch.setenv("WAREHOUSE", "duckdb")
     monkeypatch.setenv("DUCKDB_PATH", str(made.path))
     monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path / "target"))
+    monkeypatch.setenv("DBT_AS_OF", AS_OF)
     monkeypatch.setenv("DBT_LOG_PATH", str(tmp_path / "logs"))
     return made
 
