@@ -7,10 +7,10 @@ import sys
 
 from tasks.runs.temporary_server import begin_temporary_server
 
-RUN_BY_HAND = {"flows.daily", "flows.data_quality", "flows.inventory", "flows.maintenance", "flows.rebuild"}
+RUN_BY_HAND = ("flows.daily", "flows.data_quality", "flows.inventory", "flows.maintenance", "flows.rebuild")
 
-# While Python looks for the module after `-m`, this package is imported, and `-m` stands for its name.
-if sys.argv[0] == "-m" and not {"-h", "--help"} & {*sys.argv}:
-    module = sys.orig_argv[sys.orig_argv.index("-m") + 1]
-    if module in RUN_BY_HAND:
-        begin_temporary_server()
+# While Python looks for the module after `-m`, this package is imported, and `-m` stands for its name in
+# `argv`. `-mflows.daily` is one word.
+is_by_hand = sys.argv[0] == "-m" and any(word.endswith(RUN_BY_HAND) for word in sys.orig_argv)
+if is_by_hand and not {"-h", "--help"} & {*sys.argv}:
+    begin_temporary_server()

@@ -36,6 +36,8 @@ CONF = {
     # Delta reads a table's log in 50 tasks otherwise.
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.connect.grpc.binding.address": "127.0.0.1",
+    # A session ends after an hour's rest otherwise (session.py, of Sail's).
+    "spark.connect.session.manager.defaultSessionTimeout": "30d",
     "spark.driver.memory": "2g",
     # The plan of every query is a few hundred lines at INFO.
     "spark.log.level": "WARN",

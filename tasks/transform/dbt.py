@@ -84,27 +84,31 @@ def build_marts(
     write_sources()
     # Unit tests check the code, not the data: `make test` runs them.
     variables = {"lead_time_days": settings.lead_time_days, "safety_stock_days": settings.safety_stock_days}
-    command = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)]
+    arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)]
     # Tests of these names alone: a model of the name is built.
     excluded = [f"{name},resource_type:test" for name in (decisions.accept_failed if decisions else ())]
     with warehouse.session() as session:
         inputs, last = _inputs(session, ds, variables), _last_build(session)
+        has_views = _project_of_views(session) == inputs.project
+        if not has_views:
+            # Not known before a build has made them all: in the cloud, views outlive a run that fails.
+            session.execute("drop table if exists ops.project_of_views")
     if topic and last is None:
         get_run_logger().info("the %s marts need those of the daily run, which has not run yet", topic)
         return Built()
     if topic:
-        command += ["--select", f"tag:{topic}"]
+        arguments += ["--select", f"tag:{topic}"]
     elif full_refresh:
-        command.append("--full-refresh")
+        arguments.append("--full-refresh")
     elif last == inputs:
         get_run_logger().info("the marts are up to date: nothing to build")
         return Built()
-    elif last and last.project == inputs.project:
-        command += ["--select", *last.stale(inputs), "--indirect-selection", "empty"]
+    elif last and last.project == inputs.project and has_views:
+        arguments += ["--select", *last.stale(inputs), "--indirect-selection", "empty"]
         # Of the project as it was, the views are as they would be made again.
         excluded.append("resource_type:model,config.materialized:view")
     if excluded:
-        command += ["--exclude", *excluded]
+        arguments += ["--exclude", *excluded]
     runner_settings = PrefectDbtSettings(
         project_dir=PROJECT,
         profiles_dir=PROJECT,
@@ -112,7 +116,7 @@ def build_marts(
         log_level=EventLevel.WARN,
     )
     with dbt_environment(warehouse, settings, {"DBT_AS_OF": ds}):
-        outcome = ModelsAsTasks(settings=runner_settings, raise_on_failure=False).invoke(command)
+        outcome = ModelsAsTasks(settings=runner_settings, raise_on_failure=False).invoke(arguments)
     if outcome.exception:
         raise PermanentFailure(f"dbt could not run: {outcome.exception}")
     # The inventory flow takes no decisions: its next run tries again.
@@ -122,6 +126,9 @@ def build_marts(
         return built
     with warehouse.session() as session:
         session.execute(f"create or replace table ops.last_build as select '{inputs.as_text}' as inputs")
+        session.execute(
+            f"create or replace table ops.project_of_views as select '{inputs.project}' as project"
+        )
     return built
 
 
@@ -171,6 +178,14 @@ def _last_build(session: Session) -> Inputs | None:
         return None
     [row] = session.rows("select inputs from ops.last_build").read_all().to_pylist()
     return Inputs.model_validate_json(row["inputs"])
+
+
+def _project_of_views(session: Session) -> str | None:
+    """The project that has made the views; None if it is not known."""
+    if not session.has("ops.project_of_views"):
+        return None
+    [row] = session.rows("select project from ops.project_of_views").read_all().to_pylist()
+    return row["project"]
 
 
 def _built(results: list, flow: str | None, ds: str) -> Built:

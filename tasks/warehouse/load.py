@@ -1,5 +1,6 @@
 """The load of silver and quarantine into the warehouse: changed rows only."""
 
+import datetime as dt
 from collections.abc import Collection
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from lake.source_table import DELETED_AT, READ_AT
 from tasks.warehouse.deletes import DELETED_ROWS, apply_deletes, record_deleted
 from tasks.warehouse.interface import Loaded, Scope, Session, Warehouse
 
+CLOCK_SKEW = dt.timedelta(minutes=5)
 # When a rejected version was read; of events, and of older versions, when it became true.
 READ = "coalesce(rejected.read_at, rejected.occurred_at)"
 
@@ -102,12 +104,15 @@ def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full:
 
 
 def _read_since(session: Session, name: str) -> pads.Expression:
-    """The rows that were read after all that the table holds: a merge also rewrites their neighbours."""
+    """The rows that were read after all that the table holds: a merge also rewrites their neighbours.
+
+    CLOCK_SKEW earlier, too: the source's clock may be another server's since, a little behind the one before.
+    """
     [row] = session.rows(f"select max(read_at) as newest from {name}").read_all().to_pylist()
     if row["newest"] is None:
         return pads.scalar(True)
-    newest = pa.scalar(row["newest"], pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
-    return pads.field(READ_AT).is_null() | (pads.field(READ_AT) >= newest)
+    since = pa.scalar(row["newest"] - CLOCK_SKEW, pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
+    return pads.field(READ_AT).is_null() | (pads.field(READ_AT) >= since)
 
 
 def _add_missing(session: Session, name: str, columns: list[pa.Field]) -> None:

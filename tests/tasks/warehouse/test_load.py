@@ -66,6 +66,14 @@ def test_of_a_rewritten_file_the_rows_count_that_were_read_since(silver: Silver,
     assert load(staged, full=True) == {"orders": 1}
 
 
+def test_a_row_read_by_a_clock_that_was_set_back_a_little_is_loaded(silver: Silver, staged: Path) -> None:
+    """As after a failover of the shop's database."""
+    silver.replace("silver.orders", order(1, read_at=at(DAY, 11)))
+    load(staged)
+    silver.append("silver.orders", order(2, read_at=at(DAY, 10, 56)))
+    assert load(staged) == {"orders": 1}
+
+
 def test_a_change_to_or_from_null_is_a_change(silver: Silver, staged: Path) -> None:
     load(staged)
     silver.replace("silver.customers", customer(1, region=None))
