@@ -19,6 +19,7 @@ from blocks.settings.environment import REPOSITORY
 from blocks.settings.failures import DataFailure, PermanentFailure
 from blocks.settings.settings import Settings
 from expectations.suite import CRITICAL, WARNING
+from lake.catalog import catalog
 from tasks.ingest.decisions import Decisions, command
 from tasks.ledger.quality_result import QualityResult
 from tasks.transform.dbt_sources import write_sources
@@ -88,14 +89,15 @@ def build_marts(
     # Tests of these names alone: a model of the name is built.
     excluded = [f"{name},resource_type:test" for name in (decisions.accept_failed if decisions else ())]
     with warehouse.session() as session:
-        inputs, last = _inputs(session, ds, variables), _last_build(session)
+        last = _last_build(session)
+        if topic and last is None:
+            get_run_logger().info("the %s marts need those of the daily run, which has not run yet", topic)
+            return Built()
+        inputs = _inputs(session, ds, variables)
         has_views = _project_of_views(session) == inputs.project
         if not has_views:
             # Not known before a build has made them all: in the cloud, views outlive a run that fails.
             session.execute("drop table if exists ops.project_of_views")
-    if topic and last is None:
-        get_run_logger().info("the %s marts need those of the daily run, which has not run yet", topic)
-        return Built()
     if topic:
         arguments += ["--select", f"tag:{topic}"]
     elif full_refresh:
@@ -139,7 +141,7 @@ class Inputs(BaseModel):
     project: str
     """A hash of the project's files and variables."""
     loads: dict[str, str]
-    """Of each source table, the state of the lake that was loaded."""
+    """Of each source table, its newest load that changed rows, and its number of rows."""
 
     @property
     def as_text(self) -> str:
@@ -156,19 +158,22 @@ class Inputs(BaseModel):
 
 
 def _inputs(session: Session, ds: str, variables: dict[str, float]) -> Inputs:
-    loads = session.rows("select table_name, lake_table, lake_version from ops.loads").read_all().to_pylist()
     digest = hashlib.sha256(json.dumps(variables).encode())
     sources = (PROJECT.glob("*.yml"), *(PROJECT.glob(f"{folder}/**/*.*") for folder in SOURCE_FOLDERS))
     for file in sorted(itertools.chain(*sources)):
         digest.update(file.read_bytes())
+    # Asked of the tables themselves: a run that died after its load has left no other word of it.
+    loads = session.rows(
+        " union all ".join(
+            f"select '{table}' as name, coalesce(max(load_id), 0) as newest, count(*) as total"
+            f" from silver.{table}"
+            for table in catalog()
+        )
+    )
     return Inputs(
         ds=ds,
         project=digest.hexdigest(),
-        loads={
-            each["table_name"].removeprefix("silver."): f"{each['lake_table']}/{each['lake_version']}"
-            for each in sorted(loads, key=lambda each: each["table_name"])
-            if each["table_name"].startswith("silver.")
-        },
+        loads={each["name"]: f"{each['newest']}/{each['total']}" for each in loads.read_all().to_pylist()},
     )
 
 
