@@ -245,6 +245,7 @@ TABLES = [
     "gold.customer_segments",
     "gold.agg_daily_funnel",
     "intermediate.int_customer_orders",
+    "intermediate.int_daily_orders",
     "intermediate.int_daily_sessions",
     "snapshots.snap_customers",
     "snapshots.snap_products",

@@ -16,7 +16,7 @@ orders as (
 
 changed_customers as (
 
-    {{ changed_groups('orders', 'customer_id', 'total_order_rows') }}
+    {{ changed_groups(ref('stg_orders'), 'customer_id', 'total_order_rows') }}
 
 ),
 

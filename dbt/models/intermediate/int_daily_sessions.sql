@@ -16,7 +16,7 @@ clicks as (
 
 changed_days as (
 
-    {{ changed_groups('clicks', 'event_date', 'total_events') }}
+    {{ changed_groups(ref('stg_clickstream'), 'event_date', 'total_events') }}
 
 ),
 

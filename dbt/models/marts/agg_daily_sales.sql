@@ -21,7 +21,7 @@ orders as (
 
 changed_dates as (
 
-    {{ changed_groups('orders', 'order_date', 'total_order_rows') }}
+    {{ changed_groups(ref('fct_orders'), 'order_date', 'total_order_rows') }}
 
 ),
 

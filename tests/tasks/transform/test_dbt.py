@@ -15,7 +15,7 @@ from blocks.settings.failures import DataFailure, PermanentFailure
 from blocks.settings.settings import Settings
 from expectations.suite import CRITICAL, WARNING
 from tasks.ledger.quality_result import QualityResult
-from tasks.transform.dbt import PROJECT, build_marts
+from tasks.transform.dbt import PROJECT, build_marts, validate_marts
 from tasks.warehouse.duckdb import DuckDBWarehouse
 
 SILVER = """
@@ -63,6 +63,11 @@ def build(warehouse: Path, ds: str) -> list[QualityResult]:
     return build_marts(DuckDBWarehouse(warehouse, warehouse), ds, Settings()).results
 
 
+@flow
+def validate(warehouse: Path, ds: str) -> list[QualityResult]:
+    return validate_marts(DuckDBWarehouse(warehouse, warehouse), ds, Settings())
+
+
 def test_builds_once_per_state_of_loads_and_day(warehouse: Path) -> None:
     first = build(warehouse, "2024-01-13")
     assert len(first) > 50
@@ -104,6 +109,34 @@ def test_of_a_row_that_is_gone_all_that_comes_from_it_is_built(warehouse: Path) 
         assert connection.sql("select product_id from gold.dim_products").fetchall() == [(1,)]
     assert "unique_stg_products_product_id" in again
     assert "unique_stg_customers_customer_id" not in again
+
+
+TWICE = (
+    "insert into silver.clickstream by name select * replace ({} as load_id) from silver.clickstream limit 1"
+)
+ANOTHER = (
+    "insert into silver.clickstream by name"
+    " select * replace ('e2' as event_id, 2 as load_id) from silver.clickstream limit 1"
+)
+
+
+def test_a_row_that_a_load_brings_twice_fails_the_build(warehouse: Path) -> None:
+    build(warehouse, "2024-01-13")
+    change(warehouse, ANOTHER)
+    build(warehouse, "2024-01-13")
+    change(warehouse, TWICE.format(3))
+    with pytest.raises(DataFailure, match="unique_stg_clickstream_event_id"):
+        build(warehouse, "2024-01-13")
+
+
+def test_rows_that_have_passed_are_tested_again_by_the_quality_flow(warehouse: Path) -> None:
+    build(warehouse, "2024-01-13")
+    assert all(each.is_success for each in validate(warehouse, "2024-01-13"))
+    # Behind the pipeline's back: no load has brought it.
+    change(warehouse, TWICE.format(1), ANOTHER)
+    build(warehouse, "2024-01-13")
+    failed = [each.expectation for each in validate(warehouse, "2024-01-13") if not each.is_success]
+    assert "unique_stg_clickstream_event_id" in failed
 
 
 def test_views_that_a_failed_build_of_another_project_has_made_are_made_again(
