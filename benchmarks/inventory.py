@@ -133,7 +133,7 @@ def measure(folder: Path, servers: str, given: argparse.Namespace) -> dict[str, 
         begun = time.monotonic()
         subprocess.run(command(), env=environment, cwd=REPOSITORY, check=True, stdout=subprocess.DEVNULL)
         drained = time.monotonic() - begun
-        [inside] = lake_column(lake, "ops.runs", "duration_seconds")
+        [inside] = lake_column(lake, "ops.pipeline_runs", "duration_seconds")
 
         follower = subprocess.Popen(
             command("--follow-minutes", "600"), env=environment, cwd=REPOSITORY, stdout=subprocess.DEVNULL
