@@ -38,27 +38,27 @@ def tableau_server(settings: TableauFields) -> Iterator["Server"]:
     """
     try:
         import tableauserverclient as tableau
+        from tableauserverclient.server.endpoint import exceptions as refusals
     except ModuleNotFoundError:
         raise PermanentFailure("TABLEAU_SERVER_URL is set, and the extra bi is missing: `make bi`") from None
     where = _check_given(settings)
-    token = tableau.PersonalAccessTokenAuth(
-        settings.tableau_token_name, settings.tableau_token.get_secret_value(), settings.tableau_site
-    )
+    secret = settings.tableau_token.get_secret_value()
+    token = tableau.PersonalAccessTokenAuth(settings.tableau_token_name, secret, settings.tableau_site)
     try:
-        server = tableau.Server(where, http_options={"timeout": TIMEOUT_SECONDS})
+        server = tableau.Server(where, use_server_version=True, http_options={"timeout": TIMEOUT_SECONDS})
         with server.auth.sign_in(token):
             yield server
-    except tableau.NotSignedInError as error:
+    except refusals.FailedSignInError as error:
         raise PermanentFailure(
             f"Tableau at {where} refuses the token {settings.tableau_token_name} ({error.code}); correct "
             "TABLEAU_TOKEN_NAME, TABLEAU_TOKEN or TABLEAU_SITE"
         ) from None
-    except (requests.ConnectionError, requests.Timeout, tableau.InternalServerError) as error:
+    except (requests.ConnectionError, requests.Timeout, refusals.InternalServerError) as error:
         raise TransientFailure(
-            f"Tableau at {where} does not answer ({type(error).__name__}); correct TABLEAU_SERVER_URL, or "
+            f"Tableau does not answer at {where} ({type(error).__name__}); correct TABLEAU_SERVER_URL, or "
             "open the network"
         ) from None
-    except (requests.RequestException, tableau.ServerResponseError, tableau.NonXMLResponseError) as error:
+    except refusals.TableauError as error:
         raise PermanentFailure(
             f"Tableau at {where} refuses: {_message(error)}; correct TABLEAU_SERVER_URL, TABLEAU_PROJECT or "
             "what this token may do"
@@ -85,6 +85,8 @@ def _check_given(settings: TableauFields) -> str:
     }
     if missing := [name for name, value in given.items() if not value]:
         raise PermanentFailure(f"the Tableau server is not known: set {', '.join(missing)}")
+    if not settings.tableau_server_url.startswith(("https://", "http://")):
+        raise PermanentFailure("TABLEAU_SERVER_URL is no URL; write it as https://…")
     return settings.tableau_server_url
 
 

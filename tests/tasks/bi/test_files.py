@@ -1,0 +1,68 @@
+"""The files for BI tools in a run: written, or said why not, and the run goes on."""
+
+from pathlib import Path
+
+import pytest
+from prefect import flow
+
+from blocks.settings.failures import PermanentFailure
+from blocks.settings.settings import Settings
+from tasks.bi import files
+from tasks.bi.files import bi_folder, check_extra, write_lookml, write_tableau
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Those of a platform without a warehouse."""
+    monkeypatch.setenv("DUCKDB_PATH", str(tmp_path / "warehouse.duckdb"))
+    monkeypatch.setenv("BI_DIR", str(tmp_path / "bi"))
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
+    return Settings()
+
+
+@flow
+def write_both(settings: Settings) -> tuple[Path | None, list[Path] | None]:
+    return write_lookml(settings), write_tableau(settings)
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_run_without_the_extra_says_so_and_goes_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(files, "PACKAGES", ("lkml", "not_installed"))
+    assert write_both(settings) == (None, None)
+    said = [record.getMessage() for record in caplog.records if "extra" in record.getMessage()]
+    assert said == [
+        "no LookML: the extra bi is missing (not_installed); install it: `make bi`, or "
+        "`pip install --no-deps --require-hashes -r requirements-bi.txt`"
+    ]
+    assert not bi_folder(settings).exists()
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_extracts_that_are_asked_for_and_cannot_be_written_are_a_warning(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("TABLEAU_EXTRACTS", "true")
+    assert write_both(Settings()) == (None, None)
+    assert "no LookML: " in caplog.text
+    assert "no Tableau extracts: " in caplog.text
+
+
+def test_the_extra_is_there() -> None:
+    """`make test` installs it."""
+    check_extra()
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "PACKAGES", ("lkml", "not_installed", "neither"))
+    with pytest.raises(PermanentFailure, match=r"the extra bi is missing \(not_installed, neither\)"):
+        check_extra()
+
+
+def test_another_platform_has_a_folder_of_its_own(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bi_folder(settings) == tmp_path / "bi"
+    monkeypatch.setenv("PLATFORM", "staging")
+    assert bi_folder(settings) == tmp_path / "bi" / "staging"
