@@ -21,7 +21,6 @@ PACKAGES = ("lkml", "pantab", "sqlglot", "tableauserverclient")
 
 
 @task(task_run_name="write-lookml")
-@timed
 def write_lookml(settings: Settings) -> Path | None:
     """Write the LookML project; returns its folder. None, and a warning, if it cannot be written."""
     try:
@@ -31,15 +30,18 @@ def write_lookml(settings: Settings) -> Path | None:
         return None
 
 
+def refresh_extracts(settings: Settings) -> list[Path] | None:
+    """Write the Tableau extracts if they are asked for: a run without them has no such step."""
+    return write_tableau(settings) if settings.tableau_extracts else None
+
+
 @task(task_run_name="write-tableau")
 @timed
 def write_tableau(settings: Settings) -> list[Path] | None:
-    """Write the Tableau extracts, and publish them if a server is named; nothing if they are not asked for.
+    """Write the Tableau extracts, and publish them if a server is named; returns the data sources.
 
     None, and a warning, if that fails: the marts are published, and people see yesterday's extracts.
     """
-    if not settings.tableau_extracts:
-        return None
     try:
         return build_tableau(settings)
     except Exception as error:
@@ -53,10 +55,10 @@ def build_lookml(settings: Settings) -> Path:
     Raises PipelineFailure.
     """
     check_extra()
-    from tasks.bi.lookml import lookml_files
-    from tasks.bi.manifest import parse_project, read_semantic_layer
-
     with reading_warehouse(settings) as session:
+        from tasks.bi.lookml import lookml_files
+        from tasks.bi.manifest import parse_project, read_semantic_layer
+
         layer = read_semantic_layer(parse_project(), session)
     folder = bi_folder(settings) / "looker"
     draft = folder.with_name(".looker.draft")
@@ -75,10 +77,10 @@ def build_tableau(settings: Settings) -> list[Path]:
     Returns the data sources (.tds). Raises PipelineFailure.
     """
     check_extra()
-    from tasks.bi.manifest import parse_project, read_semantic_layer
-    from tasks.bi.tableau import publish_data_sources, write_tableau_files
-
     with reading_warehouse(settings) as session:
+        from tasks.bi.manifest import parse_project, read_semantic_layer
+        from tasks.bi.tableau import publish_data_sources, write_tableau_files
+
         layer = read_semantic_layer(parse_project(), session)
         sources = write_tableau_files(session, layer, bi_folder(settings) / "tableau")
     if settings.tableau_server_url:

@@ -38,7 +38,9 @@ def parse_project(project: Path = PROJECT) -> Node:
         options = [text for name, path in folders.items() for text in (f"--{name}", str(path))]
         outcome = dbtRunner().invoke(["parse", "--quiet", "--target", "lint", *options])
         if not outcome.success:
-            raise PermanentFailure(f"dbt cannot read its project: {_line(str(outcome.exception))}; correct it")
+            raise PermanentFailure(
+                f"dbt cannot read its project: {_line(str(outcome.exception))}; correct it"
+            )
         return json.loads((Path(target) / "manifest.json").read_text(encoding="utf-8"))
 
 

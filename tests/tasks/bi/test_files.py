@@ -8,7 +8,7 @@ from prefect import flow
 from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from tasks.bi import files
-from tasks.bi.files import bi_folder, check_extra, write_lookml, write_tableau
+from tasks.bi.files import bi_folder, check_extra, refresh_extracts, write_lookml
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 @flow
 def write_both(settings: Settings) -> tuple[Path | None, list[Path] | None]:
-    return write_lookml(settings), write_tableau(settings)
+    return write_lookml(settings), refresh_extracts(settings)
 
 
 @pytest.mark.usefixtures("prefect_server")
