@@ -1,7 +1,7 @@
-"""Files for BI tools, of the marts as they are: LookML for Looker, extracts and data sources for Tableau.
+"""Files for BI tools, of the marts as they are: LookML, Ossie, and Tableau's extracts and data sources.
 
-python -m flows.bi             # both
-python -m flows.bi looker      # one of them; the other is `tableau`
+python -m flows.bi             # all of them
+python -m flows.bi looker      # those of one tool: looker, ossie or tableau
 
 Not a flow: runs write the same files by tasks of their own (docs/bi.md). Exit code 1: something could not be
 written, or published.
@@ -9,7 +9,6 @@ written, or published.
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 import humanize
@@ -18,26 +17,21 @@ from pydantic import ValidationError
 from blocks.settings.environment import UnreadableEnvFile
 from blocks.settings.failures import PipelineFailure, wrong_configuration
 from blocks.settings.settings import Settings
-from tasks.bi.files import bi_folder, build_lookml, build_tableau
+from tasks.bi.files import TOOLS, build_files
 from tasks.runs.console import silence_teardown
-
-BUILDS = {"looker": build_lookml, "tableau": build_tableau}
 
 
 def main() -> int:
     """Write what the command line names, and say where it is; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m flows.bi", description="Write the files for BI tools.")
-    parser.add_argument("tools", nargs="*", help=f"of {', '.join(BUILDS)}; default: both", metavar="TOOL")
+    parser.add_argument("tools", nargs="*", help=f"of {', '.join(TOOLS)}; default: all", metavar="TOOL")
     silence_teardown()
-    tools = parser.parse_args().tools or list(BUILDS)
-    if unknown := [tool for tool in tools if tool not in BUILDS]:
-        parser.error(f"no such tool: {', '.join(unknown)}; choose from {', '.join(BUILDS)}")
+    tools = parser.parse_args().tools or TOOLS
+    if unknown := [tool for tool in tools if tool not in TOOLS]:
+        parser.error(f"no such tool: {', '.join(unknown)}; choose from {', '.join(TOOLS)}")
     try:
-        settings = Settings()
-        for tool in tools:
-            begun = time.monotonic()
-            BUILDS[tool](settings)
-            sys.stdout.write(f"{summary(bi_folder(settings) / tool)}, {time.monotonic() - begun:.1f} s\n")
+        for folder in build_files(Settings(), tools):
+            sys.stdout.write(f"{summary(folder)}\n")
     except (PipelineFailure, UnreadableEnvFile) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -8,7 +8,7 @@ from prefect import flow
 from blocks.settings.settings import Settings
 from lake.catalog import catalog, spark_tables
 from lake.delta import Lake
-from tasks.bi.files import write_lookml
+from tasks.bi.files import write_metrics
 from tasks.ledger.quality_result import QualityResult
 from tasks.quality.gate import stop_on_critical
 from tasks.quality.suites import gold_suites
@@ -36,5 +36,5 @@ def quality_layers(
     day = [validate_day(table, ds, run_id, settings, lake) for table in days]
     write_data_docs(settings)
     write_dbt_docs(warehouse, settings)
-    write_lookml(settings)
+    write_metrics(settings)
     return stop_on_critical(list(chain.from_iterable([*marts, *silver, *day])), flow="data_quality")

@@ -30,11 +30,12 @@ def command(folder: Path, *tools: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_it_writes_the_files_of_both_tools_and_says_where(tmp_path: Path) -> None:
+def test_it_writes_the_files_of_all_tools_and_says_where(tmp_path: Path) -> None:
     build_marts(tmp_path)
     done = command(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    looker, tableau = done.stdout.splitlines()
+    looker, ossie, tableau = done.stdout.splitlines()
+    assert ossie.startswith(f"{tmp_path / 'bi' / 'ossie'}: 1 files, ")
     assert looker.startswith(f"{tmp_path / 'bi' / 'looker'}: 9 files, ")
     assert tableau.startswith(f"{tmp_path / 'bi' / 'tableau'}: 16 files, ")
     assert all(lkml.load(path.read_text()) for path in (tmp_path / "bi" / "looker").rglob("*.lkml"))
@@ -54,4 +55,4 @@ def test_without_a_warehouse_it_says_what_to_run_first(tmp_path: Path) -> None:
 def test_a_tool_that_is_not_known_is_named(tmp_path: Path) -> None:
     done = command(tmp_path, "powerbi")
     assert done.returncode == 2
-    assert "no such tool: powerbi; choose from looker, tableau" in done.stderr
+    assert "no such tool: powerbi; choose from looker, ossie, tableau" in done.stderr

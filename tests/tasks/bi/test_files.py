@@ -8,7 +8,7 @@ from prefect import flow
 from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from tasks.bi import files
-from tasks.bi.files import bi_folder, check_extra, refresh_extracts, write_lookml
+from tasks.bi.files import bi_folder, check_extra, refresh_extracts, write_metrics
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 @flow
-def write_both(settings: Settings) -> tuple[Path | None, list[Path] | None]:
-    return write_lookml(settings), refresh_extracts(settings)
+def write_both(settings: Settings) -> tuple[list[Path] | None, list[Path] | None]:
+    return write_metrics(settings), refresh_extracts(settings)
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -33,7 +33,7 @@ def test_a_run_without_the_extra_says_so_and_goes_on(
     assert write_both(settings) == (None, None)
     said = [record.getMessage() for record in caplog.records if "extra" in record.getMessage()]
     assert said == [
-        "no LookML: the extra bi is missing (not_installed); install it: `make bi`, or "
+        "no files for Looker: the extra bi is missing (not_installed); install it: `make bi`, or "
         "`pip install --no-deps --require-hashes -r requirements-bi.txt`"
     ]
     assert not bi_folder(settings).exists()
@@ -45,7 +45,7 @@ def test_extracts_that_are_asked_for_and_cannot_be_written_are_a_warning(
 ) -> None:
     monkeypatch.setenv("TABLEAU_EXTRACTS", "true")
     assert write_both(Settings()) == (None, None)
-    assert "no LookML: " in caplog.text
+    assert "no files for Looker: " in caplog.text
     assert "no Tableau extracts: " in caplog.text
 
 

@@ -1,4 +1,4 @@
-"""One figure, five ways: MetricFlow, LookML's SQL, the extract, its calculated fields, and the marts themselves.
+"""One figure, six ways: MetricFlow, LookML, Ossie, the extract, its calculated fields, and the marts themselves.
 
 dbt builds the marts once; what it leaves in its target is what MetricFlow and the files are made of.
 """
@@ -21,6 +21,7 @@ from lake.local_sql import connect
 from tasks.bi.hyper import query_extract, write_extract
 from tasks.bi.lookml import lookml_files
 from tasks.bi.manifest import parse_project, read_semantic_layer
+from tasks.bi.ossie import ossie_files
 from tasks.bi.semantic_layer import SemanticLayer, SemanticModel
 from tasks.bi.tds import data_source
 from tasks.transform.dbt import PROJECT
@@ -136,6 +137,29 @@ def test_every_measure_of_looker_is_the_metric(
     assert compared == by_day.keys() >= WANTED
 
 
+def test_every_expression_of_ossie_is_the_metric(
+    marts: Shop, layer: SemanticLayer, by_day: dict[str, dict[dt.date, Decimal]]
+) -> None:
+    [model] = yaml.safe_load(ossie_files(layer)["ecommerce.ossie.yaml"])["semantic_model"]
+    sources = {dataset["name"]: dataset["source"] for dataset in model["datasets"]}
+    compared = set()
+    for metric in model["metrics"]:
+        [each] = metric["expression"]["dialects"]
+        [name] = [found.name for found in with_metrics(layer) if f"{found.name}." in each["expression"]]
+        sql = (
+            f"select cast({DATES[name]} as date) as day, {each['expression']} from {sources[name]} as {name}"
+        )
+        assert_equal(answers(marts.sql(f"{sql} group by day")), by_day[metric["name"]])
+        compared.add(metric["name"])
+    assert compared == by_day.keys()
+    for link in model["relationships"]:
+        [there] = link["to_columns"]
+        keys = f"select {there} from {sources[link['to']]}"
+        assert marts.sql(f"{keys} group by 1 having count(*) > 1") == []
+        marts.sql(f"select {link['from_columns'][0]} from {sources[link['from']]} limit 0")
+    assert len(model["relationships"]) == 8
+
+
 def test_every_calculated_field_of_tableau_is_the_metric(
     marts: Shop, layer: SemanticLayer, by_day: dict[str, dict[dt.date, Decimal]], tmp_path: Path
 ) -> None:
@@ -191,6 +215,16 @@ def test_every_metric_has_words_a_grain_and_an_owner(layer: SemanticLayer) -> No
         assert "added up" in metric.grain
     labels = [metric.label for metric in metrics]
     assert len(set(labels)) == len(labels)
+
+
+def test_the_exposures_are_what_the_files_are_made_of(layer: SemanticLayer) -> None:
+    exposures = yaml.safe_load((PROJECT / "models" / "exposures.yml").read_text(encoding="utf-8"))
+    named = {
+        each["name"]: {ref.removeprefix("ref('").removesuffix("')") for ref in each["depends_on"]}
+        for each in exposures["exposures"]
+    }
+    assert named["looker"] == {model.mart.name for model in layer.models}
+    assert named["tableau"] == {mart.name for mart in layer.marts}
 
 
 def test_a_join_of_looker_finds_the_row_of_each_customer(
