@@ -66,6 +66,8 @@ def _relationships(model: SemanticModel) -> list[Node]:
             "to_columns": [link.key],
         }
         for link in model.links
+        # Two models of one key name each other: once is enough.
+        if link.column != model.key or model.name < link.model
     ]
 
 

@@ -157,7 +157,7 @@ def test_every_expression_of_ossie_is_the_metric(
         keys = f"select {there} from {sources[link['to']]}"
         assert marts.sql(f"{keys} group by 1 having count(*) > 1") == []
         marts.sql(f"select {link['from_columns'][0]} from {sources[link['from']]} limit 0")
-    assert len(model["relationships"]) == 8
+    assert len(model["relationships"]) == 6
 
 
 def test_every_calculated_field_of_tableau_is_the_metric(
