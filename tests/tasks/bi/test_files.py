@@ -1,10 +1,13 @@
 """The files for BI tools in a run: written, or said why not, and the run goes on."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from prefect import flow
 
+from blocks.settings.environment import REPOSITORY
 from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from tasks.bi import files
@@ -47,6 +50,18 @@ def test_extracts_that_are_asked_for_and_cannot_be_written_are_a_warning(
     assert write_both(Settings()) == (None, None)
     assert "no files for Looker: " in caplog.text
     assert "no Tableau extracts: " in caplog.text
+
+
+def test_flows_and_blocks_do_without_the_extra() -> None:
+    program = (
+        f"import sys; sys.modules |= dict.fromkeys({(*files.PACKAGES, 'metricflow')}); "
+        "import flows.daily, flows.data_quality, flows.bi; "
+        "from blocks.system_block import system_blocks; print(len(system_blocks()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stdout) == (0, "9\n"), done.stderr
 
 
 def test_the_extra_is_there() -> None:
