@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
+# The same with the extra `bi`.
+WITH_BI := $(VENV)/.installed-bi
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 # The demo's runs live beside its data, not among your own Prefect runs.
 export PREFECT_HOME ?= $(CURDIR)/data/prefect
 export PREFECT_PROFILE ?= ephemeral
@@ -10,14 +13,18 @@ export PREFECT_PROFILE ?= ephemeral
 # The tests of a file share what they have started. In the order of tests/conftest.py.
 ON_TWO_CORES := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo ui pictures test slow lint bench clean lock
+.PHONY: help demo ui pictures bi test slow lint bench clean lock
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 $(READY): requirements.txt | $(PREFECT_HOME)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
+	$(INSTALL) -r requirements.txt
+	@touch $@
+
+$(WITH_BI): requirements-bi.txt | $(READY)
+	$(INSTALL) -r requirements-bi.txt
 	@touch $@
 
 $(PREFECT_HOME):
@@ -35,10 +42,12 @@ pictures: $(READY) | data/reports/latest.html ## make docs/images from what the 
 data/reports/latest.html: | $(READY)
 	$(BIN)/python -m demo
 
-test: $(READY) ## run the tests, on real services (under 20 minutes)
+bi: $(WITH_BI) ## install the extra for Looker, Tableau and MetricFlow (docs/bi.md)
+
+test: $(WITH_BI) ## run the tests, on real services (under 20 minutes)
 	$(BIN)/python -m pytest $(ON_TWO_CORES) -m "not slow"
 
-slow: $(READY) ## run the tests that take minutes each: the law through dbt, kill tests, the how-tos
+slow: $(WITH_BI) ## run the tests that take minutes each: the law through dbt, kill tests, the how-tos
 	$(BIN)/python -m pytest $(ON_TWO_CORES) -m slow
 
 lint: $(READY) ## ruff, mypy, sqlfluff
@@ -57,6 +66,8 @@ clean: ## stop the demo's database and delete everything that make made
 LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
-lock: ## pin every package with its hashes in requirements.txt (needs uv)
+lock: ## pin every package with its hashes in requirements*.txt (needs uv)
 	$(LOCKED) --group dev --no-strip-extras pyproject.toml -o requirements.txt
+	$(LOCKED) --extra bi --constraint requirements.txt pyproject.toml -o requirements-bi.txt \
+		$$(sed -nE 's/^([a-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements.txt)
 	$(LOCKED) --group datacontract -o tests/support/datacontract-requirements.txt

@@ -18,6 +18,7 @@ from flows.subflows.quality_gold import quality_gold
 from flows.subflows.transform import transform
 from lake.delta import Lake
 from tasks.alerts.delivery import confirm_delivery
+from tasks.bi.files import refresh_extracts
 from tasks.ingest.decisions import Decisions
 from tasks.ledger.interventions import record_decisions
 from tasks.report.daily_report import write_report
@@ -52,6 +53,7 @@ def daily_ecommerce_pipeline(ds: dt.date | None = None, decisions: Decisions | N
         run.warnings += quality_gold(day, run.run_id, warehouse, settings, lake, decisions=decisions)
         publish_warehouse(warehouse, built.models)
         run.report_url = write_report(run, settings, lake)
+        refresh_extracts(settings)
 
 
 if __name__ == "__main__":

@@ -102,6 +102,8 @@ def platform(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "DUCKDB_PATH": str(made.warehouse),
         "DBT_TARGET_PATH": str(tmp_path / "dbt_target"),
         "REPORT_DIR": str(tmp_path / "reports"),
+        "BI_DIR": str(tmp_path / "bi"),
+        "TABLEAU_EXTRACTS": "false",
         "SHOP_TIMEZONE": "UTC",
         "SPARK_REMOTE": "",
         "SLACK_WEBHOOK_URL": "",

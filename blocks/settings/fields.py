@@ -242,6 +242,25 @@ class MonitoringFields(SystemFields):
         return bool(settings.pushgateway_url.get_secret_value() or settings.ops_dsn.get_secret_value())
 
 
+class TableauFields(SystemFields):
+    """The Tableau server, or site in Tableau's cloud, that shows people the extracts."""
+
+    block_type = "tableau-server"
+
+    tableau_server_url: str = Field(
+        default="", title="Address", description="https://…; empty: extracts are written, and not published."
+    )
+    tableau_site: str = Field(default="", title="Site, as its address has it; empty for the default site")
+    tableau_project: str = Field(default="default", title="Project that the data sources are published to")
+    tableau_token_name: str = Field(default="", title="Name of a personal access token")
+    tableau_token: SecretStr = Field(default=SecretStr(""), title="The token's secret")
+
+    @classmethod
+    def is_configured(cls, settings: "AllFields") -> bool:
+        """Whether there is an address."""
+        return bool(settings.tableau_server_url)
+
+
 class AllFields(
     ShopFields,
     LakeFields,
@@ -251,6 +270,7 @@ class AllFields(
     BigQueryFields,
     AlertFields,
     MonitoringFields,
+    TableauFields,
 ):
     """The fields of every system."""
 

@@ -61,6 +61,8 @@ class EnvironmentSettings(AllFields, Environment):
     report_dir: Path = DATA / "reports"
     report_retention: dt.timedelta = Field(default=dt.timedelta(days=365), ge=dt.timedelta(days=1))
     report_url: str = ""
+    bi_dir: Path = DATA / "bi"
+    tableau_extracts: bool = False
 
     @field_validator("clickstream_uri", "lake_uri", "runbook_url")
     @classmethod

@@ -8,6 +8,7 @@ from prefect import flow
 from blocks.settings.settings import Settings
 from lake.catalog import catalog, spark_tables
 from lake.delta import Lake
+from tasks.bi.files import write_metrics
 from tasks.ledger.quality_result import QualityResult, record_results
 from tasks.quality.gate import stop_on_critical
 from tasks.quality.suites import gold_suites
@@ -38,4 +39,5 @@ def quality_layers(
     record_results(lake, tested, ds, run_id)
     write_data_docs(settings)
     write_dbt_docs(warehouse, settings)
+    write_metrics(settings)
     return stop_on_critical(list(chain.from_iterable([*marts, *silver, *day, tested])), flow="data_quality")

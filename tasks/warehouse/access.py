@@ -16,7 +16,7 @@ from blocks.settings.settings import Settings
 from tasks.timing import timed
 from tasks.warehouse.bigquery import BigQueryWarehouse
 from tasks.warehouse.duckdb import DuckDBWarehouse
-from tasks.warehouse.interface import Warehouse, WarehouseKind
+from tasks.warehouse.interface import Session, Warehouse, WarehouseKind
 from tasks.warehouse.snowflake import SnowflakeWarehouse
 
 # The server's concurrency limit (deployments/resources/concurrency_limits.py) holds across machines, where a
@@ -63,7 +63,12 @@ def publish_warehouse(warehouse: Warehouse, built: Collection[str] | None = None
     warehouse.publish(built)
 
 
+def reading_warehouse(settings: Settings) -> AbstractContextManager[Session]:
+    """A connection for queries on what people read now, whoever writes."""
+    return KINDS[settings.warehouse].reading(settings)
+
+
 def query_warehouse(settings: Settings, sql: str) -> list[dict[str, Any]]:
     """The answer of a SELECT on what people read now: a dict by column name per row."""
-    with KINDS[settings.warehouse].reading(settings) as session:
+    with reading_warehouse(settings) as session:
         return session.rows(sql).read_all().to_pylist()

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 
 from blocks.lake_storage import check_writable
+from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from lake.local_sql import connect
 from tasks.warehouse.file_lock import writer_lock
@@ -69,8 +70,16 @@ class DuckDBWarehouse:
     @classmethod
     @contextmanager
     def reading(cls, settings: Settings) -> Iterator["DuckDBSession"]:
-        """The live file, for reading only, whoever holds the lock."""
-        with connect(cls.place(settings), read_only=True) as connection:
+        """The live file, for reading only, whoever holds the lock.
+
+        Raises PermanentFailure if there is none.
+        """
+        live = cls.place(settings)
+        if not live.exists():
+            raise PermanentFailure(
+                f"{cls.variable}: {live} does not exist; correct it, or run daily-ecommerce-pipeline first"
+            )
+        with connect(live, read_only=True) as connection:
             yield DuckDBSession(connection)
 
     @contextmanager

@@ -71,8 +71,8 @@ class SnowflakeSession(CloudSession):
             first = cursor.fetch_arrow_all(force_return_table=True)
         schema = pa.schema(
             [
-                pa.field(each.name.lower(), pa.int64() if pa.types.is_integer(each.type) else each.type)
-                for each in first.schema
+                pa.field(field.name.lower(), _type(field.type, column.scale))
+                for field, column in zip(first.schema, cursor.description, strict=True)
             ]
         )
 
@@ -154,3 +154,10 @@ class SnowflakeSession(CloudSession):
 
 def _listed(columns: Columns) -> str:
     return ", ".join(f"{column} {kind}" for column, kind in columns.items())
+
+
+def _type(kind: pa.DataType, scale: int | None) -> pa.DataType:
+    """The type of a column; of an answer without rows the connector says that every number is whole."""
+    if not pa.types.is_integer(kind):
+        return kind
+    return pa.decimal128(38, scale) if scale else pa.int64()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.dbt_project.test_project import AS_OF, SILVER, Shop, unsuccessful
+from tests.dbt_project.test_project import unsuccessful
+from tests.support.dbt_shop import AS_OF, SILVER, Shop
 
 # Keys as another shop has them, and three baskets: A7 of two products in two categories, B1 of one
 # category, and a blank number, which is none.

@@ -17,6 +17,8 @@ from blocks.settings.settings import Settings
 from flows.daily import daily_ecommerce_pipeline
 from flows.subflows.dbt_build import dbt_build
 from lake.catalog import catalog
+from tasks.bi.files import build_files
+from tasks.bi.hyper import query_extract
 from tasks.inventory.silver import ensure_tables
 from tasks.warehouse.access import live_warehouse, staged_warehouse
 from tasks.warehouse.interface import Warehouse
@@ -99,6 +101,22 @@ def swept(cloud: str) -> int:
     return len(files)
 
 
+def bi_files() -> tuple[dict[str, str], dict[str, list[tuple]]]:
+    """The text of Looker's and Tableau's files as they come from the warehouse, and the rows of the extracts."""
+    looker, tableau = build_files(Settings(), ("looker", "tableau"))
+    texts = [*looker.rglob("*.lkml"), *tableau.glob("*.tds")]
+    extracts = {
+        path.stem: query_extract(path, 'select * from "Extract"."Extract"')
+        for path in tableau.rglob("*.hyper")
+    }
+    rows = {
+        name: sorted([tuple(map(_plain, row)) for row in rows], key=repr) for name, rows in extracts.items()
+    }
+    assert len(texts) == 17
+    assert all(rows.values())
+    return {path.name: path.read_text(encoding="utf-8") for path in texts}, rows
+
+
 def last_run() -> tuple:
     with live_warehouse(Settings()) as warehouse, warehouse.session() as session:
         runs = session.rows(
@@ -128,7 +146,9 @@ def test_two_days_then_a_gate_that_fails(
         assert type(warehouse).__name__.lower().startswith(cloud)
         live = contents(warehouse, *names)
         kept = contents(warehouse, *BUILT, "quarantine.open_rows")
+    files = bi_files()
     monkeypatch.setenv("WAREHOUSE", "duckdb")
+    assert files == bi_files()
     with live_warehouse(Settings()) as warehouse:
         assert live == contents(warehouse, *names)
         assert kept == contents(warehouse, *BUILT, "quarantine.open_rows")

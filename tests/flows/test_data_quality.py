@@ -2,9 +2,11 @@
 
 import json
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import lkml
 import pytest
 from deltalake import write_deltalake
 
@@ -12,6 +14,7 @@ from blocks.settings.failures import DataFailure, PermanentFailure
 from flows.daily import daily_ecommerce_pipeline
 from flows.data_quality import data_quality
 from lake.catalog import catalog, spark_tables
+from tasks.bi.hyper import query_extract
 from tasks.ingest.postgres import extract_table
 from tasks.quality.suites import gold_suites
 from tests.support.platforms import Platform, here
@@ -56,7 +59,10 @@ def test_without_marts_it_says_what_to_run_first(platform: Platform) -> None:
 
 
 @pytest.mark.slow
-def test_every_layer_is_validated_and_what_is_wrong_in_any_fails_the_run(platform: Platform) -> None:
+def test_every_layer_is_validated_and_what_is_wrong_in_any_fails_the_run(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TABLEAU_EXTRACTS", "true")
     put(platform, "customers", customer(1, updated_at=at(DAY)))
     put(platform, "products", product(1, updated_at=at(DAY)))
     put(platform, "orders", *(order(number) for number in range(1, 21)))
@@ -64,6 +70,10 @@ def test_every_layer_is_validated_and_what_is_wrong_in_any_fails_the_run(platfor
     daily_ecommerce_pipeline(DAY)
     report = platform.folder / "reports" / f"{DAY}.html"
     assert 'id="revenue"><data value="200.00">200</data>' in report.read_text(encoding="utf-8")
+    extract = platform.folder / "bi" / "tableau" / "Data" / "Extracts" / "fct_orders.hyper"
+    assert query_extract(extract, 'select sum("order_amount") from "Extract"."Extract"') == [
+        (Decimal("200.00"),)
+    ]
 
     # All is well: every suite has run, and the documentation is there and linked.
     data_quality(DAY)
@@ -82,6 +92,9 @@ def test_every_layer_is_validated_and_what_is_wrong_in_any_fails_the_run(platfor
         "silver.products",
     }
     assert "model.ecommerce.agg_daily_sales" in parents["exposure.ecommerce.daily_report"]
+    orders = platform.folder / "bi" / "looker" / "views" / "orders.view.lkml"
+    [view] = lkml.load(orders.read_text(encoding="utf-8"))["views"]
+    assert {"total_revenue", "avg_order_value"} <= {measure["name"] for measure in view["measures"]}
 
     # Of what the next day brought half is wrong; silver and a mart were tampered with, also in an older load's row.
     put(platform, "orders", *(order(100 + n, quantity=n, updated_at=at(NEXT_DAY)) for n in range(2)))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from blocks.settings.settings import Settings
@@ -124,6 +125,11 @@ def test_values_arrive_as_they_are(silver: Silver, staged: Warehouse) -> None:
         columns = set(session.tables("silver")["clickstream"])
     assert "event_id" in columns
     assert not {"source_file", "line_number"} & columns
+    with staged.session() as session:
+        without_rows = session.rows("select order_id, amount from silver.orders where 1 = 0").schema
+    assert pa.types.is_integer(without_rows.field("order_id").type)
+    assert pa.types.is_decimal(without_rows.field("amount").type)
+    assert without_rows.field("amount").type.scale >= 2
 
 
 def test_a_load_that_died_half_way_is_made_good(silver: Silver, staged: Warehouse) -> None:
