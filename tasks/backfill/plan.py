@@ -5,7 +5,6 @@ it has committed.
 """
 
 import datetime as dt
-from collections.abc import Mapping
 
 from psycopg2.extensions import connection as Connection
 from pydantic import BaseModel
@@ -97,7 +96,7 @@ def _covered(lake: Lake) -> dt.datetime | None:
     return dt.datetime.fromtimestamp(min(known), dt.UTC) if len(known) == len(marks) else None
 
 
-def _rows(connection: Connection, relations: list[Relation], window: Window) -> Mapping[str, int]:
+def _rows(connection: Connection, relations: list[Relation], window: Window) -> dict[str, int]:
     counts = {}
     for relation in relations:
         # Without a cursor only a comparison tells what is new.

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
@@ -21,7 +22,11 @@ def in_progress(days: Sequence[Day]) -> Iterator[Day]:
     if not days:
         return
     logger, begun = get_run_logger(), time.monotonic()
-    artifact = create_progress_artifact(0.0, key="backfill-progress", description=f"{len(days)} days to extract")
+    artifact = create_progress_artifact(
+        0.0, key="backfill-progress", description=f"{len(days)} days to extract"
+    )
+    # Prefect's functions answer with a coroutine where an event loop runs; in a flow's thread none does.
+    assert isinstance(artifact, UUID)
     for number, day in enumerate(days, start=1):
         yield day
         left = (time.monotonic() - begun) / number * (len(days) - number)
