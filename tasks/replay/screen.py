@@ -1,0 +1,36 @@
+"""The plan of a replay on one screen."""
+
+from rich.console import Console
+from rich.table import Table
+
+from lake.quarantine import PATCH, RULE, SOURCE
+from tasks.replay.plan import WAITING, ReplayPlan
+
+STATES = {
+    RULE: "passes the rules now",
+    SOURCE: "a newer version is in silver, or the row is gone",
+    PATCH: "patched",
+    WAITING: "waits; it is read from the source again",
+}
+
+
+def show(plan: ReplayPlan, console: Console) -> None:
+    """Print a line per day, reason and state, then the sum."""
+    table = Table("day", "reason", "rows", "state", box=None, pad_edge=False)
+    table.columns[2].justify = "right"
+    for each in plan.counts:
+        table.add_row(str(each.ds or ""), each.reason, f"{each.rows:,}", STATES[each.fix])
+    if plan.counts:
+        console.print(table)
+    console.print(summary(plan), soft_wrap=True, highlight=False)
+
+
+def summary(plan: ReplayPlan) -> str:
+    """A sentence about the whole."""
+    if not plan.rows:
+        return f"quarantine.{plan.selection.table} is empty: nothing to replay."
+    waiting = sum(each.rows for each in plan.counts if each.fix == WAITING)
+    text = f"{plan.rows - waiting:,} of {plan.rows:,} selected rows leave quarantine.{plan.selection.table}"
+    return (
+        f"{text}; of the other {waiting:,} those do that the source has corrected." if waiting else f"{text}."
+    )
