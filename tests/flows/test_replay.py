@@ -1,7 +1,6 @@
 """A replay: rows leave quarantine after a changed rule, a fix in the source and a patch, and the marts are right."""
 
 import csv
-import datetime as dt
 from decimal import Decimal
 from pathlib import Path
 
@@ -95,7 +94,7 @@ def test_rows_leave_quarantine_by_a_rule_the_source_and_a_patch_and_stay_out(
         replay(ORDERS, "as on the invoice", "ada", str(patch))
         assert {name: platform.lake.table(name).version() for name in platform.lake.tables()} == before
         replay(ORDERS, "as on the invoice", "ada", str(patch), dry_run=False)
-        assert query(platform, "select order_id, order_amount from gold.fct_orders where order_id >= 40") == [
+        assert query(platform, "select order_id, order_amount from gold.fct_orders where order_id >= 40 order by 1") == [
             (40, Decimal("10.00")), (41, Decimal("25.50")), (42, Decimal("10.00"))
         ]  # fmt: skip
         assert query(platform, "select key from quarantine.orders") == [("43",)]
@@ -115,8 +114,7 @@ def test_rows_leave_quarantine_by_a_rule_the_source_and_a_patch_and_stay_out(
         assert query(platform, "select count(*) from quarantine.clickstream") == [(0,)]
         counts_add_up(platform, "clickstream")
 
-        # The next day's gate compares the marts with a source that still says 0; a rebuild judges all of bronze.
-        daily_ecommerce_pipeline(DAY + dt.timedelta(days=1))
+        # That run's gate has compared the marts with a source that still says 0. A rebuild judges all of bronze.
         marts = query(platform, "select order_id, order_amount from gold.fct_orders order by 1")
         rebuild(DAY)
         assert query(platform, "select order_id, order_amount from gold.fct_orders order by 1") == marts
