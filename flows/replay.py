@@ -26,7 +26,7 @@ from tasks.warehouse.access import one_writer, publish_warehouse, staged_warehou
 NAME = "replay"
 
 
-@flow(name=NAME, on_failure=[confirm_delivery], on_crashed=[confirm_delivery])
+@flow(name=NAME, flow_run_name="replay-{rows}", on_failure=[confirm_delivery], on_crashed=[confirm_delivery])
 def replay(rows: Selection, why: str = "", person: str = "", patch: str = "", dry_run: bool = True) -> None:
     """Bring the selected rows that are right now to the marts; they leave quarantine, on record.
 

@@ -44,6 +44,8 @@ class Plan(BaseModel):
     days: list[Day]
     since: dt.datetime | None
     """The moment up to which all of the shop's tables have been extracted; None if one has never been."""
+    newest: dt.date
+    """The last day that is over."""
     is_published: bool
     """Whether the last run that builds all marts has completed: nothing in the lake waits for one."""
     day_seconds: float | None
@@ -87,7 +89,13 @@ def plan_backfill(first: dt.date, last: dt.date, settings: Settings, lake: Lake)
                 day.rows = _rows(connection, relations, Window(start, end))
                 start = end
             days.append(day)
-    return Plan(days=days, since=since, is_published=is_published(lake), day_seconds=usual_seconds(lake))
+    return Plan(
+        days=days,
+        since=since,
+        newest=newest,
+        is_published=is_published(lake),
+        day_seconds=usual_seconds(lake),
+    )
 
 
 def _covered(lake: Lake) -> dt.datetime | None:

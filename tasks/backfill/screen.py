@@ -33,6 +33,12 @@ def summary(plan: Plan) -> list[str]:
     if any(not day.is_covered for day in plan.days):
         since = f"since {plan.since:%Y-%m-%d %H:%M} UTC" if plan.since else "from before"
         sentences.append(f"The first of them brings the shop's rows {since}, too.")
+        last = plan.days[-1].ds
+        if last < plan.newest:
+            sentences.append(
+                f"Rows that the shop has changed after {last} come with later days; up to {plan.newest} none "
+                "is missing."
+            )
     sentences.append(_time(plan))
     return sentences
 

@@ -79,10 +79,14 @@ def plan_replay(selection: Selection, patch: str, settings: Settings, lake: Lake
     counts = Counter((ds, reason, fixes.get(each, WAITING)) for ds, reason, each in found)
     return ReplayPlan(
         selection=selection,
-        counts=[Count(*what, rows=number) for what, number in sorted(counts.items(), key=str)],
+        counts=sorted((Count(*what, rows=number) for what, number in counts.items()), key=_by_day),
         ds=_newest_day(settings, lake),
         reread=_reread(selection.table, waiting),
     )
+
+
+def _by_day(count: Count) -> tuple[str, str, str]:
+    return str(count.ds or ""), count.reason, count.fix
 
 
 def fixes_so_far(rows: pa.Table, selection: Selection, settings: Settings, lake: Lake) -> dict[str, str]:

@@ -8,9 +8,9 @@ from tasks.replay.plan import WAITING, ReplayPlan
 
 STATES = {
     RULE: "passes the rules now",
-    SOURCE: "a newer version is in silver, or the row is gone",
+    SOURCE: "replaced by a newer version",
     PATCH: "patched",
-    WAITING: "waits; it is read from the source again",
+    WAITING: "waits for a fix",
 }
 
 
@@ -26,11 +26,13 @@ def show(plan: ReplayPlan, console: Console) -> None:
 
 
 def summary(plan: ReplayPlan) -> str:
-    """A sentence about the whole."""
+    """Sentences about the whole."""
     if not plan.rows:
         return f"quarantine.{plan.selection.table} is empty: nothing to replay."
     waiting = sum(each.rows for each in plan.counts if each.fix == WAITING)
-    text = f"{plan.rows - waiting:,} of {plan.rows:,} selected rows leave quarantine.{plan.selection.table}"
+    text = f"{plan.rows - waiting:,} of {plan.rows:,} rows will leave quarantine.{plan.selection.table}."
     return (
-        f"{text}; of the other {waiting:,} those do that the source has corrected." if waiting else f"{text}."
+        f"{text} A run looks again whether the source has corrected the {waiting:,} that wait."
+        if waiting
+        else text
     )
