@@ -58,13 +58,16 @@ def bronze_rows(lake: Lake, name: str, quarantined: pa.Table) -> pa.Table:
     newer one is in quarantine.
     """
     table = catalog()[name]
+    schema = bronze_schema(table).append(pa.field(ID, pa.string()))
+    if not quarantined.num_rows:
+        return schema.empty_table()
     query = BRONZE_OF_LINES if table.is_event else BRONZE_OF_CHANGES
     with connect() as local:
         local.register("bronze", lake.rows_since(f"bronze.{name}", None))
         local.register("quarantine", lake.rows_since(f"quarantine.{name}", None))
         local.register("quarantined", quarantined)
         rows = local.sql(query.format(key=table.key, cursor=table.cursor)).to_arrow_table()
-    return as_bronze(rows, bronze_schema(table).append(pa.field(ID, pa.string())))
+    return as_bronze(rows, schema)
 
 
 def bronze_schema(table: SourceTable) -> pa.Schema:
