@@ -28,7 +28,7 @@ def show(plan: ReplayPlan, console: Console) -> None:
 def summary(plan: ReplayPlan) -> str:
     """Sentences about the whole."""
     if not plan.rows:
-        return f"quarantine.{plan.selection.table} is empty: nothing to replay."
+        return f"quarantine.{plan.selection.table} has no such row: nothing to replay."
     waiting = sum(each.rows for each in plan.counts if each.fix == WAITING)
     text = f"{plan.rows - waiting:,} of {plan.rows:,} rows will leave quarantine.{plan.selection.table}."
     return (

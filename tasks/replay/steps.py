@@ -35,10 +35,15 @@ def log_plan(plan: ReplayPlan) -> None:
     get_run_logger().info("%s", summary(plan))
 
 
-def record_replay(lake: Lake, run: Run, selection: Selection, reason: str, person: str) -> None:
-    """Record the decision to replay. Raises PermanentFailure if nobody says why."""
+def check_reason(reason: str) -> None:
+    """Raises PermanentFailure if nobody says why."""
     if not reason.strip():
         raise PermanentFailure('a replay goes on record: say why with --why "…"')
+
+
+def record_replay(lake: Lake, run: Run, selection: Selection, reason: str, person: str) -> None:
+    """Record the decision to replay. Raises PermanentFailure if nobody says why."""
+    check_reason(reason)
     record_decision(lake, run, f"replay {selection}", reason, person)
 
 

@@ -14,6 +14,7 @@ from tasks.replay.patch import export
 from tasks.replay.plan import ReplayPlan, fixes_so_far, plan_replay, without
 from tasks.replay.screen import show
 from tasks.replay.selection import Selection
+from tasks.replay.steps import check_reason
 from tasks.runs.command_line import business_date, check_reach, failures_in_words, run_checked
 
 
@@ -25,6 +26,8 @@ def run_replay_from_command_line(flow: Callable[[Selection, str, str, str, bool]
         selection = Selection(table=asked.table, reasons=asked.reason, days=asked.day)
         settings = Settings()
         lake = Lake(settings.lake_uri)
+        if asked.run:
+            check_reason(asked.why)
         if asked.export:
             waiting = without(
                 selection.rows(lake), fixes_so_far(selection.rows(lake), selection, settings, lake)

@@ -75,7 +75,7 @@ def test_a_range_that_is_none_ends_the_command(
 
 
 def test_a_replay_is_shown_exported_and_run(call: Call, tmp_path: Path) -> None:
-    assert "quarantine.orders is empty: nothing to replay." in call(
+    assert "quarantine.orders has no such row: nothing to replay." in call(
         run_replay_from_command_line, "--table", "orders"
     )
     extract_table.fn("orders", DAY, *here())
@@ -109,6 +109,13 @@ def test_a_replay_that_cannot_be_ends_in_one_sentence(call: Call) -> None:
     with pytest.raises(SystemExit) as end:
         call(run_replay_from_command_line, "--table", "orders", "--patch", "no.csv", "--run", "--why", "x")
     assert str(end.value.code).startswith("error: --patch no.csv cannot be read as CSV in UTF-8: ")
+
+
+def test_a_replay_that_nobody_gives_a_reason_for_does_not_begin(call: Call) -> None:
+    with pytest.raises(SystemExit) as end:
+        call(run_replay_from_command_line, "--table", "orders", "--run", "--why", " ")
+    assert end.value.code == 'error: a replay goes on record: say why with --why "…"'
+    assert called == []
 
 
 def test_a_day_of_today_is_not_over(call: Call) -> None:
