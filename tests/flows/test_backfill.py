@@ -15,6 +15,7 @@ from prefect.artifacts import Artifact
 from blocks.settings.failures import PermanentFailure
 from flows.backfill import backfill
 from flows.daily import daily_ecommerce_pipeline
+from flows.subflows.extract import extract
 from lake.delta import Lake
 from tasks.backfill.plan import plan_backfill
 from tests.properties.compare import assert_same, lake_rows, warehouse_rows
@@ -89,7 +90,7 @@ def mortal(prefect_server: None) -> Iterator[Mortal]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_month_that_is_killed_five_times_equals_one_go_and_an_old_day_comes_after_it(
+def test_a_month_that_is_killed_five_times_equals_one_go(
     platform: Platform, mortal: Mortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("QUARANTINE_THRESHOLD", "0.5")
@@ -131,16 +132,20 @@ def test_a_month_that_is_killed_five_times_equals_one_go_and_an_old_day_comes_af
     assert marts == source
     assert len(marts) == 30
 
-    # An old day after the new ones: its file comes later than any daily run would look.
+
+def test_an_old_day_comes_after_new_ones_and_only_its_clicks_are_read(platform: Platform) -> None:
+    """Its file comes later than any daily run would look."""
+    make_month(platform, DAYS[:2])
+    extract(DAYS[1], *here())
     early = FIRST - dt.timedelta(days=9)
     write_clicks(platform.clickstream, early, [click("late", timestamp=at(early).isoformat())])
-    assert [day.ds for day in plan_backfill(early, LAST, *here()).to_do] == [early]
-    orders = platform.lake.table("bronze.orders").version()
-    backfill(early, LAST, dry_run=False)
-    assert platform.lake.table("bronze.orders").version() == orders
-    with duckdb.connect(platform.warehouse, read_only=True) as connection:
-        query = "select event_id from silver.clickstream where event_date < ?"
-        assert connection.execute(query, [FIRST]).fetchall() == [("late",)]
+    assert [day.ds for day in plan_backfill(early, DAYS[1], *here()).to_do] == [early]
+    before = versions(platform.lake)
+    [extracted] = extract(early, *here(), clicks_only=True)
+    assert (extracted.table, extracted.rows) == ("clickstream", 1)
+    assert plan_backfill(early, DAYS[1], *here()).to_do == []
+    after = versions(platform.lake)
+    assert {name for name in after if after[name] != before[name]} == {"bronze.clickstream"}
 
 
 def test_a_range_is_shown_and_nothing_is_changed(platform: Platform) -> None:
