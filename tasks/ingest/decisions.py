@@ -83,7 +83,7 @@ class Decisions(BaseModel, frozen=True):
                 f"it has {', '.join(columns)}"
             )
         # A value with a comma is quoted, as in CSV.
-        return found["table"], found["column"], next(csv.reader([found["values"] or ""]), [""])
+        return found["table"], found["column"], next(csv.reader([found["values"] or ""]))
 
     @staticmethod
     def _table(name: str) -> list[str]:
