@@ -44,10 +44,16 @@ class Answer:
     sales: Decimal
 
 
-def differences(data: DataSet, lake: Path, layout: Layout, days: int = 1) -> list[str]:
-    """The lake's errors after `days` days of equal volume, one line a figure; empty if it is right."""
+def differences(
+    data: DataSet, lake: Path, layout: Layout, days: int = 1, clicks: int | None = None
+) -> list[str]:
+    """The lake's errors after `days` days, one line a figure; empty if it is right.
+
+    `clicks` are the valid ones of all days; None: every day had as many.
+    """
+    clicks = days * data.clicks.valid if clicks is None else clicks
     expected, found = (
-        asdict(answer) for answer in (_expected(data, layout, days), _found(data, lake, layout))
+        asdict(answer) for answer in (_expected(data, layout, days, clicks), _found(data, lake, layout))
     )
     return [
         f"{name}: {found[name]}, expected {expected[name]}"
@@ -56,13 +62,13 @@ def differences(data: DataSet, lake: Path, layout: Layout, days: int = 1) -> lis
     ]
 
 
-def _expected(data: DataSet, layout: Layout, days: int) -> Answer:
+def _expected(data: DataSet, layout: Layout, days: int, clicks: int) -> Answer:
     last_day = data.day + dt.timedelta(days=days - 1)
     with psycopg2.connect(data.dsn) as connection, connection.cursor() as cursor:
         cursor.execute(_VALID_ORDERS, {"day": last_day})
-        orders, revenue, revenue_of_the_day = cursor.fetchone()
+        [(orders, revenue, revenue_of_the_day)] = cursor.fetchall()
     sales = revenue_of_the_day if layout.sales_of_the_day_only else revenue
-    return Answer(orders, revenue, days * data.clicks.valid, sales)
+    return Answer(orders, revenue, clicks, sales)
 
 
 def _found(data: DataSet, lake: Path, layout: Layout) -> Answer:

@@ -19,13 +19,13 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 from pyspark.sql import SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from demo.services import s3
 from lake.delta import Lake
 from spark_jobs.engine.session import spark_session
 from spark_jobs.engine.sizing import Size, size_for
 from spark_jobs.gold import daily_sales as gold_daily_sales
-from spark_jobs.silver import orders as silver_orders
 from spark_jobs.tables import read_table, upsert
 
 FIRST_DAY = dt.date(2024, 1, 1)
@@ -86,7 +86,7 @@ def small_files(spark: SparkSession, lake: Lake, days: int, rows: int, repeat: i
         """A day's new orders, and as many changes to the orders of the day before."""
         day = next(after)
         batch = pa.concat_tables([orders_of(day, rows), orders_of(day, rows, first=(day - 1) * rows)])
-        frame = spark.createDataFrame(batch.to_pandas(), silver_orders.SCHEMA)
+        frame = spark.createDataFrame(batch.to_pandas(), from_arrow_schema(ORDERS))
         done = upsert(spark, frame, lake, NAME, "order_id", ["updated_at"], "new.updated_at > old.updated_at")
         assert done.written == 2 * rows
 
@@ -112,7 +112,7 @@ def shuffles(spark: SparkSession, lake: Lake, repeat: int) -> list[tuple[str, ..
         gold_daily_sales.transform(read_table(spark, lake, NAME), customers, products).collect()
 
     ours = size_for(lake.bytes_since(NAME))
-    found = []
+    found: list[tuple[str, ...]] = []
     for title, size, is_adaptive in (
         ("200, without AQE", Size(200, 1), False),
         ("200, AQE", Size(200, 1), True),

@@ -115,9 +115,30 @@ class Scale:
     events: int
     customers: int
 
-    def day_of_changes(self, share: float) -> "Scale":
-        """A shop with the same customers whose whole history is one day of changes."""
+    def part(self, share: float) -> "Scale":
+        """A shop with the same customers, and a share of the orders and clicks."""
         return dataclasses.replace(self, orders=round(self.orders * share), events=round(self.events * share))
+
+    def daily_changes(self) -> "Changes":
+        """Changes as large as the whole of this scale.
+
+        DAILY_SHARE of the customers and products change too: with none of them changed, a pipeline could
+        skip that work.
+        """
+        customers, products = round(self.customers * DAILY_SHARE), round(PRODUCTS * DAILY_SHARE)
+        return Changes(self.orders, self.events, customers, products)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The volume of a day: so many new orders, as many changed ones, clicks, changed customers and products."""
+
+    orders: int
+    events: int
+    customers: int
+    products: int
+    newest: int | None = None
+    """The orders that change are among so many of the newest; None: among all."""
 
 
 SCALES = {
@@ -145,37 +166,34 @@ class DataSet:
         return ClickCounts(self.scale.events)
 
 
-def generate(scale: Scale, dsn: str, folder: Path, day: dt.date = FIRST_DAY) -> DataSet:
-    """Replace the source tables at `dsn` and write `folder/clickstream`, all of it on `day`."""
+def generate(scale: Scale, dsn: str, folder: Path, day: dt.date = FIRST_DAY, days: int = 1) -> DataSet:
+    """Replace the source tables at `dsn` and write `folder/clickstream`.
+
+    All of it on `day`, or in equal parts on `days` days, the last of them `day`.
+    """
     data = DataSet(scale, dsn, folder / "clickstream", day)
     with _connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute(_TABLES)
         parameters = {"day": day.isoformat()}
         _copy(cursor, "customers", _CUSTOMERS, parameters | {"last": scale.customers + 1})
         _copy(cursor, "products", _PRODUCTS, parameters | {"last": PRODUCTS + 1})
-        _copy_orders(cursor, scale, 1, day)
+        part = scale.part(1 / days)
+        for number in range(days):
+            on = day - dt.timedelta(days=days - 1 - number)
+            _copy_orders(cursor, part, 1 + number * part.orders, on)
+            write_clicks(data.clickstream, on, part.events, scale.customers, PRODUCTS)
         cursor.execute(_INDEXES)
-    write_clicks(data.clickstream, day, scale.events, scale.customers, PRODUCTS)
     return data
 
 
-def next_day(data: DataSet, day: dt.date, share: float = DAILY_SHARE) -> None:
-    """Add a day of changes: `share` of the scale as new orders, again as status updates, and as clicks.
-
-    The volume follows from the scale and not from what has piled up, so every day is as large as the one
-    before. `DAILY_SHARE` of the customers and products change too, whatever `share` is: with none of them
-    changed, a pipeline could skip that work. After `Scale.day_of_changes`, call it with `share=1`.
-    """
-    orders, events = round(data.scale.orders * share), round(data.scale.events * share)
+def next_day(data: DataSet, day: dt.date, changes: Changes) -> None:
+    """Add a day of changes: orders, status updates of old ones, changed customers and products, and clicks."""
     with _connect(data.dsn) as connection, connection.cursor() as cursor:
-        newest = _touch(cursor, "orders", f"status = {_NEXT_STATUS}", orders, day)
-        customers = round(data.scale.customers * DAILY_SHARE)
-        _touch(cursor, "customers", f"customer_segment = {_NEXT_SEGMENT}", customers, day)
-        _touch(
-            cursor, "products", "unit_cost = round(unit_cost * 1.01, 2)", round(PRODUCTS * DAILY_SHARE), day
-        )
-        _copy_orders(cursor, dataclasses.replace(data.scale, orders=orders), newest + 1, day)
-    write_clicks(data.clickstream, day, events, data.scale.customers, PRODUCTS)
+        last = _touch(cursor, "orders", f"status = {_NEXT_STATUS}", changes.orders, day, changes.newest)
+        _touch(cursor, "customers", f"customer_segment = {_NEXT_SEGMENT}", changes.customers, day)
+        _touch(cursor, "products", "unit_cost = round(unit_cost * 1.01, 2)", changes.products, day)
+        _copy_orders(cursor, dataclasses.replace(data.scale, orders=changes.orders), last + 1, day)
+    write_clicks(data.clickstream, day, changes.events, data.scale.customers, PRODUCTS)
 
 
 def _connect(dsn: str) -> Any:
@@ -203,16 +221,26 @@ def _copy(cursor: Any, table: str, query: str, parameters: dict[str, Any]) -> No
             cursor.copy_expert(f"copy {table} from stdin (format csv)", rows)
 
 
-def _touch(cursor: Any, table: str, change: str, count: int, day: dt.date) -> int:
-    """Change exactly `count` rows of `table`, spread evenly over its keys, on `day`; return the highest key."""
+def _touch(cursor: Any, table: str, change: str, count: int, day: dt.date, newest: int | None = None) -> int:
+    """Change exactly `count` rows of `table` on `day`; return the highest key.
+
+    Spread evenly over its keys, or over the `newest` ones.
+    """
     key = f"{table.removesuffix('s')}_id"
     cursor.execute(f"select max({key}) from {table}")
-    newest = int(cursor.fetchone()[0])
-    stride = max(newest // count, 1)
+    last = int(cursor.fetchone()[0])
+    older = last - min(newest or last, last)
+    stride = max((last - older) // max(count, 1), 1)
     cursor.execute(
         f"update {table} set {change},"
         f" updated_at = %(day)s::timestamptz + {key} * 7919 %% 86400 * interval '1 second'"
-        f" where {key} <= %(reach)s and {key} %% %(stride)s = %(offset)s",
-        {"day": day, "reach": stride * count, "stride": stride, "offset": day.toordinal() % stride},
+        f" where {key} > %(older)s and {key} <= %(reach)s and {key} %% %(stride)s = %(offset)s",
+        {
+            "day": day,
+            "older": older,
+            "reach": older + stride * count,
+            "stride": stride,
+            "offset": day.toordinal() % stride,
+        },
     )
-    return newest
+    return last

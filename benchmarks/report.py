@@ -124,7 +124,7 @@ def _first_load_grid(loads: list[FirstLoad]) -> Grid:
         ratio = f"{run.seconds / yardstick.seconds:.2f}" if yardstick else MISSING
         outcome = "failed in a later run" if load.failure else "; ".join(load.differences) or "right"
         rows.append(
-            [load.contender.title, f"{run.seconds:.1f}", ratio, f"{run.cpu_seconds:.1f}", _mib(run), outcome]
+            [load.contender.title, f"{run.seconds:.1f}", ratio, f"{run.cpu_seconds:.1f}", mib(run), outcome]
         )
     return "First load", columns, rows
 
@@ -169,15 +169,16 @@ def _history_grid(histories: list[History]) -> Grid:
             f"{first.seconds:.1f}",
             f"{last.seconds:.1f}",
             f"{item.growth:.2f}",
-            _mib(first),
-            _mib(last),
+            mib(first),
+            mib(last),
         ]
         figures.append("; ".join(item.differences) or "right")
         rows.append([item.contender.title, str(len(item.days)), *figures])
     return "Last day against day 1, equal volumes", columns, rows
 
 
-def _mib(run: Measurement) -> str:
+def mib(run: Measurement) -> str:
+    """The peak memory of a run, in MiB."""
     return f"{run.peak_bytes / 2**20:.0f}"
 
 

@@ -116,6 +116,10 @@ class Workshop:
         """The contender's lake."""
         return self._home(contender) / "lake"
 
+    def log(self, contender: Contender) -> Path:
+        """The output of the contender's last run."""
+        return self.folder / "logs" / f"{contender.key}.log"
+
     def run(self, contender: Contender, data: DataSet, day: dt.date) -> Measurement:
         """One measured run for `day` on what the contender's folder holds."""
         inputs = Inputs(data.dsn, data.clickstream, self.lake(contender))
@@ -126,7 +130,7 @@ class Workshop:
             [sys.executable, "-m", *contender.command, day.isoformat()],
             environment=environment,
             directory=REPOSITORY,
-            log=self.folder / "logs" / f"{contender.key}.log",
+            log=self.log(contender),
         )
 
     def _home(self, contender: Contender) -> Path:
@@ -167,12 +171,12 @@ def history(data: DataSet, contender: Contender, workshop: Workshop, *, days: in
     workshop.clear(contender)
     folder = workshop.folder / "history"
     shutil.rmtree(folder, ignore_errors=True)
-    small = generate(data.scale.day_of_changes(share), data.dsn, folder, data.day)
+    small = generate(data.scale.part(share), data.dsn, folder, data.day)
     workshop.run(contender, small, small.day)
     runs = []
     for number in range(1, days + 1):
         day = small.day + dt.timedelta(days=number)
-        next_day(small, day, share=1)
+        next_day(small, day, small.scale.daily_changes())
         runs.append(workshop.run(contender, small, day))
     # The day before day 1 counts too.
     return History(

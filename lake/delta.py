@@ -5,6 +5,7 @@ in `spark_jobs/tables.py`; this module only reads Delta logs, makes empty tables
 """
 
 import re
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -89,12 +90,7 @@ class Lake:
     def rows_since(self, name: str, version: int | None) -> pads.Dataset:
         """The rows of `files_since` as an Arrow dataset, read lazily."""
         table = DeltaTable(self.uri(name))
-        dataset = table.to_pyarrow_dataset()
-        new = {file.rsplit("/", 1)[-1] for file in new_files(table, version)}
-        # Made anew, also because the statistics that the dataset's own parts carry take a column that
-        # a file lacks for one without nulls. Files that a compaction has replaced still lie beside the live.
-        parts = [dataset.format.make_fragment(file, dataset.filesystem) for file in sorted(new)]
-        return pads.FileSystemDataset(parts, dataset.schema, dataset.format, dataset.filesystem)
+        return rows_of(table, new_files(table, version))
 
     def has_lost_rows_since(self, name: str, version: int) -> bool:
         """Whether rows were deleted after `version`: of these the files new since say nothing."""
@@ -142,3 +138,13 @@ class Lake:
             mode="append",
             commit_properties=CommitProperties(app_transactions=[Transaction(reader_of, version)]),
         )
+
+
+def rows_of(table: DeltaTable, files: Collection[str]) -> pads.Dataset:
+    """The rows of these files of the table as an Arrow dataset, read lazily."""
+    dataset = table.to_pyarrow_dataset()
+    # Made anew, also because the statistics that the dataset's own parts carry take a column that a file
+    # lacks for one without nulls. Files that a compaction has replaced still lie beside the live.
+    names = sorted({file.rsplit("/", 1)[-1] for file in files})
+    parts = [dataset.format.make_fragment(name, dataset.filesystem) for name in names]
+    return pads.FileSystemDataset(parts, dataset.schema, dataset.format, dataset.filesystem)

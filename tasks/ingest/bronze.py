@@ -54,18 +54,20 @@ def _joined(
             raise
 
 
-def held_rows(lake: Lake, name: str, columns: list[str], rows: pads.Expression) -> pa.Table:
-    """`columns` of the rows that the bronze table holds and `rows` selects."""
-    table = lake.table(name)
-    if table is None:
+def held_rows(bronze: DeltaTable | None, columns: list[str], rows: pads.Expression) -> pa.Table:
+    """`columns` of the rows that the bronze table, if there is one, holds and `rows` selects."""
+    if bronze is None:
         return pa.table({column: [] for column in columns})
-    return table.to_pyarrow_dataset().to_table(columns=columns, filter=rows)
+    return bronze.to_pyarrow_dataset().to_table(columns=columns, filter=rows)
 
 
 def append(
     lake: Lake, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch], marks: dict[str, int]
 ) -> int:
     """Append `batches` and set the marks, in one commit; returns the rows.
+
+    The batches may read tables of the lake, but none that they open themselves: a thread of delta-rs, of
+    which there is one per core, waits for them, and to open a table takes one that is free.
 
     Makes no commit if there are no rows and the marks stay. COVERED only moves forward. A table that lacks
     columns of `schema` gets them; they are null in the rows it has. Raises PipelineFailure if the lake cannot

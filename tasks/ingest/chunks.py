@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as pads
+from deltalake import DeltaTable
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
@@ -38,7 +39,7 @@ def window_batches(
 
     By the given one alone where a pooler or the server has no more of them.
     """
-    in_window = window_condition(relation, window)
+    in_window, bronze = window_condition(relation, window), lake.table(f"bronze.{relation.table.name}")
     with connection.cursor() as cursor:
         cursor.execute(SQL("select count(*) from {} where {}").format(relation.source, in_window))
         [(rows,)] = cursor.fetchall()
@@ -57,7 +58,7 @@ def window_batches(
         free: queue.SimpleQueue[Connection] = queue.SimpleQueue()
         for reader in readers.connections or (connection,):
             free.put(reader)
-        streams = [partial(_chunk_batches, free, lake, relation, window, chunk) for chunk in ranges]
+        streams = [partial(_chunk_batches, free, bronze, relation, window, chunk) for chunk in ranges]
         yield from interleave(streams, workers=len(readers.connections) or 1)
 
 
@@ -75,7 +76,11 @@ def key_ranges(sample: Sequence[Any], chunks: int) -> list[Chunk]:
 
 
 def _chunk_batches(
-    free: "queue.SimpleQueue[Connection]", lake: Lake, relation: Relation, window: Window, chunk: Chunk
+    free: "queue.SimpleQueue[Connection]",
+    bronze: DeltaTable | None,
+    relation: Relation,
+    window: Window,
+    chunk: Chunk,
 ) -> Iterator[pa.RecordBatch]:
     table, (low, high) = relation.table, chunk
     in_source = [window_condition(relation, window)]
@@ -94,7 +99,7 @@ def _chunk_batches(
         in_source.append(SQL("{} >= {}").format(relation.key, sql.Literal(low)))
         if narrow:
             in_bronze &= key >= low
-    held = held_rows(lake, f"bronze.{table.name}", [table.key, table.cursor], in_bronze)
+    held = held_rows(bronze, [table.key, table.cursor], in_bronze)
     schema = relation.copy_schema
     connection = free.get()
     try:

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 import pyarrow.fs as pafs
+from deltalake import DeltaTable
 from prefect import task
 
 from blocks.lake_storage import store_failure
@@ -67,11 +68,12 @@ def extract_clickstream(ds: dt.date, settings: Settings, lake: Lake) -> Extracte
         warnings.append(f"clickstream has no folder for {ds}")
     elif not any(file.day == ds for file in files):
         warnings.append(f"clickstream folder {ds} has no file with clicks")
-    known = _known_versions(lake, days)
+    bronze = lake.table(BRONZE)
+    known = _known_versions(bronze, days)
     fresh = [file for file in files if (file.name, file.version) not in known]
     # A day that is not over may still get files: the next run reads its folder again.
     covered = min(ds, previous_business_date(dt.datetime.now(dt.UTC), settings.shop_timezone))
-    streams = [partial(_unseen_lines, source, lake, file) for file in fresh]
+    streams = [partial(_unseen_lines, source, bronze, file) for file in fresh]
     rows = append(lake, BRONZE, SCHEMA, interleave(streams, WORKERS), {COVERED: covered.toordinal()})
     return Extracted(table="clickstream", rows=rows, warnings=warnings)
 
@@ -170,8 +172,8 @@ class _Source:
         return gzip.GzipFile(fileobj=stream) if file.name.endswith(".gz") else stream
 
 
-def _unseen_lines(source: _Source, lake: Lake, file: _File) -> Iterator[pa.RecordBatch]:
-    held = held_rows(lake, BRONZE, LINE, pads.field("source_file") == file.name)
+def _unseen_lines(source: _Source, bronze: DeltaTable | None, file: _File) -> Iterator[pa.RecordBatch]:
+    held = held_rows(bronze, LINE, pads.field("source_file") == file.name)
     return unseen(_file_lines(source, file), held, LINE, SCHEMA)
 
 
@@ -239,8 +241,8 @@ def _as_text(lines: list[bytes]) -> pa.Array:
     return pc.utf8_rtrim(text, "\r")
 
 
-def _known_versions(lake: Lake, days: list[dt.date]) -> set[tuple[str, str]]:
-    held = held_rows(lake, BRONZE, ["source_file", "source_version"], pads.field("ds").isin(days))
+def _known_versions(bronze: DeltaTable | None, days: list[dt.date]) -> set[tuple[str, str]]:
+    held = held_rows(bronze, ["source_file", "source_version"], pads.field("ds").isin(days))
     distinct = held.group_by(["source_file", "source_version"]).aggregate([])
     return set(zip(*(column.to_pylist() for column in distinct.columns), strict=True))
 

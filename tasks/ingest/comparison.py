@@ -7,6 +7,7 @@ of keys say where source and bronze differ; keys are compared one by one in thos
 Rows whose cursor lies between the end of the window and the source's clock are left out: the next run's.
 """
 
+import datetime as dt
 from dataclasses import dataclass, field
 
 import duckdb
@@ -17,6 +18,7 @@ from psycopg2.extensions import connection as Connection
 from lake.delta import Lake
 from lake.local_sql import connect
 from lake.source_table import SourceTable
+from tasks.ingest.extract_window import since_condition
 from tasks.shop.postgres_copy import copy_batches
 from tasks.shop.relation import SQL, Relation, hash_of
 
@@ -63,7 +65,7 @@ class Difference:
         return len(self.gone) >= rows and len(self.gone) > share * self.live
 
 
-def later_condition(relation: Relation, end: object) -> sql.Composable:
+def later_condition(relation: Relation, end: dt.datetime) -> sql.Composable:
     """The rows that belong to the next run: changed at `end` or after it, by the source's own clock."""
     if relation.table.changes == "snapshot":
         return SQL("false")
@@ -74,12 +76,20 @@ def later_condition(relation: Relation, end: object) -> sql.Composable:
     )
 
 
-def compare(connection: Connection, lake: Lake, relation: Relation, end: object) -> Difference:
+def later_rows(relation: Relation, end: dt.datetime) -> sql.Composable:
+    """`later_condition` for a WHERE of its own, which an index on the cursor serves."""
+    later = later_condition(relation, end)
+    if relation.table.changes == "snapshot":
+        return later
+    return SQL("{} and {}").format(since_condition(relation, end), later)
+
+
+def compare(connection: Connection, lake: Lake, relation: Relation, end: dt.datetime) -> Difference:
     """Compare the source, in the connection's snapshot, with bronze; rows without a key are left out."""
     table = relation.table
     later = later_condition(relation, end)
     with connect() as local:
-        _register(local, "later", _later(connection, relation, later))
+        _register(local, "later", _later(connection, relation, later_rows(relation, end)))
         _hold_present(local, lake, table)
         [(live,)] = local.sql(f"select count(*) {LIVE}").fetchall()
         source = _source_buckets(connection, relation, later)

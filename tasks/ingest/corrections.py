@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from deltalake import DeltaTable
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from lake.delta import Lake
+from lake.delta import rows_of
 from lake.local_sql import connect
 from lake.source_table import DELETED_AT, READ_AT, SourceTable
 from tasks.ingest.bronze import unseen, wanted
@@ -39,7 +40,7 @@ def unseen_versions(
 
 
 def tombstones(
-    lake: Lake, table: SourceTable, gone: list[object], read_at: dt.datetime
+    bronze: DeltaTable | None, table: SourceTable, gone: list[object], read_at: dt.datetime
 ) -> Iterator[pa.RecordBatch]:
     """A row for each key that is gone: `deleted_at` says when that was noticed.
 
@@ -47,13 +48,13 @@ def tombstones(
     """
     schema = table.bronze_schema
     keys = pa.table({table.key: pa.array(gone, schema.field(table.key).type)})
-    rows = _newest(lake, table, keys) if table.deletes == "keep" else keys
+    rows = _newest(bronze, table, keys) if table.deletes == "keep" else keys
     yield from as_bronze(rows, schema, **{READ_AT: read_at, DELETED_AT: read_at}).to_batches()
 
 
 def reread(
     connection: Connection,
-    lake: Lake,
+    bronze: DeltaTable | None,
     relation: Relation,
     where: sql.Composable,
     found: Difference,
@@ -66,7 +67,7 @@ def reread(
     rows = pa.Table.from_batches(read_rows(connection, relation, where), relation.copy_schema)
     known = pa.array(found.unseen, relation.table.schema.field(relation.table.key).type)
     rows = rows.filter(pc.invert(pc.is_in(rows[relation.table.key], known)))
-    held = _newest(lake, relation.table, rows.select([relation.table.key]))
+    held = _newest(bronze, relation.table, rows.select([relation.table.key]))
     live = held.filter(held[DELETED_AT].is_null()) if held.num_rows else held
     names = relation.copy_schema.names
     fresh = unseen(iter(rows.to_batches()), live.select(names), names, relation.copy_schema)
@@ -97,14 +98,13 @@ def key_condition(relation: Relation, keys: list[str]) -> sql.Composable:
     return SQL("{} = any({}::{}[])").format(relation.key, sql.Literal(keys), array)
 
 
-def _newest(lake: Lake, table: SourceTable, keys: pa.Table) -> pa.Table:
+def _newest(bronze: DeltaTable | None, table: SourceTable, keys: pa.Table) -> pa.Table:
     """The newest version that bronze has of each of these keys."""
-    name = f"bronze.{table.name}"
-    if lake.table(name) is None:
+    if bronze is None:
         return table.bronze_schema.empty_table()
     order = f"{READ_AT} desc nulls last, {table.cursor} desc nulls last"
     with connect() as local:
-        local.register("bronze", lake.rows_since(name, None))
+        local.register("bronze", rows_of(bronze, bronze.file_uris()))
         local.register("wanted", keys)
         where = f"{table.key} in (select wanted.{table.key} from wanted)"
         rows = local.sql(NEWEST.format(key=table.key, order=order, where=where)).to_arrow_table()

@@ -60,8 +60,13 @@ def window_condition(relation: Relation, window: Window) -> sql.Composable:
     """The window as SQL on the indexed column itself; on a function of it only where it has no zone."""
     conditions = [_compared(relation, "<", window.end)]
     if window.start is not None:
-        conditions.append(_compared(relation, ">=", window.start))
+        conditions.append(since_condition(relation, window.start))
     return SQL(" and ").join(conditions)
+
+
+def since_condition(relation: Relation, start: dt.datetime) -> sql.Composable:
+    """The rows whose cursor is `start` or later, as SQL on the indexed column like `window_condition`."""
+    return _compared(relation, ">=", start)
 
 
 def _compared(relation: Relation, operator: str, moment: dt.datetime) -> sql.Composable:

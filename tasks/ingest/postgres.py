@@ -133,13 +133,13 @@ def _append_corrections(
     busy: int | None,
 ) -> int:
     """Append what the comparison has found, and the rows to read `again`."""
-    table = relation.table
+    table, bronze = relation.table, lake.table(f"bronze.{relation.table.name}")
     corrections = [
         partial(unseen_versions, connection, relation, found, now, end),
-        partial(tombstones, lake, table, found.gone, now),
+        partial(tombstones, bronze, table, found.gone, now),
     ]
     if again is not None:
-        corrections.append(partial(reread, connection, lake, relation, again, found, now))
+        corrections.append(partial(reread, connection, bronze, relation, again, found, now))
     # One after the other, on one connection; in a thread of their own, since they read the lake.
     batches = interleave(corrections, workers=1)
     marks = {COMPARED: busy} if busy is not None else {}

@@ -16,8 +16,9 @@ def interleave(
 ) -> Iterator[pa.RecordBatch]:
     """Batches of all streams, `workers` of them open at a time, in no particular order.
 
-    Each stream runs in a thread of its own, so it may itself read the lake while a Delta writer waits for
-    its batches (delta-rs refuses that in the writer's thread). A stream's error is raised at the end.
+    Each stream runs in a thread of its own, so it may itself read an open table of the lake while a Delta
+    writer waits for its batches (delta-rs refuses that in the writer's thread). A stream's error is raised
+    at the end.
     """
     ready: queue.Queue[pa.RecordBatch | None] = queue.Queue(maxsize=2 * workers)
     stopped = Event()

@@ -11,7 +11,7 @@ from psycopg2.extensions import connection as Connection
 
 from blocks.lake_storage import one_line, store_failure
 from lake.delta import Lake
-from tasks.ingest.comparison import later_condition
+from tasks.ingest.comparison import later_condition, later_rows
 from tasks.shop.postgres_copy import copy_batches
 from tasks.shop.relation import SQL, Relation
 
@@ -38,7 +38,12 @@ def record_source_totals(connection: Connection, lake: Lake, relation: Relation,
     changed = SQL(
         "copy (select {key} as order_id from {source} where {later} and {raw} is not null) "
         "to stdout (format csv, header)"
-    ).format(key=relation.value("order_id"), source=relation.source, later=later, raw=relation.key)
+    ).format(
+        key=relation.value("order_id"),
+        source=relation.source,
+        later=later_rows(relation, end),
+        raw=relation.key,
+    )
     keys = pa.schema([relation.table.schema.field("order_id")])
     for name, query, schema in (
         ("audit.order_totals", totals, TOTALS),

@@ -33,7 +33,7 @@ from tasks.inventory.message import SCHEMA, TABLE, as_row
 GROUP = "ecommerce-pipeline-inventory"
 BATCH_EVENTS = 20_000
 # A batch collects events for so long, which limits the commits per second.
-LINGER_SECONDS = 1.0
+LINGER_SECONDS = 0.5
 # A dead consumer keeps its partitions for so long.
 SESSION_TIMEOUT_MS = 10_000
 POLL_MS = 200

@@ -19,6 +19,7 @@ from blocks.settings.environment import REPOSITORY
 from blocks.settings.failures import DataFailure, PermanentFailure
 from blocks.settings.settings import Settings
 from expectations.suite import CRITICAL, WARNING
+from lake.catalog import catalog
 from tasks.ingest.decisions import Decisions, command
 from tasks.ledger.quality_result import QualityResult
 from tasks.transform.dbt_sources import write_sources
@@ -82,20 +83,20 @@ def build_marts(
     if a model cannot be built.
     """
     write_sources()
-    # Unit tests check the code, not the data: `make test` runs them.
-    variables = {"lead_time_days": settings.lead_time_days, "safety_stock_days": settings.safety_stock_days}
-    arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)]
+    variables = _variables(settings)
+    arguments, environment = ["build"], {"DBT_AS_OF": ds}
     # Tests of these names alone: a model of the name is built.
     excluded = [f"{name},resource_type:test" for name in (decisions.accept_failed if decisions else ())]
     with warehouse.session() as session:
-        inputs, last = _inputs(session, ds, variables), _last_build(session)
+        last = _last_build(session)
+        if topic and last is None:
+            get_run_logger().info("the %s marts need those of the daily run, which has not run yet", topic)
+            return Built()
+        inputs = _inputs(session, ds, variables)
         has_views = _project_of_views(session) == inputs.project
         if not has_views:
             # Not known before a build has made them all: in the cloud, views outlive a run that fails.
             session.execute("drop table if exists ops.project_of_views")
-    if topic and last is None:
-        get_run_logger().info("the %s marts need those of the daily run, which has not run yet", topic)
-        return Built()
     if topic:
         arguments += ["--select", f"tag:{topic}"]
     elif full_refresh:
@@ -105,23 +106,15 @@ def build_marts(
         return Built()
     elif last and last.project == inputs.project and has_views:
         arguments += ["--select", *last.stale(inputs), "--indirect-selection", "empty"]
+        environment["DBT_TESTED_LOAD"] = str(last.newest_load)
         # Of the project as it was, the views are as they would be made again.
         excluded.append("resource_type:model,config.materialized:view")
     if excluded:
         arguments += ["--exclude", *excluded]
-    runner_settings = PrefectDbtSettings(
-        project_dir=PROJECT,
-        profiles_dir=PROJECT,
-        target_path=settings.dbt_target_path.absolute(),
-        log_level=EventLevel.WARN,
-    )
-    with dbt_environment(warehouse, settings, {"DBT_AS_OF": ds}):
-        outcome = ModelsAsTasks(settings=runner_settings, raise_on_failure=False).invoke(arguments)
-    if outcome.exception:
-        raise PermanentFailure(f"dbt could not run: {outcome.exception}")
+    results = _run(arguments, warehouse, settings, environment)
     # The inventory flow takes no decisions: its next run tries again.
     flow = None if topic else "rebuild" if full_refresh else "daily"
-    built = _built(outcome.result.results, flow, ds)
+    built = _built(results, flow, ds)
     if topic:
         return built
     with warehouse.session() as session:
@@ -132,6 +125,41 @@ def build_marts(
     return built
 
 
+def validate_marts(warehouse: Warehouse, ds: str, settings: Settings) -> list[QualityResult]:
+    """Run all of dbt's tests, on all rows of the marts that people read; returns their results.
+
+    A daily run tests what has changed. Raises PermanentFailure if a test cannot be run.
+    """
+    write_sources()
+    results = _run(["test"], warehouse, settings, {"DBT_AS_OF": ds})
+    _raise_errors(results)
+    return [_result(each) for each in results]
+
+
+def _run(
+    arguments: list[str], warehouse: Warehouse, settings: Settings, environment: Mapping[str, str]
+) -> list[Any]:
+    """Run a command of dbt on the warehouse; returns dbt's result of each node. Raises PermanentFailure."""
+    runner_settings = PrefectDbtSettings(
+        project_dir=PROJECT,
+        profiles_dir=PROJECT,
+        target_path=settings.dbt_target_path.absolute(),
+        log_level=EventLevel.WARN,
+    )
+    # Unit tests check the code, not the data: `make test` runs them.
+    always = ["--exclude-resource-type", "unit_test", "--vars", json.dumps(_variables(settings))]
+    with dbt_environment(warehouse, settings, environment):
+        runner = ModelsAsTasks(settings=runner_settings, raise_on_failure=False)
+        outcome = runner.invoke([*arguments, *always])
+    if outcome.exception:
+        raise PermanentFailure(f"dbt could not run: {outcome.exception}")
+    return outcome.result.results
+
+
+def _variables(settings: Settings) -> dict[str, float]:
+    return {"lead_time_days": settings.lead_time_days, "safety_stock_days": settings.safety_stock_days}
+
+
 class Inputs(BaseModel):
     """Everything that a build depends on."""
 
@@ -139,12 +167,17 @@ class Inputs(BaseModel):
     project: str
     """A hash of the project's files and variables."""
     loads: dict[str, str]
-    """Of each source table, the state of the lake that was loaded."""
+    """Of each source table, its newest load that changed rows, and its number of rows."""
 
     @property
     def as_text(self) -> str:
         """For a SQL text; it holds no quotes of SQL's."""
         return self.model_dump_json()
+
+    @property
+    def newest_load(self) -> int:
+        """The newest load whose rows have been built and tested."""
+        return max(int(load.split("/")[0]) for load in self.loads.values())
 
     def stale(self, now: "Inputs") -> list[str]:
         """What can differ from a build of these inputs, as dbt's selectors: what comes from changed loads.
@@ -156,19 +189,22 @@ class Inputs(BaseModel):
 
 
 def _inputs(session: Session, ds: str, variables: dict[str, float]) -> Inputs:
-    loads = session.rows("select table_name, lake_table, lake_version from ops.loads").read_all().to_pylist()
     digest = hashlib.sha256(json.dumps(variables).encode())
     sources = (PROJECT.glob("*.yml"), *(PROJECT.glob(f"{folder}/**/*.*") for folder in SOURCE_FOLDERS))
     for file in sorted(itertools.chain(*sources)):
         digest.update(file.read_bytes())
+    # Asked of the tables themselves: a run that died after its load has left no other word of it.
+    loads = session.rows(
+        " union all ".join(
+            f"select '{table}' as name, coalesce(max(load_id), 0) as newest, count(*) as total"
+            f" from silver.{table}"
+            for table in catalog()
+        )
+    )
     return Inputs(
         ds=ds,
         project=digest.hexdigest(),
-        loads={
-            each["table_name"].removeprefix("silver."): f"{each['lake_table']}/{each['lake_version']}"
-            for each in sorted(loads, key=lambda each: each["table_name"])
-            if each["table_name"].startswith("silver.")
-        },
+        loads={each["name"]: f"{each['newest']}/{each['total']}" for each in loads.read_all().to_pylist()},
     )
 
 
@@ -189,10 +225,8 @@ def _project_of_views(session: Session) -> str | None:
 
 
 def _built(results: list, flow: str | None, ds: str) -> Built:
-    errors = [f"{r.node.name}: {r.message}" for r in results if r.status == "error"]
+    _raise_errors(results)
     failures = [f"{r.node.name} ({r.failures} rows)" for r in results if r.status == "fail"]
-    if errors:
-        raise PermanentFailure("dbt could not build: " + "; ".join(errors))
     if failures:
         accept = [f"--accept-failed {r.node.name}" for r in results if r.status == "fail"]
         again = f". To publish all the same, on record: {command(flow, ds, *accept)}" if flow else ""
@@ -201,6 +235,12 @@ def _built(results: list, flow: str | None, ds: str) -> Built:
         models=[each.node.name for each in results if each.node.resource_type == "model"],
         results=[_result(each) for each in results if each.node.resource_type == "test"],
     )
+
+
+def _raise_errors(results: list[Any]) -> None:
+    errors = [f"{r.node.name}: {r.message}" for r in results if r.status == "error"]
+    if errors:
+        raise PermanentFailure("dbt could not build: " + "; ".join(errors))
 
 
 def _result(result: Any) -> QualityResult:

@@ -51,6 +51,7 @@ class BigQueryWarehouse(CloudWarehouse):
         settings = self.settings
         variables = {
             "WAREHOUSE": "bigquery",
+            "GOLD_SCHEMA": self.gold,
             "BIGQUERY_PROJECT": settings.bigquery_project,
             "BIGQUERY_LOCATION": settings.bigquery_location,
             "BIGQUERY_MAXIMUM_BYTES_BILLED": str(settings.bigquery_maximum_bytes_billed),

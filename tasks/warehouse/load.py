@@ -134,12 +134,16 @@ def _create_open_quarantine(session: Session) -> None:
 
     Neither are those open whose key is gone from the source.
     """
+    # The few keys that were ever rejected first: else the plan holds the keys of all of silver.
     selects = [
         f"""
         select rejected.source, rejected.ds, rejected.reason, rejected.key, rejected.occurred_at, rejected.raw
         from quarantine.{table.name} as rejected
         where not exists (
-            select 1 from silver.{table.name} as valid
+            select 1 from (
+                select * from silver.{table.name}
+                where cast({table.key} as string) in (select key from quarantine.{table.name})
+            ) as valid
             where cast(valid.{table.key} as string) = rejected.key and {replaced_by}
         )
         and not exists (

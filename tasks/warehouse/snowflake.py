@@ -40,6 +40,7 @@ class SnowflakeWarehouse(CloudWarehouse):
         settings = self.settings
         return {
             "WAREHOUSE": "snowflake",
+            "GOLD_SCHEMA": self.gold,
             "SNOWFLAKE_ACCOUNT": settings.snowflake_account,
             "SNOWFLAKE_USER": settings.snowflake_user,
             "SNOWFLAKE_PASSWORD": settings.snowflake_password.get_secret_value(),

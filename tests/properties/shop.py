@@ -148,6 +148,17 @@ class Shop:
             return True
         return False
 
+    def restore(self) -> bool:
+        """Bring back all that was deleted, as it was; True if there was anything."""
+        before = self._counts()
+        for table, keys in KEYS.items():
+            for key in range(1, keys + 1):
+                self.suffer(Mishap(table, key, "come back"))
+        return self._counts() != before
+
+    def _counts(self) -> list[tuple]:
+        return [self.model.rows(f"select count(*) from {table}")[0] for table in KEYS]
+
     def mass_deletes(self) -> list[str]:
         """The tables that have lost so many of the rows that runs have seen that a run must stop."""
         lost = []

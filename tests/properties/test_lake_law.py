@@ -7,6 +7,7 @@ import datetime as dt
 import os
 import shutil
 from functools import partial
+from itertools import pairwise
 
 import pytest
 from hypothesis import settings
@@ -41,9 +42,17 @@ class LakeHistory(History):
         return published
 
     def check_always(self) -> None:
-        """Bronze holds every line that was ever seen, once (`Shop.saw_table` looks after the tables)."""
+        """Bronze holds every line that was ever seen, once, and each delete once.
+
+        `Shop.saw_table` looks after the tables' other rows.
+        """
         lines = lake_rows(self.platform.lake, "bronze.clickstream", "source_file, line_number, raw")
         assert_same("bronze.clickstream", lines, self.shop.seen_lines)
+        for table, key in KEY.items():
+            rows = lake_rows(self.platform.lake, f"bronze.{table}", f"{key}, read_at, deleted_at")
+            kept = sorted(row for row in rows if row[0] is not None)
+            again = [row for before, row in pairwise(kept) if row[0] == before[0] and row[2] and before[2]]
+            assert not again, f"bronze.{table} holds a delete twice: {again}"
 
     def check_law(self) -> None:
         self.shop.stand_at(self.last)

@@ -14,54 +14,11 @@ clicks as (
 
 ),
 
-days as (
+changed_days as (
 
-    select
-        event_date,
-        count(*) as total_events,
-        max(load_id) as load_id
-
-    from clicks
-
-    group by event_date
+    {{ changed_groups(ref('stg_clickstream'), 'event_date', 'total_events') }}
 
 ),
-
-{% if is_incremental() %}
-
-    built_days as (
-
-        select * from {{ this }}
-
-    ),
-
-    -- A day that gained or changed an event has a newer load; one that lost an event has fewer.
-    changed_days as (
-
-        select
-            coalesce(days.event_date, built_days.event_date) as event_date,
-            coalesce(days.total_events, 0) as total_events,
-            coalesce(days.load_id, 0) as load_id
-
-        from days
-
-        full outer join built_days on days.event_date = built_days.event_date
-
-        where
-            coalesce(days.load_id, 0) <> coalesce(built_days.load_id, 0)
-            or coalesce(days.total_events, 0) <> coalesce(built_days.total_events, 0)
-
-    ),
-
-{% else %}
-
-    changed_days as (
-
-        select * from days
-
-    ),
-
-{% endif %}
 
 changed_clicks as (
 

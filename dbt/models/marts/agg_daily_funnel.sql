@@ -8,22 +8,11 @@ session_days as (
 
 ),
 
-orders as (
-
-    select * from {{ ref('fct_orders') }}
-
-),
-
 order_days as (
 
-    select
-        order_date,
-        count(distinct order_number) as total_orders,
-        count(distinct customer_id) as unique_customers
+    select * from {{ ref('int_daily_orders') }}
 
-    from orders
-
-    group by order_date
+    where total_order_rows > 0
 
 ),
 

@@ -10,6 +10,8 @@ customer_orders as (
 
     select * from {{ ref('int_customer_orders') }}
 
+    where total_order_rows > 0
+
 ),
 
 customer_versions as (

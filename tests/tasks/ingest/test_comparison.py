@@ -49,6 +49,10 @@ def test_a_deleted_row_gets_a_tombstone_once(platform: Platform) -> None:
     [tomb] = [row for row in bronze(platform) if row["deleted_at"]]
     assert (tomb["order_id"], tomb["amount"], tomb["updated_at"]) == (1, None, None)
     assert (run(LATER).rows, run(LATER).deleted) == (0, 0)
+    # Now the server counts a change, and all is compared again.
+    put(platform, "orders", order(3, updated_at=at(LATER)))
+    again = run(LATER)
+    assert (again.rows, again.deleted) == (1, 0)
     assert fates(platform, 2) == [str(at(DAY))[:16]]
 
 

@@ -15,16 +15,12 @@ from blocks.settings.failures import DataFailure, PermanentFailure
 from blocks.settings.settings import Settings
 from expectations.suite import CRITICAL, WARNING
 from tasks.ledger.quality_result import QualityResult
-from tasks.transform.dbt import PROJECT, build_marts
+from tasks.transform.dbt import PROJECT, build_marts, validate_marts
 from tasks.warehouse.duckdb import DuckDBWarehouse
 
 SILVER = """
 create schema silver; create schema ops;
 create table ops.deleted_rows (table_name varchar, key varchar, deletes varchar);
-create table ops.loads (table_name varchar primary key, lake_table varchar, lake_version bigint);
-insert into ops.loads values
-    ('silver.orders', 'a', 0), ('silver.customers', 'b', 0), ('silver.products', 'c', 0),
-    ('silver.clickstream', 'd', 0), ('silver.inventory', 'e', 0), ('quarantine.orders', 'f', 0);
 create table silver.orders as select
     1::bigint as order_id, 1::bigint as customer_id, 1::bigint as product_id, date '2024-01-13' as order_date,
     10.50::decimal(12, 2) as amount, 1::integer as quantity, 'pending' as status,
@@ -67,6 +63,11 @@ def build(warehouse: Path, ds: str) -> list[QualityResult]:
     return build_marts(DuckDBWarehouse(warehouse, warehouse), ds, Settings()).results
 
 
+@flow
+def validate(warehouse: Path, ds: str) -> list[QualityResult]:
+    return validate_marts(DuckDBWarehouse(warehouse, warehouse), ds, Settings())
+
+
 def test_builds_once_per_state_of_loads_and_day(warehouse: Path) -> None:
     first = build(warehouse, "2024-01-13")
     assert len(first) > 50
@@ -78,7 +79,6 @@ def test_of_a_load_that_changed_all_that_comes_from_it_is_built_and_tested(wareh
     first = {each.expectation: each.table_name for each in build(warehouse, "2024-01-13")}
     change(
         warehouse,
-        "update ops.loads set lake_version = 1 where table_name = 'silver.orders'",
         "update silver.orders set amount = 99, load_id = 2",
     )
     again = {each.expectation for each in build(warehouse, "2024-01-13")}
@@ -95,6 +95,48 @@ def test_of_a_load_that_changed_all_that_comes_from_it_is_built_and_tested(wareh
     assert "unique_int_orders_enriched_order_id" in again
     assert "assert_sales_equal_orders" in again
     assert "unique_stg_inventory_event_id" in first.keys() - again
+
+
+def test_of_a_row_that_is_gone_all_that_comes_from_it_is_built(warehouse: Path) -> None:
+    change(
+        warehouse,
+        "insert into silver.products by name select * replace (2 as product_id) from silver.products",
+    )
+    build(warehouse, "2024-01-13")
+    change(warehouse, "delete from silver.products where product_id = 2")
+    again = {each.expectation for each in build(warehouse, "2024-01-13")}
+    with duckdb.connect(warehouse) as connection:
+        assert connection.sql("select product_id from gold.dim_products").fetchall() == [(1,)]
+    assert "unique_stg_products_product_id" in again
+    assert "unique_stg_customers_customer_id" not in again
+
+
+TWICE = (
+    "insert into silver.clickstream by name select * replace ({} as load_id) from silver.clickstream limit 1"
+)
+ANOTHER = (
+    "insert into silver.clickstream by name"
+    " select * replace ('e2' as event_id, 2 as load_id) from silver.clickstream limit 1"
+)
+
+
+def test_a_row_that_a_load_brings_twice_fails_the_build(warehouse: Path) -> None:
+    build(warehouse, "2024-01-13")
+    change(warehouse, ANOTHER)
+    build(warehouse, "2024-01-13")
+    change(warehouse, TWICE.format(3))
+    with pytest.raises(DataFailure, match="unique_stg_clickstream_event_id"):
+        build(warehouse, "2024-01-13")
+
+
+def test_rows_that_have_passed_are_tested_again_by_the_quality_flow(warehouse: Path) -> None:
+    build(warehouse, "2024-01-13")
+    assert all(each.is_success for each in validate(warehouse, "2024-01-13"))
+    # Behind the pipeline's back: no load has brought it.
+    change(warehouse, TWICE.format(1), ANOTHER)
+    build(warehouse, "2024-01-13")
+    failed = [each.expectation for each in validate(warehouse, "2024-01-13") if not each.is_success]
+    assert "unique_stg_clickstream_event_id" in failed
 
 
 def test_views_that_a_failed_build_of_another_project_has_made_are_made_again(
@@ -116,7 +158,6 @@ def test_a_failed_build_leaves_what_changed_to_the_next(warehouse: Path) -> None
     build(warehouse, "2024-01-13")
     change(
         warehouse,
-        "update ops.loads set lake_version = 1 where table_name = 'silver.orders'",
         "update silver.orders set status = 'lost', load_id = 2",
     )
     for _ in range(2):
