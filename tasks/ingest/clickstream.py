@@ -85,7 +85,7 @@ def unread_files(days: list[dt.date], settings: Settings, lake: Lake) -> dict[dt
     """
     source = _Source(settings.clickstream_uri)
     files, _ = source.files(sorted({*days} & {*source.days()[0]}))
-    known = _known_versions(lake, days)
+    known = _known_versions(lake.table(BRONZE), days)
     unread: dict[dt.date, list[int]] = {}
     for file in files:
         if (file.name, file.version) not in known:
