@@ -9,7 +9,7 @@ import great_expectations.expectations as gxe
 
 from expectations.row_rules import rules, warnings
 from expectations.suite import CRITICAL, Suite, Thresholds, accepted, quarantined, usual_size
-from lake.source_table import SourceTable
+from lake.source_table import READ_AT, SourceTable
 
 
 def bronze_suite(table: SourceTable) -> Suite:
@@ -36,5 +36,5 @@ def _expectations(table: SourceTable, thresholds: Thresholds) -> list[gxe.Expect
 def _one_per_version(table: SourceTable) -> gxe.Expectation:
     consequence = f"two versions of a row of {table.name} cannot be put in order: the source has no key"
     return gxe.ExpectCompoundColumnsToBeUnique(
-        column_list=[table.key, table.cursor], severity=CRITICAL, meta={"consequence": consequence}
+        column_list=[table.key, table.cursor, READ_AT], severity=CRITICAL, meta={"consequence": consequence}
     )

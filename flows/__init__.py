@@ -8,9 +8,12 @@ import sys
 from tasks.runs.temporary_server import begin_temporary_server
 
 RUN_BY_HAND = ("flows.daily", "flows.data_quality", "flows.inventory", "flows.maintenance", "flows.rebuild")
+# Without `--run` these only show what they would do, and run no flow.
+SHOWN_FIRST = ("flows.backfill", "flows.replay")
 
 # While Python looks for the module after `-m`, this package is imported, and `-m` stands for its name in
 # `argv`. `-mflows.daily` is one word.
-is_by_hand = sys.argv[0] == "-m" and any(word.endswith(RUN_BY_HAND) for word in sys.orig_argv)
+names = RUN_BY_HAND + (SHOWN_FIRST if "--run" in sys.argv else ())
+is_by_hand = sys.argv[0] == "-m" and any(word.endswith(names) for word in sys.orig_argv)
 if is_by_hand and not {"-h", "--help"} & {*sys.argv}:
     begin_temporary_server()

@@ -24,6 +24,7 @@ from tasks.ledger.interventions import record_decisions
 from tasks.report.daily_report import write_report
 from tasks.runs.business_day import business_day, run_name
 from tasks.runs.command_line import run_daily_from_command_line
+from tasks.runs.late_runs import unless_superseded
 from tasks.runs.recorded_run import recorded_run
 from tasks.warehouse.access import one_writer, publish_warehouse, staged_warehouse
 
@@ -31,6 +32,7 @@ NAME = "daily-ecommerce-pipeline"
 
 
 @flow(name=NAME, flow_run_name=run_name, on_failure=[confirm_delivery], on_crashed=[confirm_delivery])
+@unless_superseded
 def daily_ecommerce_pipeline(ds: dt.date | None = None, decisions: Decisions | None = None) -> None:
     """Bring the marts up to the end of business day `ds` (default: the day before the scheduled start).
 

@@ -92,6 +92,26 @@ class Lake:
         table = DeltaTable(self.uri(name))
         return rows_of(table, new_files(table, version))
 
+    def has_lost_rows_since(self, name: str, version: int) -> bool:
+        """Whether rows were deleted after `version`: of these the files new since say nothing."""
+        table = DeltaTable(self.uri(name))
+        commits = table.version() - version
+        return commits > 0 and any(
+            each["operation"] == "DELETE"
+            or int(each.get("operationMetrics", {}).get("num_target_rows_deleted", 0)) > 0
+            for each in table.history(commits)
+        )
+
+    def has_values(self, name: str, column: str) -> bool:
+        """Whether a column is not null in some row of a table, by the statistics in its log."""
+        table = self.table(name)
+        actions = table.get_add_actions(flatten=True) if table else None
+        if actions is None or f"null_count.{column}" not in actions.schema.names:
+            return False
+        nulls, rows = actions[f"null_count.{column}"].to_pylist(), actions["num_records"].to_pylist()
+        # A file that was written before there was the column has no number.
+        return any(some is not None and some < every for some, every in zip(nulls, rows, strict=True))
+
     def bytes_since(self, name: str, version: int | None = None) -> int:
         """Bytes of the live files new since `version`, or of the whole table; 0 if it does not exist."""
         table = self.table(name)

@@ -27,10 +27,11 @@ MOST_DIGITS = 38
 
 # What bronze and silver know of a version of a row, besides its columns.
 READ_AT, DELETED_AT = "read_at", "deleted_at"
-# Bronze alone: the values that the lake's types cannot hold, as JSON; and the hash of a row without a cursor.
-UNREADABLE, ROW_HASH = "unreadable", "row_hash"
+# Bronze alone: the values that the lake's types cannot hold, as JSON; the hash of a row without a cursor; and
+# of which row of quarantine a version is the replay (lake/quarantine.py, `replay_mark`).
+UNREADABLE, ROW_HASH, REPLAY_OF = "unreadable", "row_hash", "replay_of"
 VERSION = pa.schema([(READ_AT, TIMESTAMP), (DELETED_AT, TIMESTAMP)])
-BRONZE_ONLY = pa.schema([(UNREADABLE, pa.string()), (ROW_HASH, pa.int64())])
+BRONZE_ONLY = pa.schema([(UNREADABLE, pa.string()), (ROW_HASH, pa.int64()), (REPLAY_OF, pa.string())])
 
 Source = Literal["table", "file", "topic"]
 """A table of the shop's PostgreSQL, JSON lines in files, or a topic of Kafka."""

@@ -24,6 +24,7 @@ from deployments.resources.deployments import deployment_ids
 from deployments.resources.diff import Change
 from deployments.resources.settings import DAILY, HEARTBEAT_SECONDS, DeploymentSettings
 from tasks.alerts.events import DELIVERED_EVENT, LOW_QUALITY_EVENT, quality_resource
+from tasks.runs.late_runs import SKIPPED
 
 Labels = dict[str, str | list[str]]
 
@@ -35,7 +36,7 @@ HEARTBEATS_MISSED = 3
 DATES = ("years", "months", "days")
 # Stands for a block or a deployment in a dry run, before there is one.
 NOT_SAVED_YET = UUID(int=0)
-ENDED = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Crashed", "Cancelled")}
+ENDED = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Crashed", "Cancelled", SKIPPED)}
 WAITING = {f"prefect.flow-run.{state}" for state in ("Pending", "AwaitingConcurrencySlot")}
 STARTED = "prefect.flow-run.Running"
 HEARTBEAT = "prefect.flow-run.heartbeat"

@@ -5,7 +5,6 @@ import datetime as dt
 from prefect import flow
 
 from blocks.settings.settings import Settings
-from lake.catalog import shop_tables
 from lake.delta import Lake
 from lake.row_counts import Extracted
 from tasks.ingest.clickstream import extract_clickstream
@@ -17,15 +16,21 @@ from tasks.timing import timed
 @flow(name="extract", flow_run_name="extract-{ds}")
 @timed
 def extract(
-    ds: dt.date, settings: Settings, lake: Lake, decisions: Decisions | None = None
+    ds: dt.date,
+    settings: Settings,
+    lake: Lake,
+    decisions: Decisions | None = None,
+    clicks_only: bool = False,
 ) -> list[Extracted]:
     """Append to bronze the rows that a run for `ds` covers, and what is gone; returns their number per table.
 
-    All sources at once, after they have passed their contracts. Raises PipelineFailure.
+    All sources at once, after they have passed their contracts; with `clicks_only` the clickstream alone.
+    Raises PipelineFailure.
     """
-    drift = check_contracts(settings)
+    drift = {} if clicks_only else check_contracts(settings)
     sources = [
-        extract_table.submit(name, ds, settings, lake, drift[name], decisions) for name in shop_tables()
+        extract_table.submit(name, ds, settings, lake, warnings, decisions)
+        for name, warnings in drift.items()
     ]
     clicks = extract_clickstream.submit(ds, settings, lake)
     return [source.result() for source in [*sources, clicks]]

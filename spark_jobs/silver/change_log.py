@@ -20,7 +20,7 @@ from pyspark.sql.pandas.types import from_arrow_schema, from_arrow_type
 from pyspark.sql.types import DecimalType, StructField, TimestampType
 
 from lake import source_table
-from lake.source_table import DELETED_AT, READ_AT, ROW_HASH, UNREADABLE, SourceTable
+from lake.source_table import DELETED_AT, READ_AT, REPLAY_OF, ROW_HASH, UNREADABLE, SourceTable
 from spark_jobs.rows import REJECT_REASON, flag, if_rejected
 from spark_jobs.silver.job import SilverJob
 
@@ -136,7 +136,7 @@ def _lengths(column: source_table.Column) -> list[Column]:
 
 def _with_audit_columns(flagged: DataFrame, table: SourceTable, timezone: str) -> DataFrame:
     """Add AUDIT_COLUMNS to the flagged rows; `raw` is the row as JSON."""
-    left_out = (REJECT_REASON, READ_AT, ROW_HASH)
+    left_out = (REJECT_REASON, READ_AT, ROW_HASH, REPLAY_OF)
     source_columns = [_exact(field) for field in flagged.schema.fields if field.name not in left_out]
     text = F.col(table.key).cast("string")
     # A row without a cursor, or with one in the future, became true when it was read, at the latest.
@@ -149,7 +149,7 @@ def _with_audit_columns(flagged: DataFrame, table: SourceTable, timezone: str) -
             "origin": if_rejected(F.concat(F.lit(f"{table.name}/"), F.coalesce(text, F.lit("null")))),
             "raw": if_rejected(F.to_json(F.struct(*source_columns))),
         }
-    ).drop(UNREADABLE, ROW_HASH)
+    ).drop(UNREADABLE, ROW_HASH, REPLAY_OF)
 
 
 def _exact(field: StructField) -> Column:

@@ -18,7 +18,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
 from lake.delta import Lake
-from lake.quarantine import QUARANTINE_SCHEMA
+from lake.quarantine import QUARANTINE_SCHEMA, REPLAYED, RULE
 from lake.row_counts import Flagged, RowCounts
 from lake.source_table import READ_AT
 from spark_jobs.rows import REJECT_REASON, first_per_key, require_schema, surplus
@@ -129,7 +129,7 @@ def write(spark: SparkSession, lake: Lake, job: SilverJob, flagged: Flagged, ful
     if counts.rows_in != accounted:
         raise CountMismatch(f"{name}: {accounted} rows are accounted for, not those that came in: {counts}")
     if full:
-        overwrite(job.rejected(rows), lake, quarantine)
+        overwrite(_not_replayed(spark, job.rejected(rows), lake), lake, quarantine)
     lake.mark_progress(name, "bronze", flagged.bronze_version)
     return counts
 
@@ -137,7 +137,25 @@ def write(spark: SparkSession, lake: Lake, job: SilverJob, flagged: Flagged, ful
 def _quarantine(spark: SparkSession, rejected: DataFrame, lake: Lake, name: str) -> None:
     # The same row may come back, after a valid version of its key: then it is as new as that.
     is_newer = f"coalesce(new.{READ_AT} > old.{READ_AT}, false)"
-    upsert(spark, rejected, lake, name, "quarantine_id", [READ_AT], is_newer)
+    rows = _not_replayed(spark, rejected, lake)
+    upsert(spark, rows, lake, name, "quarantine_id", [READ_AT], is_newer)
+
+
+def _not_replayed(spark: SparkSession, rejected: DataFrame, lake: Lake) -> DataFrame:
+    """The rows that have not left quarantine; one that was read again since is back.
+
+    What a changed rule has let out is judged by the rules alone.
+    """
+    if lake.table(REPLAYED) is None:
+        return rejected
+    left = (
+        read_table(spark, lake, REPLAYED)
+        .where(F.col("fix") != RULE)
+        .select(F.col("quarantine_id").alias("_left"), F.col(READ_AT).alias("_left_at"))
+    )
+    is_same = F.col("quarantine_id") == F.col("_left")
+    is_older = F.col(READ_AT).isNull() | (F.col(READ_AT) <= F.col("_left_at"))
+    return rejected.join(left, is_same & is_older, "left_anti")
 
 
 def _bronze_since(

@@ -78,12 +78,32 @@ def extract_clickstream(ds: dt.date, settings: Settings, lake: Lake) -> Extracte
     return Extracted(table="clickstream", rows=rows, warnings=warnings)
 
 
+def unread_files(days: list[dt.date], settings: Settings, lake: Lake) -> dict[dt.date, list[int]]:
+    """The bytes of each click file of these days that bronze lacks, or holds as it was before a change.
+
+    Days without such a file are left out. Raises PermanentFailure if CLICKSTREAM_URI cannot be listed.
+    """
+    source = _Source(settings.clickstream_uri)
+    files, _ = source.files(sorted({*days} & {*source.days()[0]}))
+    known = _known_versions(lake.table(BRONZE), days)
+    unread: dict[dt.date, list[int]] = {}
+    for file in files:
+        if (file.name, file.version) not in known:
+            unread.setdefault(file.day, []).append(file.size)
+    return unread
+
+
 class _File(NamedTuple):
     """A click file: its path below CLICKSTREAM_URI, by which bronze knows it, and where to open it."""
 
     name: str
     version: str
     path: str
+
+    @property
+    def size(self) -> int:
+        """In bytes, as stored."""
+        return int(self.version.split("-")[0])
 
     @property
     def day(self) -> dt.date:

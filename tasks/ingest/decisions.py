@@ -1,5 +1,6 @@
 """What a person has decided about a run: deletes that are meant, and rows to read once more."""
 
+import csv
 import datetime as dt
 import re
 
@@ -81,7 +82,8 @@ class Decisions(BaseModel, frozen=True):
                 f"--reread {text}: {found['table']} has no column {found['column']}; "
                 f"it has {', '.join(columns)}"
             )
-        return found["table"], found["column"], (found["values"] or "").split(",")
+        # A value with a comma is quoted, as in CSV.
+        return found["table"], found["column"], next(csv.reader([found["values"] or ""]))
 
     @staticmethod
     def _table(name: str) -> list[str]:

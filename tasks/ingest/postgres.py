@@ -197,18 +197,9 @@ def _samples(keys: list[object]) -> str:
 
 def _dropped(lake: Lake, relation: Relation) -> list[str]:
     """Sentences about optional columns that have been there: bronze holds values of them."""
-    table = lake.table(f"bronze.{relation.table.name}") if relation.absent else None
-    if table is None:
-        return []
-    actions = table.get_add_actions(flatten=True)
+    name = relation.table.name
     return [
-        f"{relation.table.name}.{column} is gone; it is optional, and null from now on"
+        f"{name}.{column} is gone; it is optional, and null from now on"
         for column in relation.absent
-        if f"null_count.{column}" in actions.schema.names
-        and any(
-            nulls is not None and nulls < rows
-            for nulls, rows in zip(
-                actions[f"null_count.{column}"].to_pylist(), actions["num_records"].to_pylist(), strict=True
-            )
-        )
+        if lake.has_values(f"bronze.{name}", column)
     ]

@@ -26,6 +26,9 @@ class QualityDay(NamedTuple):
         return 1 - (self.rows_rejected or 0) / self.rows_checked if self.rows_checked else None
 
 
+DAILY = "daily-ecommerce-pipeline"
+# The flows that bring all marts up to the lake.
+PUBLISHING = [DAILY, "backfill", "rebuild", "replay"]
 # The trailing window of the row-count expectation, and how far off it is still usual.
 TRAILING_RUNS, LEAST_RUNS, USUAL_FACTOR = 7, 3, 5
 
@@ -88,6 +91,35 @@ def previous_status(lake: Lake, flow: str, run_id: str) -> str | None:
         "pipeline_runs",
         "select status from records where flow = ? and run_id != ? order by recorded_at desc limit 1",
         [flow, run_id],
+    )
+    return rows[0][0] if rows else None
+
+
+def is_published(lake: Lake) -> bool:
+    """Whether the last run of PUBLISHING flows, which began after all others, has completed."""
+    rows = query_records(
+        lake,
+        "pipeline_runs",
+        f"""
+        select status from ({latest("pipeline_runs")})
+        where list_contains(?, flow) order by started_at desc limit 1
+        """,
+        [PUBLISHING],
+    )
+    return rows == [("completed",)]
+
+
+def usual_seconds(lake: Lake, flow: str = DAILY) -> float | None:
+    """The median time of the last TRAILING_RUNS completed runs of a flow; None if there is none."""
+    rows = query_records(
+        lake,
+        "pipeline_runs",
+        """
+        select median(duration_seconds) from (
+            from records where flow = ? and status = 'completed' order by started_at desc limit ?
+        )
+        """,
+        [flow, TRAILING_RUNS],
     )
     return rows[0][0] if rows else None
 

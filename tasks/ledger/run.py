@@ -1,6 +1,7 @@
 """One run of a flow: the results of its steps so far, and its outcome."""
 
 import datetime as dt
+from collections import Counter
 
 from pydantic import Field
 
@@ -35,12 +36,17 @@ class Run(Steps):
     @property
     def notes(self) -> list[str]:
         """Warnings, as sentences: everything that people should know and that did not stop the run."""
-        return [text for each in self.extracted for text in each.warnings] + [str(w) for w in self.warnings]
+        extracts = [text for each in self.extracted for text in each.warnings]
+        # A backfill extracts many days, and a source has one state.
+        return list(dict.fromkeys(extracts)) + [str(w) for w in self.warnings]
 
     @property
     def deleted(self) -> str:
         """Rows that are gone from the shop since the last run, for people: `3 orders, 1 customers`."""
-        return ", ".join(f"{each.deleted:,} {each.table}" for each in self.extracted if each.deleted)
+        rows: Counter[str] = Counter()
+        for each in self.extracted:
+            rows[each.table] += each.deleted
+        return ", ".join(f"{number:,} {table}" for table, number in rows.items() if number)
 
     @property
     def rejected(self) -> list[tuple[str, str, int]]:

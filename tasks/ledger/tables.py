@@ -104,6 +104,23 @@ INTERVENTIONS = pa.schema(
     ]
 )
 
+# Grain: one row per row that has left quarantine; `fix` says what made it right, `read_at` when it was read.
+REPLAYED_ROWS = pa.schema(
+    [
+        ("quarantine_id", pa.string()),
+        ("run_id", pa.string()),
+        ("table_name", pa.string()),
+        ("ds", pa.date32()),
+        ("reject_reason", pa.string()),
+        ("key", pa.string()),
+        ("read_at", TIMESTAMP),
+        ("fix", pa.string()),
+        ("person", pa.string()),
+        ("reason", pa.string()),
+        ("recorded_at", TIMESTAMP),
+    ]
+)
+
 TABLES = {
     "pipeline_runs": PIPELINE_RUNS,
     "table_runs": TABLE_RUNS,
@@ -111,6 +128,7 @@ TABLES = {
     "alert_deliveries": ALERT_DELIVERIES,
     "stock_alerts": STOCK_ALERTS,
     "interventions": INTERVENTIONS,
+    "replayed_rows": REPLAYED_ROWS,
 }
 
 UNIQUE_BY = {
@@ -120,6 +138,7 @@ UNIQUE_BY = {
     "alert_deliveries": "alert_id, channel, recorded_at",
     "stock_alerts": "product_id, recorded_at",
     "interventions": "run_id, decision",
+    "replayed_rows": "quarantine_id",
 }
 
 

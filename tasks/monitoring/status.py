@@ -16,12 +16,11 @@ from blocks.settings.environment import AlertThresholds
 from blocks.settings.settings import EnvironmentSettings
 from lake.delta import Lake
 from lake.local_sql import connect
-from tasks.ledger.queries import latest, query_records
+from tasks.ledger.queries import DAILY, latest, query_records
 from tasks.monitoring.freshness import consumer_lag, newest_data
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
-DAILY = "daily-ecommerce-pipeline"
 # As the rule ConsumerLag has it (deployments/prometheus/rules.yml).
 MOST_LAG = 10_000
 # Older alerts are no longer actionable.

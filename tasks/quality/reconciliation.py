@@ -1,14 +1,18 @@
 """The reconciliation of money: one row per order_date, with the same sum taken in five places.
 
 `source_amount` and `gold_amount` are over the orders that both can know: not those whose present version
-is newer than the run's window, not those whose present version lies in quarantine, and not those that gold
-keeps although they are gone from the source.
+is newer than the run's window, not those whose present version lies in quarantine or is a person's patch, and
+not those that gold keeps although they are gone from the source.
 """
 
 import pyarrow as pa
+import pyarrow.dataset as pads
 
+from lake.catalog import catalog
 from lake.delta import Lake
 from lake.local_sql import connect
+from lake.quarantine import PATCH, replay_mark
+from lake.source_table import REPLAY_OF
 from tasks.warehouse.interface import Session
 
 # Orders, of the present run, whose amounts need not agree between source and gold.
@@ -34,6 +38,18 @@ WAREHOUSE = {
     """,
 }
 
+# Orders whose newest version is a patch, with what the source says of them.
+IS_PATCH = f"coalesce(starts_with({REPLAY_OF}, '{replay_mark(PATCH, '')}'), false)"
+PATCHED = f"""
+select
+    cast(order_id as varchar) as order_id,
+    arg_max(order_date, read_at) filter (not {IS_PATCH}) as order_date,
+    arg_max(amount, read_at) filter (not {IS_PATCH}) as amount
+from bronze_orders
+where order_id in (select order_id from bronze_orders where {IS_PATCH})
+group by order_id
+having arg_max({IS_PATCH}, read_at)
+"""
 TOTALS = """
 with
 open_orders as (
@@ -43,6 +59,8 @@ open_orders as (
         cast(raw ->> 'amount' as decimal(38, 2)) as amount
     from open_rows
     where raw ->> 'deleted_at' is null
+    union all
+    select order_id, order_date, amount from patched_orders
 ),
 -- The extract's snapshot holds the rejected versions too, unless they are newer than the window.
 source_less_open as (
@@ -104,14 +122,24 @@ def order_totals(session: Session, gold: str, lake: Lake) -> pa.Table:
             "select key, raw from quarantine.open_rows where source = 'orders' and key is not null"
         ).read_all()
         local.register("open_rows", open_rows)
+        local.register("bronze_orders", _bronze_orders(lake))
+        local.execute(f"create temp table patched_orders as {PATCHED}")
         session.execute("create schema if not exists ops")
         session.replace(
             NOT_COMPARABLE,
             local.sql(
                 "select key as order_id from open_rows "
-                "union select cast(order_id as varchar) from changed_later"
+                "union select cast(order_id as varchar) from changed_later "
+                "union select order_id from patched_orders"
             ).to_arrow_table(),
         )
         for view, query in WAREHOUSE.items():
             local.register(view, session.rows(query.format(gold=gold)).read_all())
         return local.sql(TOTALS).to_arrow_table()
+
+
+def _bronze_orders(lake: Lake) -> pads.Dataset | pa.Table:
+    """All versions of orders; none unless some are of a replay."""
+    if lake.has_values("bronze.orders", REPLAY_OF):
+        return lake.rows_since("bronze.orders", None)
+    return catalog()["orders"].bronze_schema.empty_table()

@@ -23,6 +23,12 @@ def hourly_run_name() -> str:
     return f"{runtime.flow_run.flow_name}-{at:%Y-%m-%dT%H:%M}"
 
 
+def range_name() -> str:
+    """The name of a flow run over a range of days, by its first and last."""
+    given = runtime.flow_run.parameters
+    return f"{runtime.flow_run.flow_name}-{given.get('first')}-{given.get('last')}"
+
+
 def today(timezone: ZoneInfo) -> dt.date:
     """The shop's date, now."""
     return dt.datetime.now(timezone).date()

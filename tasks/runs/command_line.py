@@ -4,7 +4,8 @@ import argparse
 import datetime as dt
 import getpass
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from pydantic import ValidationError
@@ -27,9 +28,11 @@ def run_from_command_line(flow: Callable[[dt.date | None], object], reads_shop: 
     A flow that `reads_shop` does not begin if the shop's database cannot be read.
     """
     parser = argparse.ArgumentParser(description=flow.__doc__)
-    parser.add_argument("ds", nargs="?", type=_day, help="business day, YYYY-MM-DD (default: yesterday)")
+    parser.add_argument(
+        "ds", nargs="?", type=business_date, help="business day, YYYY-MM-DD (default: yesterday)"
+    )
     day = parser.parse_args().ds
-    _run(check_reach if reads_shop else check_folders, partial(flow, day))
+    run_checked(check_reach if reads_shop else check_folders, partial(flow, day))
 
 
 DecidedFlow = Callable[[dt.date | None, Decisions | None], object]
@@ -58,7 +61,9 @@ def run_rebuild_from_command_line(flow: DecidedFlow) -> None:
 
 def _decision_parser(flow: DecidedFlow) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=flow.__doc__)
-    parser.add_argument("ds", nargs="?", type=_day, help="business day, YYYY-MM-DD (default: yesterday)")
+    parser.add_argument(
+        "ds", nargs="?", type=business_date, help="business day, YYYY-MM-DD (default: yesterday)"
+    )
     parser.add_argument(
         "--accept-failed",
         action="append",
@@ -88,7 +93,7 @@ def _run_decided(
         decisions.check()
         check_systems()
 
-    _run(check, partial(flow, ds, decisions if decisions.texts else None))
+    run_checked(check, partial(flow, ds, decisions if decisions.texts else None))
 
 
 def run_inventory_from_command_line(flow: Callable[[float, bool, str, str], object]) -> None:
@@ -103,15 +108,23 @@ def run_inventory_from_command_line(flow: Callable[[float, bool, str, str], obje
     _add_record(parser)
     options = parser.parse_args()
     given = (options.follow_minutes, options.accept_loss, options.reason, options.person)
-    _run(check_folders, partial(flow, *given))
+    run_checked(check_folders, partial(flow, *given))
 
 
-def _run(check: Callable[[], object], run: Callable[[], object]) -> None:
+def run_checked(check: Callable[[], object], run: Callable[[], object]) -> None:
+    """Check that what a flow needs is in reach, then run it; exit 1 with one sentence if it fails."""
     quiet_logs()
-    try:
+    with failures_in_words():
         check()
         await_temporary_server()
         run()
+
+
+@contextmanager
+def failures_in_words() -> Iterator[None]:
+    """Exit 1 with one sentence, and no traceback, at a failure that was foreseen."""
+    try:
+        yield
     except (PipelineFailure, ContractError, UnreadableEnvFile) as failure:
         sys.exit(f"error: {failure}")
     except ValidationError as error:
@@ -135,7 +148,8 @@ def check_folders() -> None:
     check_warehouse(settings)
 
 
-def _day(text: str) -> dt.date:
+def business_date(text: str) -> dt.date:
+    """A day as it stands on a command line. Raises ArgumentTypeError."""
     try:
         return dt.date.fromisoformat(text)
     except ValueError:

@@ -65,3 +65,37 @@ def test_marking_the_same_progress_again_makes_no_commit(lake: Lake) -> None:
     present = lake.table("bronze.numbers")
     assert present is not None
     assert present.version() == 1
+
+
+def test_lost_rows_are_noticed_and_other_commits_are_not(lake: Lake) -> None:
+    append(lake, 1, 2, 3)
+    append(lake, 4)
+    numbers = lake.table("bronze.numbers")
+    assert numbers is not None
+    gone = pa.table({"n": pa.array([3], pa.int64())})
+    same = numbers.merge(gone, "old.n = gone.n", source_alias="gone", target_alias="old")
+    same.when_matched_update({"n": "gone.n"}).execute()
+    numbers.optimize.compact()
+    assert not lake.has_lost_rows_since("bronze.numbers", 0)
+    numbers.merge(
+        gone, "old.n = gone.n", source_alias="gone", target_alias="old"
+    ).when_matched_delete().execute()
+    by_merge = numbers.version()
+    assert lake.has_lost_rows_since("bronze.numbers", by_merge - 1)
+    assert lake.has_lost_rows_since("bronze.numbers", 0)
+    assert not lake.has_lost_rows_since("bronze.numbers", by_merge)
+    numbers.delete("n = 1")
+    assert lake.has_lost_rows_since("bronze.numbers", by_merge)
+
+
+def test_a_column_has_values_once_one_row_has_one(lake: Lake) -> None:
+    append(lake, 1)
+    assert lake.has_values("bronze.numbers", "n")
+    assert not lake.has_values("bronze.numbers", "note")
+    assert not lake.has_values("bronze.letters", "n")
+    lake.add_columns("bronze.numbers", pa.schema([("note", pa.string())]))
+    assert not lake.has_values("bronze.numbers", "note")
+    for note in (None, "seen"):
+        rows = pa.table({"n": pa.array([3], pa.int64()), "note": pa.array([note], pa.string())})
+        write_deltalake(lake.uri("bronze.numbers"), rows, mode="append")
+        assert lake.has_values("bronze.numbers", "note") == (note is not None)

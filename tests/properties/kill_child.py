@@ -1,12 +1,11 @@
-"""Runs the daily flow in processes that die on the way, as by a power cut.
+"""Runs flows in processes that die on the way, as by a power cut.
 
 Importing everything takes longer than the run itself, so one process imports it and forks for each order. An
-order is a line of JSON on standard input: the day, the place (null: the run may live), the environment, and a
-file for what the process says. The answer is a line with its exit code. No thread has been started before the
-fork.
+order is a line of JSON on standard input: the flow, its arguments, the place (null: the run may live), the
+environment, and a file for what the process says. The answer is a line with its exit code. No thread has been
+started before the fork.
 """
 
-import datetime as dt
 import json
 import os
 import signal
@@ -14,8 +13,11 @@ import sys
 import traceback
 from typing import Any
 
+from flows.backfill import backfill
 from flows.daily import daily_ecommerce_pipeline
 from tests.properties.crash import Place, Seam, crashing
+
+FLOWS = {flow.name: flow for flow in (backfill, daily_ecommerce_pipeline)}
 
 
 def die(place: Place) -> None:
@@ -32,7 +34,7 @@ def obey(order: dict[str, Any]) -> int:
     try:
         places = [Place(*order["place"])] if order["place"] else []
         with crashing([Seam(place.module, place.name) for place in places], places.__contains__, die):
-            daily_ecommerce_pipeline(dt.date.fromisoformat(order["ds"]))
+            FLOWS[order["flow"]](*order["arguments"])
     except BaseException:
         traceback.print_exc()
         return 1

@@ -4,12 +4,9 @@ Each case starts from the same platform, on which the first day has been run, an
 has gone on for another day. A child process runs that day and is killed; then the day is run normally.
 """
 
-import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,10 +16,8 @@ import duckdb
 import psycopg2
 import pytest
 from filelock import FileLock
-from prefect.settings import PREFECT_API_URL
 from psycopg2 import sql
 
-from blocks.settings.environment import REPOSITORY
 from blocks.settings.failures import TransientFailure
 from flows.daily import daily_ecommerce_pipeline
 from lake.catalog import shop_tables
@@ -30,6 +25,7 @@ from lake.delta import Lake
 from tasks.warehouse import file_lock as writer_lock
 from tests.properties.compare import assert_same, lake_rows, warehouse_rows
 from tests.properties.crash import Place
+from tests.support.mortal import Mortal, mortal_process
 from tests.support.platforms import Platform
 from tests.support.rows import DAY, NEXT_DAY, at, click, customer, order, product, put, write_clicks
 
@@ -178,30 +174,14 @@ def copied(begun: Begun, tmp_path: Path) -> Platform:
 
 
 @pytest.fixture(scope="module")
-def mortal(prefect_server: None) -> Iterator[subprocess.Popen[str]]:
-    """The process that forks one that dies, for each order."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.properties.kill_child"],
-        cwd=REPOSITORY,
-        env={**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value(), "PREFECT_LOGGING_LEVEL": "ERROR"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+def mortal(prefect_server: None) -> Iterator[Mortal]:
+    with mortal_process() as process:
         yield process
-        process.stdin.close()
 
 
-def order_run(mortal: subprocess.Popen[str], place: Place | None, log: Path) -> None:
+def order_run(mortal: Mortal, place: Place | None, log: Path) -> None:
     """Begin a run of NEXT_DAY in a child process, which kills itself at `place` if it comes there."""
-    order = {"ds": NEXT_DAY.isoformat(), "place": place, "environment": dict(os.environ), "log": str(log)}
-    mortal.stdin.write(json.dumps(order) + "\n")
-    mortal.stdin.flush()
-
-
-def exit_code(mortal: subprocess.Popen[str]) -> int:
-    """How the run that was ordered ended; waits for it."""
-    return int(mortal.stdout.readline())
+    mortal.order("daily-ecommerce-pipeline", [NEXT_DAY.isoformat()], place, log)
 
 
 def assert_undisturbed(platform: Platform, begun: Begun) -> None:
@@ -220,11 +200,11 @@ def assert_undisturbed(platform: Platform, begun: Begun) -> None:
     "place", [*KILLS, *NOTIFYING], ids=lambda place: f"{place.moment}-{place.name}-{place.call}"
 )
 def test_killed_run_is_put_right_by_the_next(
-    place: Place, mortal: subprocess.Popen[str], copied: Platform, begun: Begun
+    place: Place, mortal: Mortal, copied: Platform, begun: Begun
 ) -> None:
     log = copied.folder.with_name("child.log")
     order_run(mortal, place, log)
-    assert exit_code(mortal) == -signal.SIGKILL, f"it was not killed: {log.read_text()}"
+    assert mortal.exit_code() == -signal.SIGKILL, f"it was not killed: {log.read_text()}"
 
     live = marts(copied.warehouse)
     assert live in (begun.before, begun.after), "the live warehouse is torn"
@@ -240,14 +220,12 @@ def test_killed_run_is_put_right_by_the_next(
     assert recorded[killed[0]] == killed[1][0]
 
 
-def test_second_run_waits_for_the_first(
-    mortal: subprocess.Popen[str], copied: Platform, begun: Begun
-) -> None:
+def test_second_run_waits_for_the_first(mortal: Mortal, copied: Platform, begun: Begun) -> None:
     """Two processes run the same day at once: one after the other, and the outcome is that of one."""
     log = copied.folder.with_name("child.log")
     order_run(mortal, None, log)
     daily_ecommerce_pipeline(NEXT_DAY)
-    assert exit_code(mortal) == 0, log.read_text()
+    assert mortal.exit_code() == 0, log.read_text()
     assert_undisturbed(copied, begun)
     statuses = [status for status, _ in last_records(copied.lake).values()]
     assert statuses == ["completed"] * 3

@@ -19,6 +19,7 @@ from tests.support.samples import (
     Case,
     Sample,
     common,
+    read_again,
     repeated,
     schema,
     setting,
@@ -29,13 +30,15 @@ BRONZE = {
     "orders": Sample(
         schema(
             **ORDER_COLUMNS,
+            read_at=TIME,
             reject_reason=pa.string(),
         ),
-        lambda: [order(number, reject_reason=None) for number in range(1, COUNT + 1)],
+        lambda: [order(number, reject_reason=None, read_at=at(DAY, 18)) for number in range(1, COUNT + 1)],
         common("order_id")
         | ORDER_RULES
         | {
             "one version twice": Case(repeated, [COMPOUND]),
+            "one version, read twice": Case(read_again, []),
             "no order_id": Case(setting("order_id", None), [f"order_id {NOT_NULL}"]),
         },
     ),
@@ -46,12 +49,14 @@ BRONZE = {
             customer_segment=pa.string(),
             region=pa.string(),
             updated_at=TIME,
+            read_at=TIME,
             reject_reason=pa.string(),
         ),
-        lambda: [customer(number, reject_reason=None) for number in range(1, COUNT + 1)],
+        lambda: [customer(number, reject_reason=None, read_at=at(DAY, 18)) for number in range(1, COUNT + 1)],
         common("customer_id")
         | {
             "one version twice": Case(repeated, [COMPOUND]),
+            "one version, read twice": Case(read_again, []),
             **without("customer_id", "updated_at"),
             "no segment": Case(setting("customer_segment", None), [f"customer_segment {NOT_NULL}"]),
             "no region": Case(setting("region", None), [f"region {NOT_NULL}"]),
@@ -64,12 +69,14 @@ BRONZE = {
             category=pa.string(),
             unit_cost=MONEY,
             updated_at=TIME,
+            read_at=TIME,
             reject_reason=pa.string(),
         ),
-        lambda: [product(number, reject_reason=None) for number in range(1, COUNT + 1)],
+        lambda: [product(number, reject_reason=None, read_at=at(DAY, 18)) for number in range(1, COUNT + 1)],
         common("product_id")
         | {
             "one version twice": Case(repeated, [COMPOUND]),
+            "one version, read twice": Case(read_again, []),
             **without("product_id", "updated_at"),
             "no unit cost": Case(setting("unit_cost", None), [f"unit_cost {NOT_NULL}"]),
             "negative unit cost": Case(setting("unit_cost", Decimal("-0.01")), [f"unit_cost {BETWEEN}"]),

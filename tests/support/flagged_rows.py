@@ -7,7 +7,7 @@ from lake.catalog import catalog
 from tests.support.platforms import Platform
 from tests.support.rows import order
 
-SCHEMA = catalog()["orders"].schema.append(pa.field("reject_reason", pa.string()))
+SCHEMA = catalog()["orders"].silver_schema.append(pa.field("reject_reason", pa.string()))
 
 
 def write_flagged(platform: Platform, rejected: int, valid: int) -> None:

@@ -3,6 +3,7 @@
 A case names every expectation that must fail, as a part of its printed form; all others must pass.
 """
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -56,6 +57,10 @@ def rejecting(count: int) -> Callable[[Rows], object]:
 
 def repeated(rows: Rows) -> None:
     rows[1].update(rows[0])
+
+
+def read_again(rows: Rows) -> None:
+    rows[1].update(rows[0], read_at=rows[0]["read_at"] + dt.timedelta(days=1))
 
 
 def fewer(rows: Rows) -> None:

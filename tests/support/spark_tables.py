@@ -27,6 +27,7 @@ CHANGE_LOG_TYPES = {
     "quantity": pa.int32(),
     "unit_cost": pa.decimal128(12, 2),
     "updated_at": pa.timestamp("us", tz="UTC"),
+    "read_at": pa.timestamp("us", tz="UTC"),
 }
 CLICK_TYPES = {"ds": pa.date32(), "source_file": pa.string(), "line_number": pa.int64(), "raw": pa.string()}
 

@@ -8,6 +8,7 @@ from pyspark.sql import SparkSession
 from lake.delta import Lake
 from spark_jobs.silver import job as silver
 from spark_jobs.silver.jobs import silver_job
+from tasks.ledger.records import append_records
 from tests.support.rows import DAY, NEXT_DAY, at, click, order
 from tests.support.spark_tables import clicks, run, table, write_bronze
 
@@ -51,3 +52,29 @@ def test_a_day_of_clicks_is_its_folder(spark: SparkSession, lake: Lake) -> None:
 
 def test_a_day_that_brought_nothing(spark: SparkSession, lake: Lake) -> None:
     assert silver.flag_day(spark, lake, silver_job("orders"), "UTC", DAY) == 0
+
+
+@pytest.mark.parametrize(
+    ("fix", "is_back"),
+    [
+        pytest.param("patch", False, id="a patch has replaced it"),
+        pytest.param("source", False, id="a newer version has replaced it"),
+        pytest.param("rule", True, id="the rule that let it out is gone again"),
+    ],
+)
+def test_what_has_left_quarantine_stays_out_of_a_rebuild(
+    spark: SparkSession, lake: Lake, fix: str, is_back: bool
+) -> None:
+    job, read = silver_job("orders"), at(DAY, 18)
+    write_bronze(lake, "orders", [order(1, quantity=0, read_at=read), order(2, status="lost", read_at=read)])
+    run(spark, lake, job)
+    ids = dict(table(spark, lake, "quarantine.orders", "key", "quarantine_id"))
+    record = {"quarantine_id": ids["1"], "table_name": "orders", "fix": fix, "read_at": read}
+    append_records(lake, "replayed_rows", [record])
+    run(spark, lake, job, full=True)
+    kept = [("1",), ("2",)] if is_back else [("2",)]
+    assert table(spark, lake, "quarantine.orders", "key") == kept
+    # The source says it once more.
+    write_bronze(lake, "orders", [order(1, quantity=0, read_at=at(NEXT_DAY))])
+    run(spark, lake, job)
+    assert table(spark, lake, "quarantine.orders", "key") == [("1",), ("2",)]

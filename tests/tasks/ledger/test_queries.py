@@ -5,7 +5,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from tasks.ledger.queries import delivered_alerts, missed_rows, previous_status, usual_rows
+from flows import backfill, daily, rebuild, replay
+from tasks.ledger.queries import PUBLISHING, delivered_alerts, missed_rows, previous_status, usual_rows
 from tasks.ledger.records import append_records
 from tasks.ledger.tables import TABLES, UNIQUE_BY
 from tasks.ledger.warehouse_copy import copy_to_warehouse
@@ -189,3 +190,7 @@ def test_every_ledger_table_is_copied() -> None:
     assert set(TABLES) == set(UNIQUE_BY)
     for table, unique_by in UNIQUE_BY.items():
         assert {name.strip() for name in unique_by.split(",")} <= set(TABLES[table].names)
+
+
+def test_the_flows_that_publish_are_known_by_their_names() -> None:
+    assert [flow.NAME for flow in (daily, backfill, rebuild, replay)] == PUBLISHING

@@ -11,6 +11,7 @@ import pytest
 from deltalake import write_deltalake
 
 from blocks.settings.failures import DataFailure
+from lake.catalog import catalog
 from tasks.ingest.postgres import extract_table
 from tasks.quality.gate import stop_on_critical
 from tasks.quality.validation import validate_gold
@@ -105,8 +106,25 @@ SOURCE, BOARD, LAKE_SALES, LAKE_SEGMENTS = (
 )
 
 Fault = Callable[[Books], object]
+
+
+def patched(books: Books) -> None:
+    """Order 9, which the shop gives away, is patched to 5.00 in bronze; gold has the patch."""
+    put(books.platform, "orders", order(9, amount=Decimal(0)))
+    extract_table.fn("orders", DAY, *here())
+    schema = catalog()["orders"].bronze_schema
+    patch = order(9, amount=Decimal("5.00"), read_at=dt.datetime.now(dt.UTC), replay_of="patch q9")
+    write_deltalake(
+        books.platform.lake.uri("bronze.orders"),
+        pa.Table.from_pylist([patch], schema=schema),
+        mode="append",
+    )
+    books.execute(f"insert into gold.fct_orders values (9, '{DAY}', 5.00, null)")
+
+
 HARMLESS: dict[str, Fault] = {
     "nothing": lambda books: None,
+    "an order that a person has patched": patched,
     "an order that gold keeps although it is gone": lambda books: books.execute(
         f"insert into gold.fct_orders values (9, '{DAY}', 5.00, '{DAY} 12:00:00')"
     ),
@@ -160,6 +178,10 @@ HARMFUL: dict[str, Fault] = {
     ),
     "an order without an updated_at": lambda books: put(
         books.platform, "orders", order(9, amount=Decimal("5.00"), updated_at=None)
+    ),
+    "a patch that a newer version in the source has replaced": lambda books: (
+        patched(books),
+        put(books.platform, "orders", order(9, amount=Decimal("8.00"), updated_at=at(DAY, 13))),
     ),
     "quarantined, but another amount than the source's": lambda books: (
         put(books.platform, "orders", order(9, amount=Decimal("-5.00"))),

@@ -161,3 +161,16 @@ def test_a_column_that_the_lake_got_is_added_where_rows_did_not_change(silver: S
     table.alter.add_columns(DeltaField("birthday", PrimitiveType("date")))
     assert load(staged) == {}
     assert query(staged, "select customer_id, birthday, load_id from silver.customers") == [(1, None, 1)]
+
+
+def test_a_row_that_leaves_quarantine_leaves_the_warehouse_too(silver: Silver, staged: Path) -> None:
+    silver.append(
+        "quarantine.orders", *(rejected(number, "orders", str(number), at(DAY)) for number in (7, 8))
+    )
+    load(staged)
+    assert query(staged, "select key from quarantine.orders order by 1") == [("7",), ("8",)]
+    silver.delete("quarantine.orders", "key = '7'")
+    silver.append("quarantine.orders", rejected(9, "orders", "9", at(DAY)))
+    load(staged)
+    assert query(staged, "select key from quarantine.orders order by 1") == [("8",), ("9",)]
+    assert query(staged, "select key from quarantine.open_rows order by 1") == [("8",), ("9",)]
