@@ -1,7 +1,6 @@
 """The daily run: yesterday's orders, customers, products and clicks become tested marts.
 
 python -m flows.daily 2024-01-15
-python -m flows.daily 2024-01-15 --accept-deletes orders --reason "the test orders are gone"
 python -m flows.daily 2024-01-15 --reread orders:order_date=2024-01-10 --reason "amounts were corrected"
 """
 
@@ -36,8 +35,7 @@ NAME = "daily-ecommerce-pipeline"
 def daily_ecommerce_pipeline(ds: dt.date | None = None, decisions: Decisions | None = None) -> None:
     """Bring the marts up to the end of business day `ds` (default: the day before the scheduled start).
 
-    Running a day again, after whatever happened, gives the same result. `decisions` are what a person wants
-    besides; they go on record. Raises PipelineFailure.
+    A day may be run again, whatever happened. `decisions` of a person go on record. Raises PipelineFailure.
     """
     settings = Settings()
     lake, day = Lake(settings.lake_uri), business_day(ds, settings.shop_timezone)
