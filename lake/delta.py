@@ -112,6 +112,17 @@ class Lake:
         # A file that was written before there was the column has no number.
         return any(some is not None and some < every for some, every in zip(nulls, rows, strict=True))
 
+    def is_as_of(self, name: str, version: int | None) -> bool:
+        """True if the table still has the files of that version: later commits hold progress marks alone."""
+        if version is None:
+            return False
+        try:
+            before = DeltaTable(self.uri(name), version=version)
+        except DeltaError:
+            # The log of that version has been cleaned up, or the table was made anew.
+            return False
+        return set(before.file_uris()) == set(DeltaTable(self.uri(name)).file_uris())
+
     def bytes_since(self, name: str, version: int | None = None) -> int:
         """Bytes of the live files new since `version`, or of the whole table; 0 if it does not exist."""
         table = self.table(name)

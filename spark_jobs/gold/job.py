@@ -41,7 +41,7 @@ def build(spark: SparkSession, lake: Lake, job: GoldJob) -> int:
     name = f"gold.{job.table}"
     versions = {source: DeltaTable(lake.uri(source)).version() for source in SILVER}
     gold = lake.table(name)
-    if gold and _is_current(gold, job, versions):
+    if gold and _is_current(gold, job, lake):
         return row_count(gold)
     sources = (read_silver(spark, lake, catalog()[source.split(".")[1]]) for source in SILVER)
     rows = overwrite(job.transform(*sources), lake, name)
@@ -63,8 +63,8 @@ def total_orders(orders: DataFrame) -> Column:
     return F.countDistinct(F.when(is_shared, F.col("order_number")).otherwise(own))
 
 
-def _is_current(gold: DeltaTable, job: GoldJob, versions: dict[str, int]) -> bool:
+def _is_current(gold: DeltaTable, job: GoldJob, lake: Lake) -> bool:
     columns = [field.name for field in gold.schema().fields]
     return columns == job.schema.fieldNames() and all(
-        gold.transaction_version(source) == version for source, version in versions.items()
+        lake.is_as_of(source, gold.transaction_version(source)) for source in SILVER
     )
