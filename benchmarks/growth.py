@@ -63,7 +63,9 @@ class Shop:
         process = self.workshop.run(FLOW, self.data, self.day)
         runs = Lake(self.workshop.lake(FLOW).as_uri()).table("ops.pipeline_runs")
         records = runs.to_pyarrow_table().to_pylist() if runs else []
-        newest = max(records, key=lambda record: record["started_at"])
+        # A run is on record when it begins, too.
+        ended = [record for record in records if record["duration_seconds"] is not None]
+        newest = max(ended, key=lambda record: record["started_at"])
         steps = {name: float(value) for name, value in _STEP.findall(self.workshop.log(FLOW).read_text())}
         warehouse = self.workshop.lake(FLOW).with_name("warehouse.duckdb")
         return Run(kind, process, newest["duration_seconds"], steps, warehouse.stat().st_size)

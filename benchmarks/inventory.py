@@ -133,7 +133,8 @@ def measure(folder: Path, servers: str, given: argparse.Namespace) -> dict[str, 
         begun = time.monotonic()
         subprocess.run(command(), env=environment, cwd=REPOSITORY, check=True, stdout=subprocess.DEVNULL)
         drained = time.monotonic() - begun
-        [inside] = lake_column(lake, "ops.pipeline_runs", "duration_seconds")
+        # Grain: a record when a run begins, without seconds, and one when it ends.
+        inside = max(filter(None, lake_column(lake, "ops.pipeline_runs", "duration_seconds")))
 
         follower = subprocess.Popen(
             command("--follow-minutes", "600"), env=environment, cwd=REPOSITORY, stdout=subprocess.DEVNULL
