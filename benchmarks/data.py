@@ -1,6 +1,6 @@
 """The benchmark's data set: PostgreSQL source tables and a clickstream folder, deterministic, of one scale.
 
-`generate` puts a whole scale on one business day (the first load). `next_day` adds a day of changes to it:
+`generate` makes the history of a first load, on one business day or on many. `next_day` adds a day of changes to it:
 new orders, status updates of old ones, changed customers and products, and a day of clicks.
 """
 

@@ -7,7 +7,6 @@
 All are of what people read in the warehouse.
 """
 
-import shutil
 from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +17,7 @@ from prefect.logging import get_run_logger
 from blocks.settings.environment import namespaced
 from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
+from tasks.replaced_folder import replaced_folder
 from tasks.timing import timed
 from tasks.warehouse.access import reading_warehouse
 
@@ -84,13 +84,10 @@ def build_files(settings: Settings, tools: Collection[str]) -> list[Path]:
 
 def write_texts(folder: Path, texts: dict[str, str]) -> None:
     """Replace a folder by one with these files, by their paths in it."""
-    draft = folder.with_name(f".{folder.name}.draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    for name, text in texts.items():
-        (draft / name).parent.mkdir(parents=True, exist_ok=True)
-        (draft / name).write_text(text, encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    draft.rename(folder)
+    with replaced_folder(folder) as draft:
+        for name, text in texts.items():
+            (draft / name).parent.mkdir(parents=True, exist_ok=True)
+            (draft / name).write_text(text, encoding="utf-8")
 
 
 def check_extra() -> None:

@@ -1,6 +1,5 @@
 """Tableau's files: for each mart an extract (.hyper) and its data source (.tds), published as one package."""
 
-import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -12,22 +11,20 @@ from blocks.tableau_server import project_id, tableau_server
 from tasks.bi.hyper import write_extract
 from tasks.bi.semantic_layer import SemanticLayer
 from tasks.bi.tds import data_source, extract_path
+from tasks.replaced_folder import replaced_folder
 from tasks.warehouse.interface import Session
 
 
 def write_tableau_files(session: Session, layer: SemanticLayer, folder: Path) -> list[Path]:
     """Replace the folder by one with the data sources of all marts; returns those (.tds)."""
-    draft = folder.with_name(f".{folder.name}.draft")
-    shutil.rmtree(draft, ignore_errors=True)
     models = {model.mart.name: model for model in layer.models}
-    for mart in layer.marts:
-        extract = draft / extract_path(mart.name)
-        extract.parent.mkdir(parents=True, exist_ok=True)
-        write_extract(session, mart, extract)
-        source = data_source(mart, models.get(mart.name))
-        source.write(draft / f"{mart.name}.tds", encoding="utf-8", xml_declaration=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    draft.rename(folder)
+    with replaced_folder(folder) as draft:
+        for mart in layer.marts:
+            extract = draft / extract_path(mart.name)
+            extract.parent.mkdir(parents=True, exist_ok=True)
+            write_extract(session, mart, extract)
+            source = data_source(mart, models.get(mart.name))
+            source.write(draft / f"{mart.name}.tds", encoding="utf-8", xml_declaration=True)
     return sorted(folder.glob("*.tds"))
 
 

@@ -15,6 +15,7 @@ from prefect.logging import get_run_logger
 
 from blocks.settings.settings import Settings
 from tasks.quality.validation import expectation_context
+from tasks.replaced_folder import replaced_folder
 from tasks.report.site import DOCUMENTATION, folder
 from tasks.transform.dbt import PROJECT, dbt_environment
 from tasks.warehouse.interface import Warehouse
@@ -50,18 +51,15 @@ def build_data_docs(settings: Settings) -> Path:
     """Replace the Data Docs by those of the suites that have run; returns their first page."""
     index = folder(settings) / DOCUMENTATION["quality"]
     context = expectation_context()
-    draft = index.parent.with_name(f".{index.parent.name}.draft")
-    site = {
-        "class_name": "SiteBuilder",
-        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(draft)},
-        "show_how_to_buttons": False,
-    }
-    context.variables.data_docs_sites = {"quality": site}
-    shutil.rmtree(draft, ignore_errors=True)
-    context.build_data_docs()
-    shutil.rmtree(index.parent, ignore_errors=True)
-    draft.rename(index.parent)
+    with replaced_folder(index.parent) as draft:
+        site = {
+            "class_name": "SiteBuilder",
+            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+            "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(draft)},
+            "show_how_to_buttons": False,
+        }
+        context.variables.data_docs_sites = {"quality": site}
+        context.build_data_docs()
     return index
 
 

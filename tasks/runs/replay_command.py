@@ -29,9 +29,8 @@ def run_replay_from_command_line(flow: Callable[[Selection, str, str, str, bool]
         if asked.run:
             check_reason(asked.why)
         if asked.export:
-            waiting = without(
-                selection.rows(lake), fixes_so_far(selection.rows(lake), selection, settings, lake)
-            )
+            selected = selection.rows(lake)
+            waiting = without(selected, fixes_so_far(selected, selection, settings, lake))
             rows = export(Path(asked.export), lake, selection.table, waiting)
             console.print(f"{rows:,} rows that wait are in {asked.export}.", highlight=False, soft_wrap=True)
             return
