@@ -73,6 +73,8 @@ def _start_sail() -> str:
     os.environ.setdefault("RUST_LOG", "error")
     # It ends a session after minutes of rest otherwise: while dbt builds, or a source is retried.
     os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", str(SESSION_SECONDS))
+    # Its allocator keeps the memory of a query that has ended, which dbt and the gates then lack.
+    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "0")
     from pysail.spark import SparkConnectServer
 
     server = SparkConnectServer(ip="127.0.0.1", port=0)
