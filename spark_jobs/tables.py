@@ -14,8 +14,9 @@ from pyspark.sql.pandas.types import to_arrow_schema
 
 from lake.delta import Lake
 from lake.source_table import DELETED_AT, SourceTable
-from spark_jobs.engine.session import is_embedded
 
+# Set in a session whose engine, Sail, runs in this process (engine/session.py).
+EMBEDDED = "pipeline.engine.embedded"
 # Rows that a merge holds in this process's memory.
 MERGED_AT_ONCE = 500_000
 
@@ -78,7 +79,7 @@ def upsert(
     if fresh + winners:
         changed = compared.where(is_new | F.expr(wins)).select("new.*")
         before = row_count(table)
-        if winners and is_embedded(spark):
+        if winners and spark.conf.get(EMBEDDED, ""):
             _merge_here(changed, lake, name, key, fresh + winners)
         elif winners:
             _merge(spark, changed, lake, name, key)
