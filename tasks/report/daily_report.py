@@ -9,7 +9,6 @@ import datetime as dt
 import gzip
 import time
 from functools import cache, partial
-from pathlib import Path
 
 from plotly.offline import get_plotlyjs
 from prefect import task
@@ -18,6 +17,7 @@ from prefect.logging import get_run_logger
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 from tasks.ledger.run import Run
+from tasks.replaced_file import replace_file
 from tasks.report import charts as charts
 from tasks.report.models import ReportData
 from tasks.report.queries import Query, read_report_data
@@ -61,9 +61,9 @@ def write_pages(run: Run, settings: Settings, lake: Lake, query: Query) -> str:
     name = f"{run.ds}.html"
     reports = folder(settings)
     reports.mkdir(parents=True, exist_ok=True)
-    _write(reports / name, page)
+    replace_file(reports / name, page)
     if name == max(report.name for report in reports.glob(DAYS)):
-        _write(reports / "latest.html", page)
+        replace_file(reports / "latest.html", page)
     return address(settings, name)
 
 
@@ -93,9 +93,3 @@ def render_report(run: Run, data: ReportData, settings: Settings) -> str:
 def _packed_plotly() -> str:
     """plotly.js, a 4.8 MB file, as base64 of gzip, 2 MB: every browser since 2023 unpacks it by itself."""
     return base64.b64encode(gzip.compress(get_plotlyjs().encode())).decode("ascii")
-
-
-def _write(path: Path, page: str) -> None:
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(page, encoding="utf-8")
-    draft.replace(path)

@@ -7,6 +7,16 @@ from pydantic import BaseModel
 
 from tasks.ledger.queries import QualityDay
 
+# The day's figures, by their fields below, and the metric that each of them is: its words are the metric's.
+FIGURES = {
+    "revenue": "total_revenue",
+    "orders": "total_orders",
+    "average_order": "avg_order_value",
+    "customers": "unique_customers",
+    "margin_pct": "profit_margin",
+    "conversion_pct": "conversion_rate",
+}
+
 
 class Totals(BaseModel):
     """Sums of a day, or means of several; the ratios are of those."""
