@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from sqlglot.errors import SqlglotError
+
+from blocks.settings.failures import PermanentFailure
 from tasks.bi.manifest import columns_of
 from tasks.lineage.graph import ROWS, Column, Dataset, Ref
 from tasks.lineage.sql import Select
@@ -82,7 +85,10 @@ def report_datasets(marts: list[Dataset], metrics: list[Dataset]) -> Iterator[Da
 
 
 def traced(read: Callable[[queries.Query], object], marts: list[Dataset]) -> dict[str, Column]:
-    """The columns of the queries that a part of the report runs."""
+    """The columns of the queries that a part of the report runs.
+
+    Raises PermanentFailure if one reads a column that no mart has.
+    """
     asked: list[str] = []
 
     def remember(query: str) -> list[dict[str, Any]]:
@@ -93,7 +99,10 @@ def traced(read: Callable[[queries.Query], object], marts: list[Dataset]) -> dic
     tables = {mart.name: mart.names for mart in marts}
     columns: dict[str, Column] = {}
     for query in asked:
-        columns |= Select(query, tables).columns()
+        try:
+            columns |= Select(query, tables).columns()
+        except SqlglotError as error:
+            raise PermanentFailure(f"tasks/report/queries.py: {error}; correct it, or the mart") from error
     columns.pop(ROWS)
     return columns
 

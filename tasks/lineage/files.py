@@ -46,7 +46,7 @@ def read_lineage(settings: Settings) -> Lineage:
     known = json_file(settings)
     if known.is_file():
         lineage = Lineage.model_validate_json(known.read_text(encoding="utf-8"))
-        if lineage.project == _project(settings):
+        if lineage.project == project_hash(settings):
             return lineage
     return trace_lineage(settings)
 
@@ -60,7 +60,7 @@ def trace_lineage(settings: Settings) -> Lineage:
     from tasks.lineage.trace import trace
 
     write_sources()
-    return trace(Path(settings.shop_queries) if settings.shop_queries else None, _project(settings))
+    return trace(Path(settings.shop_queries) if settings.shop_queries else None, project_hash(settings))
 
 
 def write_lineage_files(settings: Settings, lineage: Lineage) -> list[Path]:
@@ -98,7 +98,8 @@ def json_file(settings: Settings) -> Path:
     return (folder(settings) / DOCUMENTATION["lineage"]).with_suffix(".json")
 
 
-def _project(settings: Settings) -> str:
+def project_hash(settings: Settings) -> str:
+    """A hash of all that the lineage is read from."""
     digest = hashlib.sha256()
     folders = [*READ, CONTRACTS, *([Path(settings.shop_queries)] if settings.shop_queries else [])]
     for folder_ in folders:
