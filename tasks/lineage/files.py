@@ -39,7 +39,7 @@ def write_lineage(settings: Settings) -> list[Path] | None:
 
 
 def read_lineage(settings: Settings) -> Lineage:
-    """The lineage of the project as it is; read anew, for some seconds, only if the last one was of another.
+    """The lineage of the project as it is: from the JSON file, or if that is of another, traced and written.
 
     Raises PipelineFailure.
     """
@@ -48,11 +48,13 @@ def read_lineage(settings: Settings) -> Lineage:
         lineage = Lineage.model_validate_json(known.read_text(encoding="utf-8"))
         if lineage.project == project_hash(settings):
             return lineage
-    return trace_lineage(settings)
+    lineage = trace_lineage(settings)
+    write_lineage_files(settings, lineage)
+    return lineage
 
 
 def trace_lineage(settings: Settings) -> Lineage:
-    """The lineage of the project as it is, read anew.
+    """The lineage of the project as it is, traced anew, which takes some seconds.
 
     Raises PermanentFailure without the extra, and if a model or a metric reads a column that is not there.
     """
