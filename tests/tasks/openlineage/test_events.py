@@ -6,6 +6,7 @@ import socket
 import time
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -24,8 +25,7 @@ from tests.support.openlineage_events import Event, check_events, facets, outlin
 from tests.support.platforms import Platform
 from tests.support.receivers import Webhook
 from tests.support.recorded_runs import fails, ledger, pipeline, works
-from tests.support.report_marts import finished
-from tests.support.rows import DAY
+from tests.support.rows import DAY, at
 
 JOB = "test-pipeline"
 
@@ -60,7 +60,7 @@ def settings(folder: Path, monkeypatch: pytest.MonkeyPatch, lineage: Lineage) ->
 
 @pytest.fixture
 def run_of_steps() -> Run:
-    return finished(flow=JOB)
+    return Run(run_id=str(uuid4()), flow=JOB, ds=DAY, started_at=at(DAY))
 
 
 def sent(webhook: Webhook) -> list[Event]:
@@ -107,7 +107,7 @@ def test_a_step_belongs_to_its_run_and_each_attempt_is_one(
     for event in steps:
         parent = event["run"]["facets"]["parent"]
         assert parent["run"]["runId"] == parent["root"]["run"]["runId"] == run_of_steps.run_id
-        assert parent["job"] == {"namespace": "ecommerce-pipeline", "name": JOB}
+        assert (parent["job"]["namespace"], parent["job"]["name"]) == ("ecommerce-pipeline", JOB)
     ids = [event["run"]["runId"] for event in steps]
     assert ids[0] == ids[1] != ids[2] == ids[3]
     nominal = start["run"]["facets"]["nominalTime"]
