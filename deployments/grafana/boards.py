@@ -192,7 +192,7 @@ def _rows(title: str, query: str) -> table.Panel:
 
 def _words(target: Builder[Dataquery]) -> str:
     """What the metrics of a query are, in the words of the pipeline that measures them."""
-    text = target.query if isinstance(target, Sql) else str(target.build().expr)
+    text = target.query if isinstance(target, Sql) else str(getattr(target.build(), "expr", ""))
     return "\n\n".join(words for metric, words in METRICS.items() if re.search(rf"\b{metric}\b", text))
 
 

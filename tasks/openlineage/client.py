@@ -11,7 +11,7 @@ from prefect.logging import get_logger
 from requests import HTTPError
 
 from blocks.settings.settings import Settings
-from tasks.openlineage.watch import has_own_configuration
+from tasks.openlineage.wanted import has_own_configuration
 
 # How long a receiver may take over one event, unless OpenLineage's configuration says another time.
 TIMEOUT_SECONDS = 5.0

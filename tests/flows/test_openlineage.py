@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from blocks.settings.failures import PermanentFailure
+from blocks.settings.failures import DataFailure
 from flows.daily import daily_ecommerce_pipeline
 from tests.support.openlineage_events import Event, check_events, outline, rows
 from tests.support.platforms import Platform
@@ -53,7 +53,7 @@ def test_a_day_and_one_that_a_dropped_column_stops(
     assert "order_amount" in {each["field"] for each in made}
 
     platform.execute("alter table orders drop column amount")
-    with pytest.raises(PermanentFailure):
+    with pytest.raises(DataFailure):
         daily_ecommerce_pipeline(DAY)
     events = take(file)
     check_events(events)
