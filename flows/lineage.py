@@ -1,7 +1,7 @@
 """The lineage of every column, from the shop's tables to the report: one page, and JSON.
 
 python -m flows.lineage                       # write both anew
-python -m flows.lineage profit_margin_pct     # and say what the columns of this name are made of
+python -m flows.lineage unit_cost             # and say what the columns of this name are made of, and seen in
 
 Not a flow: the quality flow writes the same files (docs/lineage.md). Exit code 1: they could not be written,
 or there is no such column.
@@ -46,6 +46,7 @@ def main() -> int:
             return 1
         for ref in lineage.find(name):
             Console(soft_wrap=True).print(tree(lineage, ref))
+            sys.stdout.write(f"seen in: {', '.join(seen_in(lineage, ref)) or 'nothing that people read'}\n\n")
     sys.stdout.write("".join(f"{file}\n" for file in files))
     return 0
 
@@ -57,6 +58,12 @@ def tree(lineage: Lineage, ref: Ref) -> Tree:
     for above in lineage.column(ref).direct:
         branch.add(tree(lineage, above))
     return branch
+
+
+def seen_in(lineage: Lineage, ref: Ref) -> list[str]:
+    """What people read that is made of a column."""
+    read = ("gold", "metrics", "report")
+    return [str(use) for use in lineage.uses(ref) if lineage.dataset(use.dataset).layer in read]
 
 
 if __name__ == "__main__":
