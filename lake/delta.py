@@ -18,12 +18,17 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from lake.new_files import as_uri, new_files
 
+# The folder of the tables that a rebuild makes, before they take the place of the live ones.
+REBUILT = "rebuilt"
+
 
 @dataclass(frozen=True)
 class Lake:
     """The medallion lake below one root URI: `<root>/<layer>/<table>`, each a Delta table."""
 
     root: str
+    beside: tuple[str, ...] = ()
+    """The source tables whose silver and quarantine, and with them all of gold, are a rebuild's own."""
 
     def __post_init__(self) -> None:
         # A space becomes "%20" or "%2520" in Sail, "%20" in Spark, and stays a space in delta-rs: each engine
@@ -34,7 +39,13 @@ class Lake:
     def uri(self, name: str) -> str:
         """The address of a table named `<layer>.<table>`."""
         layer, table = name.split(".")
-        return f"{self.root.rstrip('/')}/{layer}/{table}"
+        is_beside = layer in ("silver", "quarantine") and table in self.beside
+        is_beside |= layer == "gold" and bool(self.beside)
+        return "/".join([self.root.rstrip("/"), *([REBUILT] if is_beside else []), layer, table])
+
+    def live(self) -> "Lake":
+        """The lake that everybody reads."""
+        return Lake(self.root)
 
     def table(self, name: str) -> DeltaTable | None:
         """The Delta table as it is now, or None if it does not exist yet."""
