@@ -20,6 +20,8 @@ from lake.new_files import as_uri, new_files
 
 # The folder of the tables that a rebuild makes, before they take the place of the live ones.
 REBUILT = "rebuilt"
+# The progress of a reader that is to begin again: a mark can be moved, and not be taken away.
+UNREAD = -1
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ class Lake:
 
     def tables(self) -> list[str]:
         """The names of all tables, `<layer>.<table>`, sorted."""
+        # A store may list folders whose last file is gone.
+        return [name for name in self.folders() if self.table(name)]
+
+    def folders(self) -> list[str]:
+        """The names, `<layer>.<table>`, of all folders that may hold a table, sorted; none of them is opened."""
         filesystem, root = pafs.FileSystem.from_uri(self.root)
         folders = filesystem.get_file_info(pafs.FileSelector(root, allow_not_found=True, recursive=False))
         names = [
@@ -84,8 +91,7 @@ class Lake:
             for table in filesystem.get_file_info(pafs.FileSelector(layer.path))
             if table.type == pafs.FileType.Directory
         ]
-        # A store may list folders whose last file is gone.
-        return sorted(name for name in names if self.table(name))
+        return sorted(name for name in names if not name.startswith(f"{REBUILT}."))
 
     def files_since(self, name: str, version: int | None) -> tuple[list[str], int | None]:
         """The Parquet files that hold the rows new since `version` (lake/new_files.py).
@@ -147,7 +153,7 @@ class Lake:
     def progress(self, name: str, reader_of: str) -> int | None:
         """The version of the table `reader_of` up to which table `name` holds everything, or None."""
         table = self.table(name)
-        return table.transaction_version(reader_of) if table else None
+        return progress_of(table, reader_of) if table else None
 
     def mark_progress(self, name: str, reader_of: str, version: int) -> None:
         """Record, as a Delta application transaction, that table `name` holds everything up to `version`."""
@@ -160,6 +166,12 @@ class Lake:
             mode="append",
             commit_properties=CommitProperties(app_transactions=[Transaction(reader_of, version)]),
         )
+
+
+def progress_of(table: DeltaTable, reader_of: str) -> int | None:
+    """The progress marked in a table that is open, or None: nothing of it has been read, or all is to be again."""
+    version = table.transaction_version(reader_of)
+    return None if version == UNREAD else version
 
 
 def rows_of(table: DeltaTable, files: Collection[str]) -> pads.Dataset:

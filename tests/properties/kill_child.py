@@ -15,9 +15,10 @@ from typing import Any
 
 from flows.backfill import backfill
 from flows.daily import daily_ecommerce_pipeline
+from flows.rebuild import rebuild
 from tests.properties.crash import Place, Seam, crashing
 
-FLOWS = {flow.name: flow for flow in (backfill, daily_ecommerce_pipeline)}
+FLOWS = {flow.name: flow for flow in (backfill, daily_ecommerce_pipeline, rebuild)}
 
 
 def die(place: Place) -> None:
