@@ -81,7 +81,7 @@ class Lake:
         return [name for name in self.folders() if self.table(name)]
 
     def folders(self) -> list[str]:
-        """The names, `<layer>.<table>`, of all folders that may hold a table, sorted; none of them is opened."""
+        """The names, `<layer>.<table>`, of all folders that may hold a table, sorted; none is opened."""
         filesystem, root = pafs.FileSystem.from_uri(self.root)
         folders = filesystem.get_file_info(pafs.FileSelector(root, allow_not_found=True, recursive=False))
         names = [
@@ -169,7 +169,7 @@ class Lake:
 
 
 def progress_of(table: DeltaTable, reader_of: str) -> int | None:
-    """The progress marked in a table that is open, or None: nothing of it has been read, or all is to be again."""
+    """The progress marked in an open table, or None: nothing was read, or all is to be read again."""
     version = table.transaction_version(reader_of)
     return None if version == UNREAD else version
 

@@ -1,6 +1,6 @@
 """The copy of lake and warehouse at BACKUP_URI, made by maintenance.
 
-A table's copy is a Delta table of one version, with that version's marks. Its files never change: a copy costs
+A table's copy is a Delta table of one version, with that version's marks. Files never change: a copy costs
 what has changed since the last. The log comes last, so that a copy that was killed is still the one before.
 """
 
@@ -27,7 +27,7 @@ LOG = "_delta_log"
 @task(task_run_name="copy-{name}", **RETRY_TRANSIENT)
 @timed
 def copy_table(name: str, settings: Settings, lake: Lake) -> int:
-    """Make the copy of a lake table equal to it, as it is now; returns the number of files that were copied."""
+    """Make the copy of a lake table equal to it as it is now; returns the number of copied files."""
     table = DeltaTable(lake.uri(name))
     table.create_checkpoint()
     version = f"{LOG}/{table.version():020}"

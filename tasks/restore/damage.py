@@ -37,7 +37,7 @@ def damage(lake: Lake, name: str) -> str:
 def remedies(lake: Lake) -> Iterator[str]:
     """A sentence per damaged table: what is wrong, and the command that mends it."""
     for name, wrong in damaged_tables(lake).items():
-        layer, _, table = name.partition(".")
+        layer = name.split(".")[0]
         if layer in ("silver", "quarantine", "gold"):
             remedy = f"python -m flows.restore {name} --from bronze"
         elif layer == "bronze":

@@ -25,9 +25,8 @@ def show_state(damaged: dict[str, str], tables: list[str], console: Console) -> 
     """Print whether the tables of the lake are whole, and what is wrong with those that are not."""
     for name, wrong in damaged.items():
         console.print(f"{name}: {wrong}", soft_wrap=True, highlight=False)
-    console.print(
-        f"{len(tables) - len(damaged)} of {len(tables)} tables of the lake are whole.", highlight=False
-    )
+    whole = len(tables) - len(damaged)
+    console.print(f"{whole} of {len(tables)} tables of the lake are whole.", highlight=False)
 
 
 def summary(plan: RestorePlan) -> list[str]:
@@ -39,21 +38,17 @@ def summary(plan: RestorePlan) -> list[str]:
         copied = f"the copy of {plan.moment:%Y-%m-%d %H:%M} UTC" if plan.moment else "nothing"
         sentences.append(f"The warehouse begins as {copied}; silver is loaded and the marts are built.")
         if wanted.source == "lake":
-            sentences.append(
-                "Versions of customers and products from before today's are not in silver: they are lost."
-            )
+            sentences.append("Older versions of customers and products are not in silver: they are lost.")
     if wanted.is_of_bronze:
         sentences.append(
-            "What bronze then lacks is read from the shop and the click files; stock events come with the next "
-            "`python -m flows.inventory`."
+            "What bronze then lacks is read from the shop and the click files; stock events come with the "
+            "next `python -m flows.inventory`."
         )
         sentences.append(
             "Versions of rows that the source no longer has, and patches of replays, are lost with what goes."
         )
     if wanted.is_built_again:
-        sentences.append(
-            "Silver, quarantine, gold and the marts are built again from bronze, beside the live ones."
-        )
+        sentences.append("Silver, quarantine, gold and the marts are built again, beside the live ones.")
     elif wanted.what != WAREHOUSE and not wanted.what.startswith("ops."):
         sentences.append("What bronze has had since is brought in again, and the marts are built.")
     return sentences

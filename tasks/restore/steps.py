@@ -154,7 +154,9 @@ def _forget_replays(lake: Lake, table: str, since: dt.datetime) -> None:
     """Rows of quarantine whose replay is gone from bronze wait again."""
     replayed = open_table(lake, REPLAYED)
     if replayed:
-        replayed.delete(f"table_name = '{table}' and recorded_at > {_literal(since)}")
+        moment = f"{since.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+        later = f"arrow_cast('{moment}', 'Timestamp(Microsecond, Some(\"UTC\"))')"
+        replayed.delete(f"table_name = '{table}' and recorded_at > {later}")
 
 
 def _leave_again(lake: Lake, table: str, since: dt.datetime) -> None:
@@ -171,10 +173,6 @@ def _leave_again(lake: Lake, table: str, since: dt.datetime) -> None:
     DeltaTable(lake.uri(f"quarantine.{table}")).merge(
         gone, "old.quarantine_id = gone.quarantine_id", source_alias="gone", target_alias="old"
     ).when_matched_delete().execute()
-
-
-def _literal(moment: dt.datetime) -> str:
-    return f"arrow_cast('{moment.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%S.%fZ}', 'Timestamp(Microsecond, Some(\"UTC\"))')"
 
 
 def _properties(marks: dict[str, int]) -> CommitProperties:
