@@ -48,8 +48,8 @@ def test_an_older_version_has_its_own_marks_and_is_compared_anew(platform: Platf
 
 def test_a_mark_that_a_version_did_not_have_is_unread(platform: Platform) -> None:
     name = "silver.orders"
-    write_deltalake(platform.lake.uri(name), pa.table({"id": [1]}))
     write_deltalake(platform.lake.uri("quarantine.orders"), pa.table({"quarantine_id": ["a"]}))
+    write_deltalake(platform.lake.uri(name), pa.table({"id": [1]}))
     platform.lake.mark_progress(name, "bronze", 7)
     assert platform.lake.progress(name, "bronze") == 7
     bring_back(name, version=0)
