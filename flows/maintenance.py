@@ -31,7 +31,7 @@ def maintenance(ds: dt.date | None = None) -> None:
     """
     settings = Settings()
     lake, day = Lake(settings.lake_uri), business_day(ds, settings.shop_timezone)
-    with recorded_run(NAME, day, settings, lake, notify), one_writer():
+    with recorded_run(NAME, day, settings, lake, notify), one_writer(lake):
         for name in lake_tables(lake):
             compact_table(name, settings, lake)
         remove_old_reports(settings)

@@ -42,7 +42,7 @@ def rebuild(
     days = whole_range(first, last)
     with (
         recorded_run(NAME, day, settings, lake, notify) as run,
-        one_writer(),
+        one_writer(lake),
         staged_warehouse(settings) as warehouse,
     ):
         record_decisions(lake, run, decisions)

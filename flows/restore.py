@@ -41,7 +41,7 @@ def restore(wanted: Restoration, why: str = "", person: str = "", dry_run: bool 
         return
     with (
         recorded_run(NAME, day, settings, lake, notify) as run,
-        one_writer(),
+        one_writer(lake),
         staged_warehouse(settings) as warehouse,
     ):
         record_restore(lake, run, wanted, why, person)

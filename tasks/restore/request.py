@@ -9,6 +9,7 @@ from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from lake.catalog import catalog
 from lake.delta import Lake
+from tasks.ledger.tables import TABLES
 
 Source = Literal["history", "copy", "bronze", "source", "lake"]
 LAKE, WAREHOUSE = "lake", "warehouse"
@@ -87,7 +88,8 @@ class Restoration(BaseModel, frozen=True):
         names = {f"bronze.{table}" for table in catalog()}
         if self.source == "copy":
             copied = Lake(settings.backup_uri).folders() if settings.backup_uri else []
-            return [name for name in copied if name in names or name.startswith("ops.")]
+            ledger = {f"ops.{table}" for table in TABLES}
+            return [name for name in copied if name in names | ledger]
         return [name for name in lake.folders() if name in names]
 
     def __str__(self) -> str:

@@ -89,9 +89,12 @@ def begin_warehouse(warehouse: Warehouse, wanted: Restoration, settings: Setting
 
 def _to_version(part: Part, settings: Settings, lake: Lake) -> None:
     now = DeltaTable(lake.uri(part.name))
-    marks = marks_beside(part.name, DeltaTable(now.table_uri, version=part.version), now, settings)
     assert part.version is not None
-    now.restore(part.version, commit_properties=_properties(marks))
+    marks = marks_beside(part.name, DeltaTable(now.table_uri, version=part.version), now, settings)
+    if part.version == now.version():
+        _append_nothing(now, marks)
+    else:
+        now.restore(part.version, commit_properties=_properties(marks))
 
 
 def _from_copy(part: Part, settings: Settings, lake: Lake) -> None:
@@ -123,6 +126,11 @@ def _empty(part: Part, settings: Settings, lake: Lake) -> None:
         mode="overwrite",
         commit_properties=_properties(unread_marks(part.name, now, settings)),
     )
+
+
+def _append_nothing(table: DeltaTable, marks: dict[str, int]) -> None:
+    nothing = pa.schema(table.schema().to_arrow()).empty_table()
+    write_deltalake(table, nothing, mode="append", commit_properties=_properties(marks))
 
 
 def _add_records(then: DeltaTable, now: DeltaTable) -> None:

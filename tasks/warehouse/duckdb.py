@@ -54,7 +54,9 @@ class DuckDBWarehouse:
         """
         live = cls.place(settings)
         copy = live.with_name(f".{live.name}.staged")
-        with writer_lock(live.with_name(f".{live.name}.lock"), str(live), f"check {cls.variable}"):
+        with writer_lock(
+            live.with_name(f".{live.name}.lock"), f"the warehouse {live}", f"check {cls.variable}"
+        ):
             try:
                 _remove(copy)
                 if live.exists():
