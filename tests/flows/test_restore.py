@@ -22,6 +22,7 @@ from lake.catalog import catalog
 from lake.present_rows import present_rows
 from tasks.restore.request import Restoration, Source
 from tests.properties.compare import arrow_rows, assert_same, lake_rows, warehouse_rows
+from tests.properties.crash import Crashed, Seam, crashing
 from tests.support.platforms import Platform
 from tests.support.rows import DAY, NEXT_DAY, at, click, customer, order, product, put, write_clicks
 
@@ -162,6 +163,15 @@ def test_the_drill_brings_everything_back_from_each_source(
             assert_same(f"{name}, {what} from {source}", after[name], rows)
         # A lost ledger has lost its runs; that of the copy knows those before it.
         assert last_run(platform)[:2] == ("restore", "completed")
+
+    # One that is stopped before its rebuild is called again.
+    lose("lake/bronze/orders", "lake/silver/orders")(platform)
+    again = Restoration.of("bronze.orders", "source")
+    with crashing([Seam("flows.restore", "rebuild_tables")], lambda place: True), pytest.raises(Crashed):
+        restore(again, why="a drill", person="drill", dry_run=False)
+    restore(again, why="a drill", person="drill", dry_run=False)
+    for name, rows in contents(platform).items():
+        assert_same(f"{name}, stopped", rows, before[name])
 
     # The next run brings what is new, and nothing twice.
     put(platform, "orders", order(33, order_date=NEXT_DAY, updated_at=at(NEXT_DAY, 13)))
