@@ -22,12 +22,10 @@ from tasks.runs.recorded_run import recorded_run
 from tasks.runs.restore_command import run_restore_from_command_line
 from tasks.warehouse.access import one_writer, staged_warehouse
 
-NAME = "restore"
+NAME, HOOKS = "restore", [confirm_delivery]
 
 
-@flow(
-    name=NAME, flow_run_name="restore-{wanted}", on_failure=[confirm_delivery], on_crashed=[confirm_delivery]
-)
+@flow(name=NAME, flow_run_name="restore-{wanted}", on_failure=HOOKS, on_crashed=HOOKS)
 def restore(wanted: Restoration, why: str = "", person: str = "", dry_run: bool = True) -> None:
     """Replace rows and marks, read what is then missing, and build again what depends on it.
 
