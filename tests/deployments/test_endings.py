@@ -8,8 +8,8 @@ import signal
 import psutil
 import pytest
 
-from tests.deployments.conftest import Site, wait_for
-from tests.deployments.test_alerts import DS, assert_marts_are_right, working  # noqa: F401 - a fixture
+from tests.deployments.conftest import Site, assert_marts_are_right, wait_for
+from tests.support.rows import DAY
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -27,7 +27,7 @@ def total(site: Site) -> list[tuple]:
     )
 
 
-def test_a_run_that_is_ended_from_outside_is_made_good_by_the_next(working: Site) -> None:  # noqa: F811
+def test_a_run_that_is_ended_from_outside_is_made_good_by_the_next(working: Site) -> None:
     for how, is_of_run, is_of_worker in (
         (signal.SIGTERM, True, False),
         (signal.SIGKILL, True, False),
@@ -37,8 +37,8 @@ def test_a_run_that_is_ended_from_outside_is_made_good_by_the_next(working: Site
     ):
         ended = f"{how.name} run={is_of_run} worker={is_of_worker}"
         assert len(total(working)) == 20
-        run_id = working.start_run(ds=DS)
-        wait_for(lambda run=run_id: working.has_begun(run, "extract"), 120, f"it has not begun: {ended}")
+        run_id = working.start_run(ds=DAY.isoformat())
+        wait_for(lambda run=run_id: working.state(run) == "Running", 120, f"it has not begun: {ended}")
         family = processes(working, True, True)
         for process in processes(working, is_of_run, is_of_worker):
             process.send_signal(how)
@@ -48,6 +48,6 @@ def test_a_run_that_is_ended_from_outside_is_made_good_by_the_next(working: Site
             psutil.wait_procs(family, 60)
             assert not [process for process in family if process.is_running()], ended
             working.start_worker()
-    again = working.start_run(ds=DS)
+    again = working.start_run(ds=DAY.isoformat())
     assert working.wait_for_end(again, 600) == "Completed"
     assert_marts_are_right(working)
