@@ -90,7 +90,9 @@ class Restoration(BaseModel, frozen=True):
             copied = Lake(settings.backup_uri).folders() if settings.backup_uri else []
             ledger = {f"ops.{table}" for table in TABLES}
             return [name for name in copied if name in names | ledger]
-        return [name for name in lake.folders() if name in names]
+        return (
+            sorted(names) if self.source == "source" else [each for each in lake.folders() if each in names]
+        )
 
     def __str__(self) -> str:
         when = f" version {self.version}" if self.version is not None else ""
