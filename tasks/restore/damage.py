@@ -14,6 +14,8 @@ from lake.delta import Lake
 from lake.new_files import as_uri
 
 WORKERS = 16
+# The layers that can be built from bronze.
+DERIVED = ("silver", "quarantine", "gold")
 
 
 def damaged_tables(lake: Lake) -> dict[str, str]:
@@ -34,11 +36,18 @@ def damage(lake: Lake, name: str) -> str:
     return f"{wrong[0]}{f', and {len(wrong) - 1} more files' if wrong[1:] else ''}" if wrong else ""
 
 
+def drop(lake: Lake, name: str) -> None:
+    """Delete a table with all of its history."""
+    filesystem, path = pafs.FileSystem.from_uri(lake.uri(name))
+    if filesystem.get_file_info(path).type == pafs.FileType.Directory:
+        filesystem.delete_dir(path)
+
+
 def remedies(lake: Lake) -> Iterator[str]:
     """A sentence per damaged table: what is wrong, and the command that mends it."""
     for name, wrong in damaged_tables(lake).items():
         layer = name.split(".")[0]
-        if layer in ("silver", "quarantine", "gold"):
+        if layer in DERIVED:
             remedy = f"python -m flows.restore {name} --from bronze"
         elif layer == "bronze":
             remedy = f"python -m flows.restore {name} --from copy (or --from source)"

@@ -10,10 +10,10 @@ from blocks.settings.settings import Settings
 from lake.catalog import catalog
 from lake.delta import Lake
 from tasks.ledger.tables import TABLES
+from tasks.restore.damage import DERIVED
 
 Source = Literal["history", "copy", "bronze", "source", "lake"]
 LAKE, WAREHOUSE = "lake", "warehouse"
-DERIVED = ("silver", "quarantine", "gold")
 # Of each kind of thing, the sources it can come from; the first is taken if none is named.
 SOURCES: dict[str, tuple[Source, ...]] = {
     WAREHOUSE: ("lake", "copy"),

@@ -3,7 +3,6 @@
 import datetime as dt
 
 import pyarrow as pa
-import pyarrow.fs as pafs
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from prefect import task
 from prefect.logging import get_run_logger
@@ -16,10 +15,10 @@ from lake.quarantine import REPLAYED
 from tasks.ledger.interventions import record_decision
 from tasks.ledger.run import Run
 from tasks.restore.copies import copied_table, warehouse_copy
-from tasks.restore.damage import damage
+from tasks.restore.damage import drop
 from tasks.restore.marks import marks_beside, readers, unread_marks
 from tasks.restore.plan import Part, RestorePlan, open_table
-from tasks.restore.request import DERIVED, Restoration
+from tasks.restore.request import Restoration
 from tasks.restore.screen import summary
 from tasks.timing import timed
 from tasks.warehouse.duckdb import DuckDBWarehouse
@@ -41,9 +40,14 @@ def check_reason(reason: str) -> None:
 
 
 def record_restore(lake: Lake, run: Run, wanted: Restoration, reason: str, person: str) -> None:
-    """Record the decision to restore. Raises PermanentFailure if nobody says why."""
-    check_reason(reason)
+    """Record the decision to restore; once the ledger can be written, which it may have been about."""
     record_decision(lake, run, f"restore {wanted}", reason, person)
+
+
+def restore_tables(plan: RestorePlan, settings: Settings, lake: Lake) -> None:
+    """Restore every table of the plan."""
+    for part in plan.parts:
+        restore_table(part, plan.wanted, settings, lake)
 
 
 @task(task_run_name="restore-{part.name}", **RETRY_TRANSIENT)
@@ -63,16 +67,6 @@ def restore_table(part: Part, wanted: Restoration, settings: Settings, lake: Lak
     elif layer == "quarantine":
         _leave_again(lake, table, since)
     return part.name
-
-
-@task(task_run_name="drop-damaged-tables")
-@timed
-def drop_damaged_tables(lake: Lake) -> list[str]:
-    """Delete what cannot be read of silver, quarantine and gold, which are built again; returns the names."""
-    damaged = [name for name in lake.folders() if name.split(".")[0] in DERIVED and damage(lake, name)]
-    for name in damaged:
-        _drop(lake, name)
-    return damaged
 
 
 @task(task_run_name="restore-warehouse", **RETRY_TRANSIENT)
@@ -145,17 +139,11 @@ def _add_records(then: DeltaTable, now: DeltaTable) -> None:
 
 def _begin_anew(name: str, lake: Lake) -> None:
     """Delete what is left of a table; its readers begin again, since it counts its versions from 0."""
-    _drop(lake, name)
+    drop(lake, name)
     if name.startswith("bronze."):
         for reader, mark in readers(name):
             if open_table(lake, reader):
                 lake.mark_progress(reader, mark, UNREAD)
-
-
-def _drop(lake: Lake, name: str) -> None:
-    filesystem, path = pafs.FileSystem.from_uri(lake.uri(name))
-    if filesystem.get_file_info(path).type == pafs.FileType.Directory:
-        filesystem.delete_dir(path)
 
 
 def _forget_replays(lake: Lake, table: str, since: dt.datetime) -> None:

@@ -21,6 +21,7 @@ from spark_jobs.gold.job import SILVER
 from spark_jobs.gold.jobs import GOLD_JOBS
 from tasks.inventory.silver import TABLE as INVENTORY
 from tasks.inventory.silver import write_silver
+from tasks.restore.damage import DERIVED, damage, drop
 from tasks.timing import timed
 
 
@@ -52,6 +53,10 @@ def replace_live_tables(rebuilt: Lake, settings: Settings) -> dict[str, int]:
     May be repeated. Stock events, which come meanwhile, are written again as they are now.
     """
     live, versions = rebuilt.live(), {}
+    for name in live.folders():
+        # Nothing can be written onto what cannot be read.
+        if name.split(".")[0] in DERIVED and damage(live, name):
+            drop(live, name)
     for name in spark_tables():
         # A row that changes between the two is in both for a moment, and at no time in neither.
         _add_missing(rebuilt, f"quarantine.{name}")
