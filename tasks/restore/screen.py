@@ -32,18 +32,17 @@ def show_state(damaged: dict[str, str], tables: list[str], console: Console) -> 
 def summary(plan: RestorePlan) -> list[str]:
     """Sentences about the whole."""
     wanted = plan.wanted
-    sentences = [f"Restore {wanted}: {len(plan.parts)} tables are replaced."] if plan.parts else []
+    sentences = [f"Restore {wanted}; tables replaced: {len(plan.parts)}."] if plan.parts else []
     sentences += [f"{part.name} is damaged: {part.damage}." for part in plan.parts if part.damage]
     if wanted.what == WAREHOUSE:
-        copied = f"the copy of {plan.moment:%Y-%m-%d %H:%M} UTC" if plan.moment else "nothing"
-        sentences.append(f"The warehouse begins as {copied}; silver is loaded and the marts are built.")
+        begins = f"as the copy of {plan.moment:%Y-%m-%d %H:%M} UTC" if plan.moment else "empty"
+        sentences.append(f"The warehouse begins {begins}; silver is loaded and the marts are built.")
         if wanted.source == "lake":
             sentences.append("Older versions of customers and products are not in silver: they are lost.")
     if wanted.is_of_bronze:
-        sentences.append(
-            "What bronze then lacks is read from the shop and the click files; stock events come with the "
-            "next `python -m flows.inventory`."
-        )
+        sentences.append("What bronze then lacks is read from the shop and the click files.")
+        if any(part.name == "bronze.inventory" for part in plan.parts):
+            sentences.append("Stock events come with the next `python -m flows.inventory`.")
         sentences.append(
             "Versions of rows that the source no longer has, and patches of replays, are lost with what goes."
         )
