@@ -10,6 +10,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from blocks.lake_storage import one_line
+from blocks.settings.failures import is_store_outage
 from lake.delta import Lake
 from lake.new_files import as_uri
 
@@ -24,12 +25,14 @@ def damaged_tables(lake: Lake) -> dict[str, str]:
 
 
 def damage(lake: Lake, name: str) -> str:
-    """What is wrong with a table; empty if nothing is."""
+    """What is wrong with a table; empty if nothing is. Raises what a store that does not answer raises."""
     try:
         table = DeltaTable(lake.uri(name))
     except TableNotFoundError:
         return "its log is gone" if _holds_files(lake.uri(name)) else ""
     except (DeltaError, OSError) as error:
+        if is_store_outage(error):
+            raise
         return f"its log cannot be read ({one_line(error)[:200]})"
     with ThreadPoolExecutor(WORKERS) as pool:
         wrong = sorted(filter(None, pool.map(_damage_of, table.file_uris())))
@@ -73,5 +76,7 @@ def _damage_of(file: str) -> str:
     except FileNotFoundError:
         return f"{name} is gone"
     except (OSError, pa.ArrowInvalid) as error:
+        if is_store_outage(error):
+            raise
         return f"{name} cannot be read ({one_line(error)[:100]})"
     return ""
