@@ -15,6 +15,7 @@ from spark_jobs.engine.local_spark import LocalSpark
 
 # Longer than any process of ours rests.
 SESSION_SECONDS = 30 * 24 * 3600
+_EMBEDDED = "pipeline.engine.embedded"
 _one_at_a_time = Lock()
 # A server stops when it is collected: keep each as long as the process.
 _servers: list[Any] = []
@@ -32,6 +33,11 @@ def spark_session(remote: str, lake_uri: str = "") -> SparkSession:
         return _session(remote, _is_local(remote) and lake_uri.startswith("s3://"))
 
 
+def is_embedded(session: SparkSession) -> bool:
+    """Whether the session's engine is Sail in this process."""
+    return session.conf.get(_EMBEDDED, "") == "true"
+
+
 def submitted_session() -> SparkSession:
     """The session of the program that `spark-submit` has started. It computes in UTC."""
     session = SparkSession.builder.getOrCreate()
@@ -44,6 +50,7 @@ def _session(remote: str, on_s3: bool) -> SparkSession:
     session = SparkSession.builder.remote(_address(remote, on_s3)).create()
     session.conf.set("spark.sql.session.timeZone", "UTC")
     if not remote:
+        session.conf.set(_EMBEDDED, "true")
         # Each column expression would look for its line in our code, and for IPython. Apache Spark is told at
         # its start (local_spark.py).
         session.conf.set("spark.python.sql.dataFrameDebugging.enabled", "false")
@@ -73,6 +80,8 @@ def _start_sail() -> str:
     os.environ.setdefault("RUST_LOG", "error")
     # It ends a session after minutes of rest otherwise: while dbt builds, or a source is retried.
     os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", str(SESSION_SECONDS))
+    # Its allocator keeps the memory of a query that has ended, which dbt and the gates then lack.
+    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "0")
     from pysail.spark import SparkConnectServer
 
     server = SparkConnectServer(ip="127.0.0.1", port=0)
