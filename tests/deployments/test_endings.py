@@ -1,4 +1,4 @@
-"""A run that is ended from outside, by SIGTERM or SIGKILL of itself, of its worker, or of both.
+"""A run that is ended from outside, by SIGTERM or SIGKILL of itself or of its worker (of both: test_alerts.py).
 
 It ends on record, leaves no process, no lock and no half, and the run started again is right.
 """
@@ -33,7 +33,6 @@ def test_a_run_that_is_ended_from_outside_is_made_good_by_the_next(working: Site
         (signal.SIGKILL, True, False),
         (signal.SIGTERM, False, True),
         (signal.SIGKILL, False, True),
-        (signal.SIGTERM, True, True),
     ):
         ended = f"{how.name} run={is_of_run} worker={is_of_worker}"
         assert len(total(working)) == 20
