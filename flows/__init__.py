@@ -9,7 +9,7 @@ from tasks.runs.temporary_server import begin_temporary_server
 
 RUN_BY_HAND = ("flows.daily", "flows.data_quality", "flows.inventory", "flows.maintenance", "flows.rebuild")
 # Without `--run` these only show what they would do, and run no flow.
-SHOWN_FIRST = ("flows.backfill", "flows.replay")
+SHOWN_FIRST = ("flows.backfill", "flows.replay", "flows.restore")
 
 # While Python looks for the module after `-m`, this package is imported, and `-m` stands for its name in
 # `argv`. `-mflows.daily` is one word.

@@ -42,7 +42,7 @@ def backfill(first: dt.date, last: dt.date, dry_run: bool = True) -> None:
         return
     with (
         recorded_run(NAME, last, settings, lake, notify) as run,
-        one_writer(),
+        one_writer(lake),
         staged_warehouse(settings) as warehouse,
     ):
         for day in in_progress(plan.to_do):

@@ -41,7 +41,7 @@ def daily_ecommerce_pipeline(ds: dt.date | None = None, decisions: Decisions | N
     lake, day = Lake(settings.lake_uri), business_day(ds, settings.shop_timezone)
     with (
         recorded_run(NAME, day, settings, lake, notify) as run,
-        one_writer(),
+        one_writer(lake),
         staged_warehouse(settings) as warehouse,
     ):
         record_decisions(lake, run, decisions)

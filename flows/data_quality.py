@@ -30,7 +30,7 @@ def data_quality(ds: dt.date | None = None) -> None:
     lake, day = Lake(settings.lake_uri), business_day(ds, settings.shop_timezone)
     with (
         recorded_run(NAME, day, settings, lake, notify) as run,
-        one_writer(),
+        one_writer(lake),
         live_warehouse(settings) as warehouse,
     ):
         run.warnings = quality_layers(day, run.run_id, warehouse, settings, lake)

@@ -40,7 +40,7 @@ def inventory(
             if follow_minutes:
                 consume_as_they_come(monitor, settings, lake, follow_minutes, accept_loss)
         if run.rows_in:
-            with one_writer(), staged_warehouse(settings) as warehouse:
+            with one_writer(lake), staged_warehouse(settings) as warehouse:
                 run.loaded, built = dbt_build(day, run.run_id, warehouse, settings, lake, topic=NAME)
                 run.warnings += built.warnings
                 publish_warehouse(warehouse, built.models)

@@ -41,7 +41,7 @@ def replay(rows: Selection, why: str = "", person: str = "", patch: str = "", dr
     day = plan.ds
     with (
         recorded_run(NAME, day, settings, lake, notify) as run,
-        one_writer(),
+        one_writer(lake),
         staged_warehouse(settings) as warehouse,
     ):
         record_replay(lake, run, rows, why, person)

@@ -18,12 +18,19 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from lake.new_files import as_uri, new_files
 
+# The folder of the tables that a rebuild makes, before they take the place of the live ones.
+REBUILT = "rebuilt"
+# The progress of a reader that is to begin again: a mark can be moved, and not be taken away.
+UNREAD = -1
+
 
 @dataclass(frozen=True)
 class Lake:
     """The medallion lake below one root URI: `<root>/<layer>/<table>`, each a Delta table."""
 
     root: str
+    beside: tuple[str, ...] = ()
+    """The source tables whose silver and quarantine, and with them all of gold, are a rebuild's own."""
 
     def __post_init__(self) -> None:
         # A space becomes "%20" or "%2520" in Sail, "%20" in Spark, and stays a space in delta-rs: each engine
@@ -34,7 +41,13 @@ class Lake:
     def uri(self, name: str) -> str:
         """The address of a table named `<layer>.<table>`."""
         layer, table = name.split(".")
-        return f"{self.root.rstrip('/')}/{layer}/{table}"
+        is_beside = layer in ("silver", "quarantine") and table in self.beside
+        is_beside |= layer == "gold" and bool(self.beside)
+        return "/".join([self.root.rstrip("/"), *([REBUILT] if is_beside else []), layer, table])
+
+    def live(self) -> "Lake":
+        """The lake that everybody reads."""
+        return Lake(self.root)
 
     def table(self, name: str) -> DeltaTable | None:
         """The Delta table as it is now, or None if it does not exist yet."""
@@ -64,6 +77,11 @@ class Lake:
 
     def tables(self) -> list[str]:
         """The names of all tables, `<layer>.<table>`, sorted."""
+        # A store may list folders whose last file is gone.
+        return [name for name in self.folders() if self.table(name)]
+
+    def folders(self) -> list[str]:
+        """The names, `<layer>.<table>`, of all folders that may hold a table, sorted; none is opened."""
         filesystem, root = pafs.FileSystem.from_uri(self.root)
         folders = filesystem.get_file_info(pafs.FileSelector(root, allow_not_found=True, recursive=False))
         names = [
@@ -73,8 +91,7 @@ class Lake:
             for table in filesystem.get_file_info(pafs.FileSelector(layer.path))
             if table.type == pafs.FileType.Directory
         ]
-        # A store may list folders whose last file is gone.
-        return sorted(name for name in names if self.table(name))
+        return sorted(name for name in names if not name.startswith(f"{REBUILT}."))
 
     def files_since(self, name: str, version: int | None) -> tuple[list[str], int | None]:
         """The Parquet files that hold the rows new since `version` (lake/new_files.py).
@@ -136,7 +153,7 @@ class Lake:
     def progress(self, name: str, reader_of: str) -> int | None:
         """The version of the table `reader_of` up to which table `name` holds everything, or None."""
         table = self.table(name)
-        return table.transaction_version(reader_of) if table else None
+        return progress_of(table, reader_of) if table else None
 
     def mark_progress(self, name: str, reader_of: str, version: int) -> None:
         """Record, as a Delta application transaction, that table `name` holds everything up to `version`."""
@@ -149,6 +166,12 @@ class Lake:
             mode="append",
             commit_properties=CommitProperties(app_transactions=[Transaction(reader_of, version)]),
         )
+
+
+def progress_of(table: DeltaTable, reader_of: str) -> int | None:
+    """The progress marked in an open table, or None: nothing was read, or all is to be read again."""
+    version = table.transaction_version(reader_of)
+    return None if version == UNREAD else version
 
 
 def rows_of(table: DeltaTable, files: Collection[str]) -> pads.Dataset:

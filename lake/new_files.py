@@ -23,7 +23,7 @@ def new_files(table: DeltaTable, since: int | None) -> set[str]:
     except DeltaError:
         # The log of that version has been cleaned up.
         return live
-    return found if _exist(found - live) else live
+    return found if exist(found - live) else live
 
 
 def _since(table: DeltaTable, since: int, live: set[str]) -> set[str]:
@@ -57,8 +57,8 @@ def _files(table: DeltaTable, version: int) -> set[str]:
     return set(DeltaTable(table.table_uri, version=version).file_uris())
 
 
-def _exist(files: set[str]) -> bool:
-    """True if no vacuum has deleted one of them."""
+def exist(files: set[str]) -> bool:
+    """Whether these files lie in the store: True if no vacuum has deleted one of them."""
     for file in files:
         filesystem, path = pafs.FileSystem.from_uri(as_uri(file))
         if filesystem.get_file_info(path).type == pafs.FileType.NotFound:

@@ -109,7 +109,7 @@ def test_a_flow_file_holds_one_flow_and_is_short(path: Path) -> None:
 
 
 # Started by a person or a schedule. The others are steps: they need what the step before them returned.
-RUNNABLE = ["backfill", "daily", "data_quality", "inventory", "maintenance", "rebuild", "replay"]
+RUNNABLE = ["backfill", "daily", "data_quality", "inventory", "maintenance", "rebuild", "replay", "restore"]
 
 
 @pytest.mark.parametrize("name", RUNNABLE)

@@ -52,6 +52,7 @@ class EnvironmentSettings(AllFields, Environment):
     dbt_target_path: Path = DATA / "dbt_target"
     lake_file_mb: int = Field(default=256, ge=128, le=512)
     lake_retention: dt.timedelta = Field(default=dt.timedelta(days=7), ge=dt.timedelta(days=7))
+    backup_uri: str = ""
     duckdb_memory_limit: str = Field(default="1GB", pattern=r"^[1-9]\d*(MB|GB)$")
     extract_overlap: dt.timedelta = dt.timedelta(hours=1)
     mass_delete_share: float = Field(default=0.01, ge=0, le=1)
@@ -68,6 +69,11 @@ class EnvironmentSettings(AllFields, Environment):
     @classmethod
     def _path_as_uri(cls, value: str) -> str:
         return value if "://" in value else Path(value).resolve().as_uri()
+
+    @field_validator("backup_uri")
+    @classmethod
+    def _other_folder(cls, value: str) -> str:
+        return value if not value or "://" in value else Path(value).resolve().as_uri()
 
     @field_validator("shop_queries")
     @classmethod

@@ -10,24 +10,33 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, parse_dsn
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
 from blocks.shop.refusals import NoSession
 
 # Only where the DSN says nothing else.
 CONNECTION_DEFAULTS = {
     "connect_timeout": 10,
+    # A network that swallows everything is noticed within two minutes, whichever side spoke last.
     "keepalives_idle": 30,
+    "keepalives_interval": 15,
+    "keepalives_count": 6,
+    "tcp_user_timeout": 120_000,
     "fallback_application_name": "ecommerce-pipeline",
 }
 # A statement that runs longer than the whole nightly window is stuck, not slow.
 STATEMENT_TIMEOUT_SECONDS = 3600
 # A pooler whose sessions are all in use lets one wait, for ever if it is told so.
 BEGIN_SECONDS = 300.0
+# The server ends a statement at its time limit: so long after it, the answer is not coming any more.
+ANSWER_SECONDS = 60.0
 SETTINGS = {
     "client_encoding": "UTF8",
     "timezone": "UTC",
@@ -43,11 +52,28 @@ SETTINGS = {
 }
 
 
+class ShopCursor(Cursor):
+    """A cursor whose statements end, though the server's answer may never come: a proxy can hold it back."""
+
+    connection: "ShopConnection"
+
+    def execute(self, *args: Any, **kwargs: Any) -> None:
+        """As psycopg2's."""
+        with self.connection.answered():
+            super().execute(*args, **kwargs)
+
+    def copy_expert(self, *args: Any, **kwargs: Any) -> None:
+        """As psycopg2's."""
+        with self.connection.answered():
+            super().copy_expert(*args, **kwargs)
+
+
 class ShopConnection(Connection):
     """A connection whose every transaction begins with our settings, when its first cursor is made."""
 
     opening = ""
     begin_seconds = BEGIN_SECONDS
+    statement_seconds = 0.0
     began_at = 0.0
     is_cut = False
 
@@ -59,17 +85,29 @@ class ShopConnection(Connection):
 
     def _begin(self) -> None:
         self.began_at = time.monotonic()
-        alarm = threading.Timer(self.begin_seconds, self._cut)
-        # A program that ends does not wait for it.
-        alarm.daemon = True
-        alarm.start()
         try:
-            with super().cursor() as first:
+            with self._cut_after(self.begin_seconds), super().cursor(cursor_factory=Cursor) as first:
                 first.execute(self.opening)
+                [(self.statement_seconds,)] = first.fetchall()
         except psycopg2.OperationalError as error:
             if self.is_cut:
                 raise NoSession(f"no session within {self.begin_seconds:g} s") from error
             raise
+
+    def answered(self) -> AbstractContextManager[None]:
+        """A context that is cut if an answer does not come; none where a statement may take for ever."""
+        if not self.statement_seconds:
+            return contextlib.nullcontext()
+        return self._cut_after(self.statement_seconds + ANSWER_SECONDS)
+
+    @contextlib.contextmanager
+    def _cut_after(self, seconds: float) -> Iterator[None]:
+        alarm = threading.Timer(seconds, self._cut)
+        # A program that ends does not wait for it.
+        alarm.daemon = True
+        alarm.start()
+        try:
+            yield
         finally:
             alarm.cancel()
 
@@ -95,6 +133,7 @@ def connect(dsn: str, begin_seconds: float = BEGIN_SECONDS) -> ShopConnection:
     if "PGCONNECT_TIMEOUT" in os.environ:
         defaults.pop("connect_timeout", None)
     connection = psycopg2.connect(dsn, connection_factory=ShopConnection, client_encoding="UTF8", **defaults)
+    connection.cursor_factory = ShopCursor
     # Named, lest a role's default be SERIALIZABLE, which a read replica refuses.
     connection.set_session(isolation_level="READ COMMITTED", readonly=True)
     connection.opening = _opening(connection.server_version, given.get("options", ""))
@@ -110,4 +149,5 @@ def _opening(server_version: int, options: str) -> str:
     asked = f"{options} {os.environ.get('PGOPTIONS', '')}".replace("-", "_")
     if "statement_timeout" not in asked:
         settings["statement_timeout"] = f"{STATEMENT_TIMEOUT_SECONDS}s"
-    return "; ".join(f"set local {name} = '{value}'" for name, value in settings.items())
+    limit = "select extract(epoch from current_setting('statement_timeout')::interval)::float8"
+    return "; ".join([*(f"set local {name} = '{value}'" for name, value in settings.items()), limit])

@@ -26,12 +26,14 @@ def quality_bronze(
     lake: Lake,
     full: bool = False,
     decisions: Decisions | None = None,
+    days: tuple[dt.date, dt.date] | None = None,
 ) -> tuple[list[Flagged], list[QualityResult]]:
     """Flag every table's new bronze rows, or with `full` all of bronze; returns them and the warnings.
 
-    Raises DataFailure at the gate, with the rejected rows by reason.
+    With `days`, of bronze all of the keys that have a row of these. Raises DataFailure at the gate, with the
+    rejected rows by reason.
     """
-    flagged = [flag_rows(table, settings, lake, full) for table in spark_tables()]
+    flagged = [flag_rows(table, settings, lake, full, days) for table in spark_tables()]
     validate = validate_rebuild if full else validate_bronze
     results = [validate(each.table, ds, run_id, settings, lake) for each in flagged if each.rows_in]
     empty = [] if full else [each.table for each in flagged if not each.rows_in]

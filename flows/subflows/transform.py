@@ -14,13 +14,18 @@ from tasks.transform.spark import GOLD_TABLES, build_gold, write_silver
 @flow(name="transform", flow_run_name="transform-{ds}", validate_parameters=False)
 @timed
 def transform(
-    ds: dt.date, flagged: list[Flagged], settings: Settings, lake: Lake, full: bool = False
+    ds: dt.date,
+    flagged: list[Flagged],
+    settings: Settings,
+    lake: Lake,
+    full: bool = False,
+    days: tuple[dt.date, dt.date] | None = None,
 ) -> list[RowCounts]:
     """Upsert the valid flagged rows into silver and rebuild gold; returns the row counts per table.
 
-    `full` replaces silver and quarantine by the flagged rows.
+    `full` replaces silver and quarantine by the flagged rows, but for keys that have none of `days`.
     """
-    counts = [write_silver(table, settings, lake, full) for table in flagged]
+    counts = [write_silver(table, settings, lake, full, days) for table in flagged]
     for table in GOLD_TABLES:
         build_gold(table, settings, lake)
     return counts

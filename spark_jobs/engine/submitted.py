@@ -8,6 +8,7 @@ the outcome of the first.
 """
 
 import argparse
+import datetime as dt
 import json
 from dataclasses import asdict
 from typing import Any
@@ -31,6 +32,8 @@ def main() -> None:
     parser.add_argument("--lake", required=True, help="root URI of the lake")
     parser.add_argument("--timezone", default="UTC", help="the shop's business time zone")
     parser.add_argument("--full", action="store_true", help="rebuild from all of bronze")
+    parser.add_argument("--beside", nargs="+", default=[], help="source tables that are being rebuilt")
+    parser.add_argument("--days", nargs=2, type=dt.date.fromisoformat, help="rebuild these business days")
     parser.add_argument("--flag-only", action="store_true", help="stop before silver changes")
     parser.add_argument("--flagged", type=json.loads, help="outcome of --flag-only: write its rows")
     options = parser.parse_args()
@@ -39,16 +42,21 @@ def main() -> None:
 
 
 def _silver(options: argparse.Namespace) -> dict[str, Any]:
-    lake, spark, job = Lake(options.lake), submitted_session(), silver_job(options.table)
+    lake, spark, job = _lake(options), submitted_session(), silver_job(options.table)
+    days = tuple(options.days) if options.days else None
     if options.flagged:
         flagged = Flagged(**options.flagged)
     else:
-        flagged = flag_new(spark, lake, job, options.timezone, options.full)
-    return asdict(flagged if options.flag_only else write(spark, lake, job, flagged, options.full))
+        flagged = flag_new(spark, lake, job, options.timezone, options.full, days)
+    return asdict(flagged if options.flag_only else write(spark, lake, job, flagged, options.full, days))
 
 
 def _gold(options: argparse.Namespace) -> dict[str, Any]:
-    return {"rows": build(submitted_session(), Lake(options.lake), GOLD_JOBS[options.table])}
+    return {"rows": build(submitted_session(), _lake(options), GOLD_JOBS[options.table])}
+
+
+def _lake(options: argparse.Namespace) -> Lake:
+    return Lake(options.lake, tuple(options.beside))
 
 
 if __name__ == "__main__":

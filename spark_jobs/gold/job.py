@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from lake.catalog import catalog
-from lake.delta import Lake
+from lake.delta import Lake, progress_of
 from spark_jobs.tables import overwrite, read_silver, row_count
 
 SILVER = ("silver.orders", "silver.customers", "silver.products")
@@ -70,5 +70,5 @@ def total_orders(orders: DataFrame) -> Column:
 def _is_current(gold: DeltaTable, job: GoldJob, lake: Lake) -> bool:
     columns = [field.name for field in gold.schema().fields]
     return columns == job.schema.fieldNames() and all(
-        lake.is_as_of(source, gold.transaction_version(source)) for source in SILVER
+        lake.is_as_of(source, progress_of(gold, source)) for source in SILVER
     )

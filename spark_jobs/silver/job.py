@@ -22,6 +22,7 @@ from lake.quarantine import QUARANTINE_SCHEMA, REPLAYED, RULE
 from lake.row_counts import Flagged, RowCounts
 from lake.source_table import READ_AT
 from spark_jobs.rows import REJECT_REASON, first_per_key, require_schema, surplus
+from spark_jobs.silver.some_days import Days, beside_keys, of_days, quarantine_beside
 from spark_jobs.tables import CountMismatch, Upserted, overwrite, read_table, upsert
 
 QUARANTINE = from_arrow_schema(QUARANTINE_SCHEMA)
@@ -68,15 +69,27 @@ class SilverJob:
         return require_schema(first_per_key(rows, "quarantine_id", order), QUARANTINE)
 
 
-def flag_new(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, full: bool = False) -> Flagged:
+def flag_new(
+    spark: SparkSession,
+    lake: Lake,
+    job: SilverJob,
+    timezone: str,
+    full: bool = False,
+    days: Days | None = None,
+) -> Flagged:
     """Write `flagged.<table>`, the bronze rows that are new to silver, and quarantine the rejected ones.
 
-    `full` takes all of bronze, and leaves quarantine to `write`. Returns the number of rows, and of rejected
-    ones by reason.
+    `full` takes all of bronze, and leaves quarantine to `write`; with `days`, all of the keys that have a
+    row of these. Returns the number of rows, and of rejected ones by reason.
     """
     since = None if full else lake.progress(f"silver.{job.table}", "bronze")
     bronze, version = _bronze_since(spark, lake, job, since)
-    rows_in = overwrite(job.flag(bronze, timezone), lake, f"flagged.{job.table}")
+    flagged = job.flag(bronze, timezone)
+    if days:
+        flagged = of_days(flagged, job.key, days)
+        # Silver holds no more of the other keys than before.
+        version = lake.live().progress(f"silver.{job.table}", "bronze")
+    rows_in = overwrite(flagged, lake, f"flagged.{job.table}")
     flagged = read_table(spark, lake, f"flagged.{job.table}")
     rejected = flagged.where(F.col(REJECT_REASON).isNotNull())
     reasons = rejected.groupBy(REJECT_REASON).count().orderBy(REJECT_REASON)
@@ -100,10 +113,18 @@ def flag_day(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, ds:
     return overwrite(job.flag(bronze, timezone).where(F.col("ds") == ds), lake, f"flagged_day.{job.table}")
 
 
-def write(spark: SparkSession, lake: Lake, job: SilverJob, flagged: Flagged, full: bool = False) -> RowCounts:
+def write(
+    spark: SparkSession,
+    lake: Lake,
+    job: SilverJob,
+    flagged: Flagged,
+    full: bool = False,
+    days: Days | None = None,
+) -> RowCounts:
     """Upsert the valid rows of `flagged.<table>` into silver, then mark its progress; returns the counts.
 
-    `full` replaces silver and quarantine instead. Raises CountMismatch if rows got lost or counted twice.
+    `full` replaces silver and quarantine instead; with `days` the other keys' rows are those of the live
+    tables. Raises CountMismatch if rows got lost or counted twice.
     """
     name, quarantine = f"silver.{job.table}", f"quarantine.{job.table}"
     if not flagged.rows_in and not full and lake.table(name):
@@ -114,7 +135,12 @@ def write(spark: SparkSession, lake: Lake, job: SilverJob, flagged: Flagged, ful
     if full:
         # Quarantine gains rows before silver changes, and loses rows after: a crash in between loses none.
         _quarantine(spark, job.rejected(rows), lake, quarantine)
-        upserted = Upserted(written=overwrite(job.valid(rows), lake, name), stale=0)
+        silver, held = job.valid(rows), 0
+        if days:
+            others = beside_keys(read_table(spark, lake.live(), name), rows, job.key)
+            silver, held = others.unionByName(silver, allowMissingColumns=True), others.count()
+        written = overwrite(silver.select(job.silver.fieldNames()), lake, name)
+        upserted = Upserted(written=written - held, stale=0)
     else:
         upserted = upsert(spark, job.valid(rows), lake, name, job.key, job.wins_by, job.wins)
     repeated = surplus(rows.where(F.col(REJECT_REASON).isNull()), job.key) if flagged.rows_in else 0
@@ -129,7 +155,11 @@ def write(spark: SparkSession, lake: Lake, job: SilverJob, flagged: Flagged, ful
     if counts.rows_in != accounted:
         raise CountMismatch(f"{name}: {accounted} rows are accounted for, not those that came in: {counts}")
     if full:
-        overwrite(_not_replayed(spark, job.rejected(rows), lake), lake, quarantine)
+        rejected = _not_replayed(spark, job.rejected(rows), lake)
+        if days:
+            others = quarantine_beside(read_table(spark, lake.live(), quarantine), rows, job.key, days)
+            rejected = others.unionByName(rejected, allowMissingColumns=True)
+        overwrite(rejected.select(QUARANTINE.fieldNames()), lake, quarantine)
     lake.mark_progress(name, "bronze", flagged.bronze_version)
     return counts
 

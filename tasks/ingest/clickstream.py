@@ -71,8 +71,10 @@ def extract_clickstream(ds: dt.date, settings: Settings, lake: Lake) -> Extracte
     bronze = lake.table(BRONZE)
     known = _known_versions(bronze, days)
     fresh = [file for file in files if (file.name, file.version) not in known]
-    # A day that is not over may still get files: the next run reads its folder again.
-    covered = min(ds, previous_business_date(dt.datetime.now(dt.UTC), settings.shop_timezone))
+    # A day that is not over may still get files: the next run reads its folder again. A clock that is ahead
+    # covers no days whose folders are still to come.
+    over = previous_business_date(dt.datetime.now(dt.UTC), settings.shop_timezone)
+    covered = min(ds, over, max(available, default=ds))
     streams = [partial(_unseen_lines, source, bronze, file) for file in fresh]
     rows = append(lake, BRONZE, SCHEMA, interleave(streams, WORKERS), {COVERED: covered.toordinal()})
     return Extracted(table="clickstream", rows=rows, warnings=warnings)

@@ -27,7 +27,7 @@ from blocks.kafka_client import consumer_options, kafka_errors, missing_topic, t
 from blocks.settings.environment import namespaced
 from blocks.settings.failures import DataFailure, PermanentFailure, TransientFailure
 from blocks.settings.settings import Settings
-from lake.delta import Lake
+from lake.delta import Lake, progress_of
 from tasks.inventory.message import SCHEMA, TABLE, as_row
 
 GROUP = "ecommerce-pipeline-inventory"
@@ -195,7 +195,7 @@ class InventoryConsumer(ConsumerRebalanceListener):
     def _recognise(self, ends: dict[TopicPartition, int]) -> None:
         """Note which topic the lake's offsets are of. Raises DataFailure if it was another of this name."""
         topic_mark, identity = f"kafka/{self.topic}", topic_identity(self.settings)
-        known = self.table.transaction_version(topic_mark)
+        known = progress_of(self.table, topic_mark)
         is_anew = None not in (identity, known) and identity != known
         held = {partition: at for partition in ends if (at := self._progress(partition))}
         begins = {
@@ -227,7 +227,7 @@ class InventoryConsumer(ConsumerRebalanceListener):
         )
 
     def _progress(self, partition: TopicPartition) -> int | None:
-        return self.table.transaction_version(mark(partition))
+        return progress_of(self.table, mark(partition))
 
 
 def consume_to_end(consumer: InventoryConsumer) -> int:

@@ -19,7 +19,7 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_a
 from blocks.settings.failures import TransientFailure
 from blocks.settings.settings import Settings
 from lake.catalog import catalog
-from lake.delta import Lake
+from lake.delta import Lake, progress_of
 from lake.iso_8601 import ISO_8601_VARIANT, REWRITES
 from lake.json_text import BLANK_CHARACTERS, number_pattern
 from lake.local_sql import connect
@@ -142,7 +142,7 @@ def write_silver(lake: Lake, timezone: ZoneInfo, full: bool = False) -> RowCount
 def _write_silver(lake: Lake, timezone: ZoneInfo, full: bool) -> RowCounts:
     silver, quarantine = ensure_tables(lake)
     silver_schema = catalog()[TABLE].schema
-    since = None if full else silver.transaction_version(BRONZE)
+    since = None if full else progress_of(silver, BRONZE)
     version = DeltaTable(lake.uri(BRONZE)).version()
     products = lake.table(PRODUCTS)
     has_new_products = products is not None and quarantine.transaction_version(PRODUCTS) != products.version()

@@ -9,7 +9,7 @@ from kafka import KafkaConsumer, TopicPartition
 from blocks.kafka_client import consumer_options, kafka_errors, missing_topic
 from blocks.settings.settings import EnvironmentSettings
 from lake.catalog import catalog
-from lake.delta import Lake
+from lake.delta import Lake, progress_of
 from tasks.inventory.consumer import mark
 from tasks.inventory.message import TABLE
 
@@ -52,7 +52,7 @@ def consumer_lag(settings: EnvironmentSettings, lake: Lake) -> dict[int, int]:
             consumer.close(autocommit=False)
     if not partitions:
         raise missing_topic(topic, servers)
-    held = {each: bronze.transaction_version(mark(each)) if bronze else None for each in partitions}
+    held = {each: progress_of(bronze, mark(each)) if bronze else None for each in partitions}
     return {
         each.partition: ends[each] - _next(held[each], begins[each], ends[each])
         for each in sorted(partitions)

@@ -16,6 +16,8 @@ from openlineage.client.facet_v2 import (
     schema_dataset,
 )
 from openlineage.client.generated.base import DatasetFacet
+from openlineage.client.generated.column_lineage_dataset import Fields, InputField, Transformation
+from openlineage.client.generated.schema_dataset import SchemaDatasetFacetFields as Field
 from openlineage.client.naming import dataset as naming
 from psycopg2.extensions import parse_dsn
 
@@ -25,10 +27,6 @@ from lake.delta import Lake
 from lake.quarantine import QUARANTINE_SCHEMA
 from tasks.lineage.graph import ROWS, Dataset, Lineage, Ref
 
-Fields = column_lineage_dataset.Fields
-InputField = column_lineage_dataset.InputField
-Transformation = column_lineage_dataset.Transformation
-Field = schema_dataset.SchemaDatasetFacetFields
 # A table of the shop that is named without its schema.
 SCHEMA = "public"
 

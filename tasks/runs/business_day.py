@@ -29,6 +29,15 @@ def range_name() -> str:
     return f"{runtime.flow_run.flow_name}-{given.get('first')}-{given.get('last')}"
 
 
+def whole_range(first: dt.date | None, last: dt.date | None) -> tuple[dt.date, dt.date] | None:
+    """The range of days, or None if neither end is given. Raises PermanentFailure for half a range."""
+    if first is None and last is None:
+        return None
+    if first is None or last is None or first > last:
+        raise PermanentFailure("a range has a first day and a last one that is not before it; give both")
+    return first, last
+
+
 def today(timezone: ZoneInfo) -> dt.date:
     """The shop's date, now."""
     return dt.datetime.now(timezone).date()

@@ -17,6 +17,7 @@ from blocks.settings.settings import Settings
 from lake.contract import ContractError
 from tasks.ingest.decisions import Decisions
 from tasks.ingest.postgres import check_contracts
+from tasks.runs.business_day import whole_range
 from tasks.runs.console import quiet_logs
 from tasks.runs.temporary_server import await_temporary_server
 from tasks.warehouse.access import check_warehouse
@@ -54,9 +55,12 @@ def run_daily_from_command_line(flow: DecidedFlow) -> None:
     _run_decided(parser, flow, check_reach)
 
 
-def run_rebuild_from_command_line(flow: DecidedFlow) -> None:
-    """Run `flow`, which does not read the shop, with the decisions on the command line."""
-    _run_decided(_decision_parser(flow), flow, check_folders)
+def run_rebuild_from_command_line(flow: Callable[..., object]) -> None:
+    """Run `flow`, which does not read the shop, for a range of days or all, as the command line decides."""
+    parser = _decision_parser(flow)
+    parser.add_argument("--first", type=business_date, help="rebuild the rows of this day and later ones")
+    parser.add_argument("--last", type=business_date, help="up to this day")
+    _run_decided(parser, flow, check_folders)
 
 
 def _decision_parser(flow: DecidedFlow) -> argparse.ArgumentParser:
@@ -83,17 +87,19 @@ def _add_record(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_decided(
-    parser: argparse.ArgumentParser, flow: DecidedFlow, check_systems: Callable[[], object]
+    parser: argparse.ArgumentParser, flow: Callable[..., object], check_systems: Callable[[], object]
 ) -> None:
     options = vars(parser.parse_args())
     ds = options.pop("ds")
+    days = [options.pop(name) for name in ("first", "last") if name in options]
     decisions = Decisions(**options)
 
     def check() -> None:
         decisions.check()
+        whole_range(*(days or (None, None)))
         check_systems()
 
-    run_checked(check, partial(flow, ds, decisions if decisions.texts else None))
+    run_checked(check, partial(flow, ds, decisions if decisions.texts else None, *days))
 
 
 def run_inventory_from_command_line(flow: Callable[[float, bool, str, str], object]) -> None:

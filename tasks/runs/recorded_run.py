@@ -9,6 +9,7 @@ from prefect.context import FlowRunContext
 from prefect.logging import get_logger
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
+from blocks.settings.failures import DataFailure, PermanentFailure, TransientFailure, is_store_outage
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 from tasks.ledger.postgres_copy import copy_ledger_to_postgres
@@ -17,6 +18,7 @@ from tasks.ledger.run import Run
 from tasks.ledger.warehouse_copy import copy_to_warehouse
 from tasks.monitoring.metrics import push_metrics
 from tasks.openlineage.watch import watched_run
+from tasks.restore.damage import remedies
 from tasks.runs.console import silence_teardown
 from tasks.timing import current
 
@@ -47,14 +49,31 @@ def recorded_run(flow: str, ds: dt.date, settings: Settings, lake: Lake, notify:
                 yield run
             run.status = "completed"
         except BaseException as error:
-            run.status, run.error = "failed", _describe(error)
-            raise
+            failure = _cause(error, lake)
+            run.status, run.error = "failed", _describe(failure)
+            if failure is error:
+                raise
+            raise failure from error
         finally:
             run.duration_seconds = time.monotonic() - begun
             _record(run, settings, lake)
             copy_ledger_to_postgres(settings, lake)
             push_metrics(run, settings, lake)
             _notify(run, settings, lake, notify)
+
+
+def _cause(error: BaseException, lake: Lake) -> BaseException:
+    """The error; if the lake is damaged, a failure that says where, and which command mends it."""
+    if not isinstance(error, Exception) or isinstance(error, TransientFailure | DataFailure):
+        return error
+    if is_store_outage(error):
+        return error
+    try:
+        damaged = "; ".join(remedies(lake))
+    except Exception as unreadable:
+        get_logger("ledger").warning("the lake's tables could not be looked at: %s", unreadable)
+        return error
+    return PermanentFailure(f"{damaged}. It stopped {_describe(error)}") if damaged else error
 
 
 def _describe(error: BaseException) -> str:

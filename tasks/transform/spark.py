@@ -17,6 +17,7 @@ from spark_jobs.gold import job as gold
 from spark_jobs.gold.jobs import GOLD_JOBS
 from spark_jobs.silver import job as silver
 from spark_jobs.silver.jobs import silver_job
+from spark_jobs.silver.some_days import Days
 from tasks.transform.spark_submit import submit
 
 # The lake's gold tables.
@@ -24,16 +25,21 @@ GOLD_TABLES = list(GOLD_JOBS)
 
 
 @task(task_run_name="flag-{table}", **RETRY_TRANSIENT)
-def flag_rows(table: str, settings: Settings, lake: Lake, full: bool = False) -> Flagged:
-    """Type and flag the bronze rows that are new to silver, into `flagged.<table>`; returns row counts."""
+def flag_rows(
+    table: str, settings: Settings, lake: Lake, full: bool = False, days: Days | None = None
+) -> Flagged:
+    """Type and flag the bronze rows that are new to silver, into `flagged.<table>`; returns row counts.
+
+    `full` takes all of bronze, or with `days` all of the keys that have a row of these.
+    """
     size = size_for(
         lake.bytes_since(f"bronze.{table}", None if full else lake.progress(f"silver.{table}", "bronze"))
     )
     timezone = settings.shop_timezone.key
     if settings.spark_submit:
-        options = ["--flag-only", "--timezone", timezone, *(["--full"] if full else [])]
+        options = ["--flag-only", "--timezone", timezone, *_options(lake, full, days)]
         return Flagged(**submit(settings, "silver", table, size, *options))
-    return silver.flag_new(_session(settings, size), lake, silver_job(table), timezone, full)
+    return silver.flag_new(_session(settings, size), lake, silver_job(table), timezone, full, days)
 
 
 @task(task_run_name="flag-day-{table}", **RETRY_TRANSIENT)
@@ -44,18 +50,20 @@ def flag_day(table: str, ds: dt.date, settings: Settings, lake: Lake) -> int:
 
 
 @task(task_run_name="silver-{flagged.table}", **RETRY_TRANSIENT)
-def write_silver(flagged: Flagged, settings: Settings, lake: Lake, full: bool = False) -> RowCounts:
+def write_silver(
+    flagged: Flagged, settings: Settings, lake: Lake, full: bool = False, days: Days | None = None
+) -> RowCounts:
     """Upsert the valid rows of `flagged.<table>` into silver; returns the row counts.
 
-    `full` replaces silver by them, and quarantine by the rejected rows. Otherwise `flag_rows` has
-    quarantined those.
+    `full` replaces silver by them, and quarantine by the rejected rows; with `days` other keys stay.
+    Otherwise `flag_rows` has quarantined those.
     """
     table = flagged.table
     size = size_for(lake.bytes_since(f"flagged.{table}") + lake.bytes_since(f"silver.{table}"))
     if settings.spark_submit:
-        options = ["--flagged", json.dumps(asdict(flagged)), *(["--full"] if full else [])]
+        options = ["--flagged", json.dumps(asdict(flagged)), *_options(lake, full, days)]
         return RowCounts(**submit(settings, "silver", table, size, *options))
-    return silver.write(_session(settings, size), lake, silver_job(table), flagged, full)
+    return silver.write(_session(settings, size), lake, silver_job(table), flagged, full, days)
 
 
 @task(task_run_name="gold-{table}", **RETRY_TRANSIENT)
@@ -63,8 +71,16 @@ def build_gold(table: str, settings: Settings, lake: Lake) -> int:
     """Rebuild `gold.<table>` in the lake if silver or its schema has changed; returns its number of rows."""
     size = size_for(sum(map(lake.bytes_since, gold.SILVER)))
     if settings.spark_submit:
-        return submit(settings, "gold", table, size)["rows"]
+        return submit(settings, "gold", table, size, *_options(lake))["rows"]
     return gold.build(_session(settings, size), lake, GOLD_JOBS[table])
+
+
+def _options(lake: Lake, full: bool = False, days: Days | None = None) -> list[str]:
+    return [
+        *(["--full"] if full else []),
+        *(["--beside", *lake.beside] if lake.beside else []),
+        *(["--days", *(day.isoformat() for day in days)] if days else []),
+    ]
 
 
 def _session(settings: Settings, size: Size) -> SparkSession:

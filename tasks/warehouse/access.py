@@ -4,8 +4,8 @@ A run works on a staged warehouse, which readers do not see before the gold gate
 between the kinds lies in the module of each; what each lets readers see is in docs/warehouses.md.
 """
 
-from collections.abc import Collection
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from prefect import runtime, task
@@ -13,10 +13,12 @@ from prefect.concurrency.sync import concurrency
 
 from blocks.settings.failures import RETRY_TRANSIENT
 from blocks.settings.settings import Settings
+from lake.delta import Lake
 from tasks.timing import timed
 from tasks.warehouse.bigquery import BigQueryWarehouse
 from tasks.warehouse.duckdb import DuckDBWarehouse
 from tasks.warehouse.interface import Session, Warehouse, WarehouseKind
+from tasks.warehouse.lake_lock import lake_lock
 from tasks.warehouse.snowflake import SnowflakeWarehouse
 
 # The server's concurrency limit (deployments/resources/concurrency_limits.py) holds across machines, where a
@@ -29,13 +31,16 @@ KINDS: dict[str, WarehouseKind] = {
 }
 
 
-def one_writer() -> AbstractContextManager[None]:
-    """The right to change the warehouse, for runs of a deployment: one at a time, wherever they run.
+@contextmanager
+def one_writer(lake: Lake) -> Iterator[None]:
+    """The right to change lake and warehouse: one run at a time, wherever it runs.
 
-    A run that dies without giving it back loses it after a minute. Other runs have no server that could
-    hold a limit for them: the lock of `staged_warehouse` is theirs.
+    Of runs of a deployment the server lets one go on; a run that dies without giving it back loses it after a
+    minute. Runs by hand, or of another server, meet at the lake. Raises TransientFailure.
     """
-    return concurrency(WRITER_LIMIT, lease_duration=60) if runtime.deployment.id else nullcontext()
+    by_server = concurrency(WRITER_LIMIT, lease_duration=60) if runtime.deployment.id else nullcontext()
+    with by_server, lake_lock(lake):
+        yield
 
 
 def staged_warehouse(settings: Settings) -> AbstractContextManager[Warehouse]:

@@ -145,7 +145,7 @@ class CloudWarehouse(ABC):
     def staged(cls, settings: Settings) -> Iterator[Self]:
         """The warehouse that a run builds, for one writer per machine at a time. Raises TransientFailure."""
         name = cls.place(settings)
-        with writer_lock(DATA / f".{name}.lock", name, "make data/ writable"):
+        with writer_lock(DATA / f".{name}.lock", f"the warehouse {name}", "make data/ writable"):
             staged = cls(STAGED, settings)
             staged.restore()
             yield staged

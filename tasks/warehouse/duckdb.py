@@ -15,6 +15,7 @@ from typing import ClassVar
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as pads
+import pyarrow.fs as pafs
 
 from blocks.lake_storage import check_writable
 from blocks.settings.failures import PermanentFailure
@@ -53,7 +54,9 @@ class DuckDBWarehouse:
         """
         live = cls.place(settings)
         copy = live.with_name(f".{live.name}.staged")
-        with writer_lock(live.with_name(f".{live.name}.lock"), str(live), f"check {cls.variable}"):
+        with writer_lock(
+            live.with_name(f".{live.name}.lock"), f"the warehouse {live}", f"check {cls.variable}"
+        ):
             try:
                 _remove(copy)
                 if live.exists():
@@ -89,6 +92,14 @@ class DuckDBWarehouse:
             connection.execute("begin")
             yield DuckDBSession(connection)
             connection.execute("commit")
+
+    def begin_from(self, copy: str | None) -> None:
+        """Hold what a copy of the file at this URI holds, or nothing."""
+        _remove(self.path)
+        if copy:
+            filesystem, path = pafs.FileSystem.from_uri(copy)
+            with filesystem.open_input_stream(path) as source, self.path.open("wb") as target:
+                shutil.copyfileobj(source, target)
 
     def publish(self, built: Collection[str] | None = None) -> None:
         """Rename the copy: whoever opens the live path after it sees all of the staged state, on disk."""

@@ -57,6 +57,17 @@ def load_warehouse(
     return Loaded(load_id=load_id, rows=rows)
 
 
+def record_versions(warehouse: Warehouse, lake: Lake, versions: dict[str, int]) -> None:
+    """Note that these versions of the lake's tables have been loaded: the next load brings what is newer."""
+    with warehouse.session() as session:
+        for name, version in versions.items():
+            identity = DeltaTable(lake.uri(name)).metadata().id
+            session.execute(
+                f"update ops.loads set lake_table = '{identity}', lake_version = {version} "
+                f"where table_name = '{name}'"
+            )
+
+
 def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full: bool) -> int:
     """Insert or replace the rows of a lake table that differ from the warehouse's; returns their number."""
     lake_table = DeltaTable(lake.uri(name))

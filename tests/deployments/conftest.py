@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import httpx
 import psutil
 import pytest
@@ -224,6 +225,22 @@ def deployed(site: Site) -> Site:
         ]
     site.bootstrap_output = site.run("deployments.bootstrap")
     return site
+
+
+@pytest.fixture
+def working(deployed: Site) -> Iterator[Site]:
+    """The site with a worker, and all alerts so far read."""
+    deployed.start_worker()
+    deployed.slack.requests.clear()
+    deployed.pagerduty.requests.clear()
+    yield deployed
+    deployed.stop_worker()
+
+
+def assert_marts_are_right(site: Site) -> None:
+    [(expected,)] = site.platform.execute("select sum(amount) from orders")
+    with duckdb.connect(site.platform.warehouse, read_only=True) as connection:
+        assert connection.execute("select sum(order_amount) from gold.fct_orders").fetchall() == [(expected,)]
 
 
 def open_shop(platform: Platform) -> None:

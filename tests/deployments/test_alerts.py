@@ -6,7 +6,6 @@ The site is shared; every test leaves it with its database up, its worker stoppe
 import re
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,22 +14,12 @@ import duckdb
 import pytest
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 
-from tests.deployments.conftest import ROUTING_KEY, SECRET_PATH, Site, wait_for
+from tests.deployments.conftest import ROUTING_KEY, SECRET_PATH, Site, assert_marts_are_right, wait_for
 from tests.support.rows import DAY
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 RED, ORANGE, DARK_RED = "#d72b3f", "#f2952f", "#8b0020"
 DS = DAY.isoformat()
-
-
-@pytest.fixture
-def working(deployed: Site) -> Iterator[Site]:
-    """The site with a worker, and all alerts so far read."""
-    deployed.start_worker()
-    deployed.slack.requests.clear()
-    deployed.pagerduty.requests.clear()
-    yield deployed
-    deployed.stop_worker()
 
 
 def attachment(site: Site) -> dict[str, Any]:
@@ -59,12 +48,6 @@ def deliveries(site: Site, run_id: str) -> list[tuple]:
             "select kind, channel, is_delivered from ops.alert_deliveries where run_id = ? order by recorded_at",
             [run_id],
         ).fetchall()
-
-
-def assert_marts_are_right(site: Site) -> None:
-    [(expected,)] = site.platform.execute("select sum(amount) from orders")
-    with duckdb.connect(site.platform.warehouse, read_only=True) as connection:
-        assert connection.execute("select sum(order_amount) from gold.fct_orders").fetchall() == [(expected,)]
 
 
 def test_a_run_by_the_worker_completes_and_resolves_the_incident(working: Site) -> None:

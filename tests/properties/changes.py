@@ -80,7 +80,8 @@ CHANGES = ORDERS | ORDERS | CUSTOMERS | PRODUCTS
 
 
 # Times that no window sees.
-UNSEEN = ["infinity", "-infinity", None, "2099-01-01 00:00:00+00", "0001-01-01 00:00:00+00", "30000-01-01"]
+# No earlier than a day into year 1: Python has no date for what that is in New York.
+UNSEEN = ["infinity", "-infinity", None, "2099-01-01 00:00:00+00", "0001-01-02 00:00:00+00", "30000-01-01"]
 
 
 class Mishap(NamedTuple):

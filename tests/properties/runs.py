@@ -25,6 +25,7 @@ from tasks.ingest.decisions import Decisions
 from tasks.ingest.postgres import extract_table
 from tasks.quality.reconciliation import order_totals
 from tasks.transform import dbt as dbt_models
+from tasks.transform.rebuilt import rebuilt_lake, replace_live_tables
 from tasks.transform.spark import build_gold, flag_rows, write_silver
 from tasks.warehouse.access import publish_warehouse, staged_warehouse
 from tasks.warehouse.interface import Warehouse
@@ -66,10 +67,16 @@ def _version(lake: Lake, name: str) -> int | None:
     return table.version() if table else None
 
 
-def rebuild_silver() -> None:
-    """Silver and quarantine again, from all of bronze."""
-    for table in spark_tables():
-        write_silver.fn(flag_rows.fn(table, *here(), full=True), *here(), full=True)
+def rebuild_lake(days: tuple[date, date] | None = None) -> None:
+    """Silver, quarantine and the lake's gold again, from all of bronze or of some days, as flows/rebuild.py does."""
+    settings, lake = here()
+    with rebuilt_lake(lake, days) as rebuilt:
+        for table in spark_tables():
+            flagged = flag_rows.fn(table, settings, rebuilt, True, days)
+            write_silver.fn(flagged, settings, rebuilt, True, days)
+        for table in GOLD_JOBS:
+            build_gold.fn(table, settings, rebuilt)
+        replace_live_tables.fn(rebuilt, settings)
 
 
 def daily_run(ds: date, extracted: Extracted, decisions: Decisions = NOTHING_DECIDED) -> list[RowCounts]:

@@ -220,15 +220,50 @@ def test_killed_run_is_put_right_by_the_next(
     assert recorded[killed[0]] == killed[1][0]
 
 
-def test_second_run_waits_for_the_first(mortal: Mortal, copied: Platform, begun: Begun) -> None:
-    """Two processes run the same day at once: one after the other, and the outcome is that of one."""
+@pytest.mark.parametrize("is_same_home", [True, False])
+def test_second_run_waits_for_the_first(
+    mortal: Mortal, copied: Platform, begun: Begun, monkeypatch: pytest.MonkeyPatch, is_same_home: bool
+) -> None:
+    """Two processes run the same day at once: one after the other, and the outcome is that of one.
+
+    Also those of two homes on one lake, each with a warehouse of its own.
+    """
     log = copied.folder.with_name("child.log")
+    if not is_same_home:
+        other = copied.folder.with_name("other.duckdb")
+        shutil.copyfile(copied.warehouse, other)
+        monkeypatch.setenv("DUCKDB_PATH", str(other))
     order_run(mortal, None, log)
+    monkeypatch.setenv("DUCKDB_PATH", str(copied.warehouse))
     daily_ecommerce_pipeline(NEXT_DAY)
     assert mortal.exit_code() == 0, log.read_text()
     assert_undisturbed(copied, begun)
+    bronze = lake_rows(copied.lake, "bronze.orders", "order_id, updated_at")
+    assert len(bronze) == len(set(bronze))
     statuses = [status for status, _ in last_records(copied.lake).values()]
     assert statuses == ["completed"] * 3
+
+
+@pytest.mark.parametrize("step", ["extract", "transform", "dbt_build"])
+def test_a_disk_that_is_full_leaves_what_was_and_loses_nothing(
+    step: str, mortal: Mortal, copied: Platform, begun: Begun
+) -> None:
+    """From a step on no file can grow: the run fails, and once there is room the next one is right.
+
+    The publish, a rename, needs no room.
+    """
+    log = copied.folder.with_name("child.log")
+    mortal.order(
+        "daily-ecommerce-pipeline",
+        [NEXT_DAY.isoformat()],
+        Place("flows.daily", step, 1, "before"),
+        log,
+        is_full=True,
+    )
+    assert mortal.exit_code() == 1, f"it did not fail: {log.read_text()}"
+    assert marts(copied.warehouse) in (begun.before, begun.after), "the live warehouse is torn"
+    daily_ecommerce_pipeline(NEXT_DAY)
+    assert_undisturbed(copied, begun)
 
 
 def test_run_gives_up_on_a_warehouse_that_stays_held(

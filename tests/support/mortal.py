@@ -21,12 +21,18 @@ class Mortal:
 
     process: subprocess.Popen[str]
 
-    def order(self, flow: str, arguments: list[object], place: Place | None, log: Path) -> None:
-        """Begin a run of a flow, which kills itself at `place` if it comes there."""
+    def order(
+        self, flow: str, arguments: list[object], place: Place | None, log: Path, is_full: bool = False
+    ) -> None:
+        """Begin a run of a flow, which kills itself at `place` if it comes there.
+
+        With `is_full` its disk is full from there on instead.
+        """
         order = {
             "flow": flow,
             "arguments": arguments,
             "place": place,
+            "is_full": is_full,
             "environment": dict(os.environ),
             "log": str(log),
         }

@@ -1,6 +1,6 @@
-"""A TCP proxy with faults, between a client and the S3 store: it delays answers, or cuts uploads off.
+"""A TCP proxy with faults, between a client and a server: it delays answers, cuts uploads off, or falls silent.
 
-python tests/support/proxy.py HOST PORT DELAY_SECONDS CUT_AFTER_BYTES
+python tests/support/proxy.py HOST PORT DELAY_SECONDS CUT_AFTER_BYTES STALL_AFTER_BYTES
 
 A process of its own, not a thread: some calls of delta-rs wait for the store with Python's lock held.
 Its first line of output is its port; each cut is one more line.
@@ -21,7 +21,7 @@ NEVER = 1 << 62
 
 @dataclass(frozen=True)
 class Fault:
-    """Forwards to a store at `host:port`."""
+    """Forwards to a server at `host:port`."""
 
     host: str
     port: int
@@ -29,6 +29,8 @@ class Fault:
     """Added to each piece of an answer."""
     cut_after_bytes: int
     """A client that sends more than this over one connection is cut off."""
+    stall_after_bytes: int
+    """After so many bytes of answers over one connection nothing comes any more, and the connection stays."""
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until either side, or a fault, ends it."""
@@ -53,9 +55,14 @@ class Fault:
                 await writer.drain()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answered = 0
         with contextlib.suppress(ConnectionError):
             while piece := await reader.read(CHUNK_BYTES):
                 await asyncio.sleep(self.delay_seconds)
+                answered += len(piece)
+                if answered > self.stall_after_bytes:
+                    print("stalled", flush=True)
+                    await asyncio.Event().wait()
                 writer.write(piece)
                 await writer.drain()
 
@@ -69,18 +76,27 @@ async def main(fault: Fault) -> None:
 
 @dataclass
 class Proxy:
-    """A running proxy; `cuts` is known once it has been closed."""
+    """A running proxy; `cuts` and `stalls` are known once it has been closed."""
 
     url: str
     cuts: int = 0
+    stalls: int = 0
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return urlsplit(self.url).port or 0
 
 
 @contextmanager
-def open_proxy(upstream: str, delay_seconds: float = 0, cut_after_bytes: int = NEVER) -> Iterator[Proxy]:
-    """A proxy before the store at `upstream` (`http://host:port`), for the length of the context."""
+def open_proxy(
+    upstream: str, delay_seconds: float = 0, cut_after_bytes: int = NEVER, stall_after_bytes: int = NEVER
+) -> Iterator[Proxy]:
+    """A proxy before the server at `upstream` (`http://host:port`), for the length of the context."""
     store = urlsplit(upstream)
+    faults = (delay_seconds, cut_after_bytes, stall_after_bytes)
     process = subprocess.Popen(
-        [sys.executable, __file__, *map(str, (store.hostname, store.port, delay_seconds, cut_after_bytes))],
+        [sys.executable, __file__, *map(str, (store.hostname, store.port, *faults))],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -90,9 +106,10 @@ def open_proxy(upstream: str, delay_seconds: float = 0, cut_after_bytes: int = N
         yield proxy
     finally:
         process.terminate()
-        proxy.cuts = process.communicate(timeout=30)[0].count("cut")
+        said = process.communicate(timeout=30)[0]
+        proxy.cuts, proxy.stalls = said.count("cut"), said.count("stalled")
 
 
 if __name__ == "__main__":
-    host, port, delay, cut = sys.argv[1:]
-    asyncio.run(main(Fault(host, int(port), float(delay), int(cut))))
+    host, port, delay, cut, stall = sys.argv[1:]
+    asyncio.run(main(Fault(host, int(port), float(delay), int(cut), int(stall))))

@@ -206,6 +206,16 @@ def test_files_of_today_are_read_again_tomorrow(platform: Platform) -> None:
     assert ingest(platform, today + dt.timedelta(days=1)) == 1
 
 
+def test_a_run_by_a_clock_that_is_ahead_covers_no_day_that_is_still_to_come(platform: Platform) -> None:
+    write_clicks(platform.clickstream, DAY, [click("a")])
+    # As a worker would whose clock is a month ahead.
+    assert ingest(platform, DAY + dt.timedelta(days=31)) == 1
+    for day in (NEXT_DAY, LATER):
+        write_clicks(platform.clickstream, day, [click(f"of {day}")])
+    # The run of the day between was missed.
+    assert ingest(platform, LATER) == 2
+
+
 def test_other_endings_are_reported_and_not_read(platform: Platform) -> None:
     put_bytes(platform, b"one\n", "f.jsonl")
     put_bytes(platform, b"id,name\n", "f.csv")

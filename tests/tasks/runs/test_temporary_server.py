@@ -44,7 +44,9 @@ def address(program: subprocess.Popen[str]) -> str:
     return program.stdout.readline().strip()
 
 
-@pytest.mark.parametrize("end", [subprocess.Popen.kill, lambda program: program.communicate("")])
+@pytest.mark.parametrize(
+    "end", [subprocess.Popen.kill, subprocess.Popen.terminate, lambda program: program.communicate("")]
+)
 def test_it_serves_the_run_and_ends_with_it(
     tmp_path: Path, end: Callable[[subprocess.Popen[str]], object]
 ) -> None:
