@@ -4,8 +4,8 @@ from prefect import flow
 
 from blocks.settings.settings import Settings
 from lake.delta import Lake
-from tasks.alerts.alert import alert_about
 from tasks.alerts.delivery import deliver
+from tasks.alerts.run_alert import alert_about
 from tasks.ledger.run import Run
 from tasks.ledger.warehouse_copy import copy_to_warehouse
 from tasks.quality.trend import report_low_quality

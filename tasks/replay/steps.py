@@ -16,7 +16,7 @@ from lake.delta import Lake
 from lake.quarantine import RULE, replay_mark
 from lake.source_table import READ_AT, SourceTable
 from tasks.ingest.bronze import append
-from tasks.ledger.interventions import record_decision
+from tasks.ledger.overrides import record_decision
 from tasks.ledger.records import append_records
 from tasks.ledger.run import Run
 from tasks.replay.patch import read_patch

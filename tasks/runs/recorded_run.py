@@ -11,6 +11,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 
 from blocks.settings.settings import Settings
 from lake.delta import Lake
+from tasks.alerts.troubles import failure_troubles
 from tasks.ledger.postgres_copy import copy_ledger_to_postgres
 from tasks.ledger.records import append_records
 from tasks.ledger.run import Run
@@ -35,7 +36,13 @@ def recorded_run(flow: str, ds: dt.date, settings: Settings, lake: Lake, notify:
     if context is None or context.flow_run is None:
         raise RuntimeError("recorded_run belongs inside a flow")
     silence_teardown()
-    run = Run(run_id=str(context.flow_run.id), flow=flow, ds=ds, started_at=dt.datetime.now(dt.UTC))
+    run = Run(
+        run_id=str(context.flow_run.id),
+        flow=flow,
+        ds=ds,
+        started_at=dt.datetime.now(dt.UTC),
+        attempt=max(1, context.flow_run.run_count),
+    )
     begun = time.monotonic()
     # A step ends with its run, whose heartbeats are enough. The thread that would send a step's own sleeps
     # whole seconds, and the step could not end before it wakes.
@@ -47,6 +54,7 @@ def recorded_run(flow: str, ds: dt.date, settings: Settings, lake: Lake, notify:
             run.status = "completed"
         except BaseException as error:
             run.status, run.error = "failed", _describe(error)
+            run.troubles = failure_troubles(error)
             raise
         finally:
             run.duration_seconds = time.monotonic() - begun

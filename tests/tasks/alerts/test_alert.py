@@ -4,7 +4,7 @@ import pytest
 from deltalake.exceptions import DeltaError
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 
-from tasks.alerts.alert import alert_about
+from tasks.alerts.run_alert import alert_about
 from tasks.ledger.queries import previous_status
 from tasks.ledger.records import append_records
 from tasks.ledger.run import Run

@@ -11,7 +11,7 @@ import pytest
 
 from blocks.settings import environment
 from blocks.settings.settings import Settings
-from tasks.alerts.alert import alert_about
+from tasks.alerts.run_alert import alert_about
 from tasks.report import charts as report_charts
 from tasks.report.daily_report import remove_old_reports, write_pages, write_report
 from tasks.report.models import Share

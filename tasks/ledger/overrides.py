@@ -1,0 +1,130 @@
+"""Overrides, on record in `ops.overrides`: each has a person and a reason, or it is refused.
+
+Decisions about one run (accepted deletes, rows read again), and what stands for a time: snoozes,
+acknowledgements, maintenance windows, thresholds looser than their defaults. Needs no Prefect.
+"""
+
+import datetime as dt
+import getpass
+import logging
+
+from pydantic import BaseModel
+
+from blocks.settings.failures import PermanentFailure
+from lake.delta import Lake
+from tasks.ingest.decisions import Decisions
+from tasks.ledger.queries import latest, query_records
+from tasks.ledger.records import append_records
+from tasks.ledger.run import Run
+
+NONE_GIVEN = "none given"
+SNOOZE, ACKNOWLEDGEMENT, WINDOW, THRESHOLD = "snooze", "acknowledgement", "maintenance-window", "threshold"
+# What stands until it ends; every other kind holds for its run alone.
+STANDING = (SNOOZE, ACKNOWLEDGEMENT, WINDOW, THRESHOLD)
+
+
+class Override(BaseModel, frozen=True):
+    """A record of `ops.overrides`; times are aware."""
+
+    override_id: str
+    kind: str
+    subject: str
+    decision: str
+    """In a few words, for people."""
+    reason: str
+    person: str
+    starts_at: dt.datetime
+    ends_at: dt.datetime | None = None
+    ended_by: str | None = None
+    ended_why: str | None = None
+    run_id: str | None = None
+    flow: str | None = None
+    ds: dt.date | None = None
+
+    def is_active(self, at: dt.datetime) -> bool:
+        """Whether it stands at this moment."""
+        is_begun = self.kind in STANDING and self.starts_at <= at
+        return is_begun and (self.ends_at is None or at < self.ends_at)
+
+    def __str__(self) -> str:
+        until = f" until {self.ends_at:%Y-%m-%d %H:%M} UTC" if self.ends_at and self.kind in STANDING else ""
+        return f"{self.decision}{until} ({self.person}: {self.reason})"
+
+
+def logged_in() -> str:
+    """The name of the user of this process; empty where the machine knows none, as in a container."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return ""
+
+
+def check_record(what: str, reason: str, person: str, option: str = "--reason") -> None:
+    """Raises PermanentFailure, with the remedy, if nobody says why, or who."""
+    if not reason.strip():
+        raise PermanentFailure(f'{what} goes on record: say why with {option} "…"')
+    if not person.strip():
+        raise PermanentFailure(f"{what} goes on record: say who with --person NAME")
+
+
+def record_override(lake: Lake, override: Override, at: dt.datetime | None = None) -> None:
+    """Record an override as it is now, at this moment. Raises PermanentFailure without person or reason."""
+    check_record(override.kind, override.reason, override.person, "--why")
+    logging.getLogger("prefect.ledger").info("%s", override)
+    append_records(lake, "overrides", [override.model_dump() | ({"recorded_at": at} if at else {})])
+
+
+def record_decisions(lake: Lake, run: Run, decisions: Decisions | None) -> None:
+    """Record each decision with who made it and why, before it has an effect. Raises PermanentFailure."""
+    if decisions is None:
+        return
+    decisions.check()
+    for kind, subject, text in decisions.named:
+        _record(lake, run, kind, subject, text, decisions.reason, decisions.person)
+
+
+def record_decision(lake: Lake, run: Run, decision: str, reason: str, person: str) -> None:
+    """Record one decision, of the kind that the flow is. Raises PermanentFailure without person or reason."""
+    _record(lake, run, run.flow, "", decision, reason, person)
+
+
+def _record(lake: Lake, run: Run, kind: str, subject: str, decision: str, reason: str, person: str) -> None:
+    check_record("a decision", reason, person)
+    override = Override(
+        # A run that is tried again decides the same once.
+        override_id=f"{run.run_id}/{decision}",
+        kind=kind,
+        subject=subject,
+        decision=decision,
+        reason=reason,
+        person=person,
+        starts_at=dt.datetime.now(dt.UTC),
+        run_id=run.run_id,
+        flow=run.flow,
+        ds=run.ds,
+    )
+    record_override(lake, override)
+    run.overrides.append(str(override))
+
+
+def overrides(lake: Lake) -> list[Override]:
+    """Every override as it stands now, the newest first."""
+    columns = list(Override.model_fields)
+    rows = query_records(
+        lake,
+        "overrides",
+        f"select {', '.join(columns)} from ({latest('overrides')}) order by starts_at desc, override_id",
+    )
+    return [Override(**dict(zip(columns, row, strict=True))) for row in rows]
+
+
+def active_overrides(lake: Lake, at: dt.datetime) -> list[Override]:
+    """The overrides that stand at this moment, the newest first."""
+    return [each for each in overrides(lake) if each.is_active(at)]
+
+
+def end_override(lake: Lake, override: Override, person: str, why: str, at: dt.datetime) -> Override:
+    """End an override before its time; who made it and why stays on record."""
+    ended = override.model_copy(update={"ends_at": at, "ended_by": person, "ended_why": why})
+    record_override(lake, ended, at)
+    return ended
