@@ -19,7 +19,7 @@ from lake.delta import Lake
 from tasks.alerts.delivery import confirm_delivery
 from tasks.bi.files import refresh_extracts
 from tasks.ingest.decisions import Decisions
-from tasks.ledger.overrides import record_decisions
+from tasks.ledger.interventions import record_decisions
 from tasks.report.daily_report import write_report
 from tasks.runs.business_day import business_day, run_name
 from tasks.runs.command_line import run_daily_from_command_line

@@ -12,7 +12,7 @@ from flows.subflows.notify import notify
 from lake.delta import Lake
 from tasks.alerts.delivery import confirm_delivery
 from tasks.inventory.monitor import InventoryMonitor, consume_as_they_come, consume_backlog
-from tasks.ledger.overrides import record_decision
+from tasks.ledger.interventions import record_decision
 from tasks.runs.business_day import hourly_run_name, today
 from tasks.runs.command_line import run_inventory_from_command_line
 from tasks.runs.recorded_run import recorded_run

@@ -18,7 +18,7 @@ from lake.delta import Lake
 from tasks.alerts.delivery import confirm_delivery
 from tasks.ingest.decisions import Decisions
 from tasks.inventory.silver import rewrite_silver
-from tasks.ledger.overrides import record_decisions
+from tasks.ledger.interventions import record_decisions
 from tasks.runs.business_day import business_day, run_name
 from tasks.runs.command_line import run_rebuild_from_command_line
 from tasks.runs.recorded_run import recorded_run

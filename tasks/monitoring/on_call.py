@@ -87,9 +87,7 @@ def declare_maintenance(
     until = _moment(end, timezone) or begin + _span(end)
     begin, until = begin.astimezone(dt.UTC), until.astimezone(dt.UTC)
     if until <= max(begin, at):
-        raise PermanentFailure(
-            f"the window would end at {until:%Y-%m-%d %H:%M} UTC, before it begins, or now"
-        )
+        raise PermanentFailure(f"it would end at {until:%Y-%m-%d %H:%M} UTC, before it begins, or now")
     words = f"maintenance from {begin:%Y-%m-%d %H:%M}"
     return _record(lake, WINDOW, "runs", words, why, person, begin, until)
 

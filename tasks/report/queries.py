@@ -10,8 +10,19 @@ from decimal import Decimal
 from typing import Any
 
 from lake.delta import Lake
+from tasks.ledger.overrides import overrides
 from tasks.ledger.queries import quality_days
-from tasks.report.models import Day, QuarantineReason, ReportData, Segment, Share, Stock, StockItem, Totals
+from tasks.report.models import (
+    Day,
+    Decision,
+    QuarantineReason,
+    ReportData,
+    Segment,
+    Share,
+    Stock,
+    StockItem,
+    Totals,
+)
 
 Query = Callable[[str], list[dict[str, Any]]]
 """Runs one SELECT on the warehouse; a row is a dict by column name."""
@@ -47,6 +58,7 @@ def read_report_data(query: Query, lake: Lake, ds: dt.date) -> ReportData:
         stock=_stock(query),
         quality=quality_days(lake, ds - dt.timedelta(days=DAYS_SHOWN - 1), ds),
         quarantine=_quarantine(query, ds),
+        decisions=_decisions(lake, ds),
     )
 
 
@@ -225,6 +237,15 @@ def _quarantine(query: Query, ds: dt.date) -> list[QuarantineReason]:
             ],
         )
         for row in reasons
+    ]
+
+
+def _decisions(lake: Lake, ds: dt.date) -> list[Decision]:
+    now = dt.datetime.now(dt.UTC)
+    return [
+        Decision(decision=each.decision, until=each.ends_at, person=each.person, reason=each.reason)
+        for each in overrides(lake)
+        if each.is_active(now) or each.ds == ds
     ]
 
 

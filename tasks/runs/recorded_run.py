@@ -18,6 +18,7 @@ from tasks.ledger.run import Run
 from tasks.ledger.warehouse_copy import copy_to_warehouse
 from tasks.monitoring.metrics import push_metrics
 from tasks.runs.console import silence_teardown
+from tasks.runs.thresholds import record_thresholds
 from tasks.timing import current
 
 # Notifies people of a run's end.
@@ -48,6 +49,7 @@ def recorded_run(flow: str, ds: dt.date, settings: Settings, lake: Lake, notify:
     # whole seconds, and the step could not end before it wakes.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         _record(run, settings, lake)
+        record_thresholds(run, settings, lake)
         try:
             with current(run):
                 yield run
