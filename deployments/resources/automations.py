@@ -14,8 +14,14 @@ from uuid import UUID
 from humanize import precisedelta
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
-from prefect.events.actions import ChangeFlowRunState, SendNotification
-from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger, Posture
+from prefect.events.actions import ChangeFlowRunState, PauseAutomation, ResumeAutomation, SendNotification
+from prefect.events.schemas.automations import (
+    Automation,
+    AutomationCore,
+    EventTrigger,
+    Posture,
+    SequenceTrigger,
+)
 
 from blocks.settings.fields import Severity
 from blocks.settings.settings import EnvironmentSettings
@@ -47,6 +53,7 @@ NO_LONGER_LATE = (
     | {STARTED}
     | {f"prefect.flow-run.{state}" for state in ("Scheduled", "Cancelling", "Paused")}
 )
+TRIGGERED = "prefect.automation.triggered"
 RUN = "{{ flow.name }}, run {{ flow_run.name }}"
 LINK = "The run: {{ flow_run|ui_url }}"
 
@@ -67,7 +74,11 @@ Span = Callable[[DeploymentSettings], dt.timedelta]
 
 @dataclass(frozen=True)
 class Rule:
-    """One automation: `kind` is its name and its heading in the runbook; without a severity it only acts."""
+    """One automation: `kind` is its name and its heading in the runbook; without a severity it only acts.
+
+    With `over`, a sentence, it is told once: the rule pauses itself, until a run of ours has started. Another
+    automation then says that sentence, and turns it on again.
+    """
 
     kind: str
     severity: Severity | None
@@ -75,6 +86,9 @@ class Rule:
     subject: Callable[[DeploymentSettings], str] | str = ""
     body: str = ""
     action: ChangeFlowRunState | None = None
+    command: Callable[[Scope], str] = lambda _: "python -m flows.status"
+    """What a person calls next."""
+    over: str = ""
 
 
 def each_run(after: set[str], expect: set[str], within: Span) -> Callable[[Scope], EventTrigger]:
@@ -120,6 +134,7 @@ RULES = (
         ),
         f"{RUN}: {{{{ flow_run.state.name }}}}, and no alert of its own was delivered",
         f"{{{{ flow_run.state.message }}}}\n{LINK}",
+        command=lambda scope: f"prefect deployment run {{{{ flow.name }}}}/{scope.platform}",
     ),
     Rule(
         "run-late",
@@ -127,6 +142,8 @@ RULES = (
         each_run({LATE}, NO_LONGER_LATE, attrgetter("late_after")),
         f"{RUN} is late: no worker has taken it",
         LINK,
+        command=lambda scope: f"prefect worker start --pool {scope.thresholds.work_pool}",
+        over="runs are taken again: none was late since",
     ),
     Rule(
         "run-stuck",
@@ -134,6 +151,7 @@ RULES = (
         each_run({STARTED}, ENDED, attrgetter("running_after")),
         f"{RUN} runs longer than it ever should",
         LINK,
+        command=lambda _: "prefect flow-run cancel {{ flow_run.id }}",
     ),
     Rule(
         "run-waiting",
@@ -141,6 +159,8 @@ RULES = (
         each_run(WAITING, {STARTED} | ENDED, attrgetter("waiting_after")),
         f"{RUN} has been waiting for its turn",
         LINK,
+        command=lambda _: "prefect gcl inspect warehouse-writer",
+        over="a run has had its turn",
     ),
     # Its process is gone without a word. As Crashed it frees its slots, and `run-died` notifies people.
     Rule(
@@ -166,6 +186,7 @@ RULES = (
             f"{DAILY}: no good run within {precisedelta(thresholds.success_within, suppress=DATES)}"
         ),
         "The marts are older than they may be.",
+        command=lambda scope: f"prefect deployment run {DAILY}/{scope.platform}",
     ),
     Rule(
         "low-quality",
@@ -218,10 +239,61 @@ def automations(
                     description=f"See docs/runbook.md, {rule.kind}.",
                     trigger=rule.trigger(scope),
                     actions=actions,
+                    actions_on_trigger=[PauseAutomation(source="inferred", automation_id=None)]
+                    if rule.over
+                    else [],
                     tags=[tag],
                 )
             )
+            if rule.over:
+                made.append(_ending(client, scope, settings, rule, tag))
     return made
+
+
+def _ending(
+    client: SyncPrefectClient, scope: Scope, settings: EnvironmentSettings, rule: Rule, tag: str
+) -> AutomationCore:
+    """What ends the silence of a rule that was told once: the first run of ours that starts after it."""
+    name = f"{scope.platform}: {rule.kind}"
+    told = EventTrigger(
+        match={"prefect.resource.id": "prefect.automation.*", "prefect.resource.name": name},
+        expect={TRIGGERED},
+    )
+    started = EventTrigger(
+        match={"prefect.resource.id": "prefect.flow-run.*"}, match_related=scope.ours, expect={STARTED}
+    )
+    link = f"What to do: {settings.runbook_url}#trouble-over"
+    return AutomationCore(
+        name=f"{name} is over",
+        description="See docs/runbook.md, trouble-over.",
+        trigger=SequenceTrigger(triggers=[told, started], within=None),
+        actions=[
+            *(
+                SendNotification(block_document_id=block, subject=f"{rule.kind}: {rule.over}", body=link)
+                for block in _blocks(client, scope.platform, settings, rule.severity)
+            ),
+            ResumeAutomation(source="selected", automation_id=_automation_id(client, name)),
+        ],
+        tags=[tag],
+    )
+
+
+def _automation_id(client: SyncPrefectClient, name: str) -> UUID:
+    """The id of an automation; NOT_SAVED_YET before there is one."""
+    found = client.read_automations_by_name(name)
+    return found[0].id if found else NOT_SAVED_YET
+
+
+def _with_ids(client: SyncPrefectClient, wanted: AutomationCore) -> AutomationCore:
+    """The automation once those that it turns on again are there."""
+    name = wanted.name.removesuffix(" is over")
+    actions = [
+        ResumeAutomation(source="selected", automation_id=_automation_id(client, name))
+        if isinstance(action, ResumeAutomation)
+        else action
+        for action in wanted.actions
+    ]
+    return wanted.model_copy(update={"actions": actions})
 
 
 def _notifications(
@@ -229,7 +301,7 @@ def _notifications(
 ) -> list[SendNotification]:
     """One message for each of the server's blocks of the rule's severity."""
     subject = rule.subject if isinstance(rule.subject, str) else rule.subject(scope.thresholds)
-    body = f"{rule.body}\nWhat to do: {settings.runbook_url}#{rule.kind}"
+    body = f"{rule.body}\nTo go on: {rule.command(scope)}\nWhat to do: {settings.runbook_url}#{rule.kind}"
     return [
         SendNotification(block_document_id=block, subject=subject, body=body)
         for block in _blocks(client, scope.platform, settings, rule.severity)
@@ -246,7 +318,7 @@ def _blocks(
 
 def _plan(client: SyncPrefectClient, wanted: AutomationCore, present: Automation | None) -> Change | None:
     if present is None:
-        return Change(wanted.name, "new", lambda: client.create_automation(wanted))
+        return Change(wanted.name, "new", lambda: client.create_automation(_with_ids(client, wanted)))
     fields = set(AutomationCore.model_fields)
     was, will_be = present.model_dump(include=fields), wanted.model_dump(include=fields)
     difference = ", ".join(name for name in sorted(fields) if was[name] != will_be[name])

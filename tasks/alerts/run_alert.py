@@ -11,12 +11,15 @@ from blocks.settings.fields import AlertFields, Severity
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 from tasks.alerts.alert import Alert, Kind, run_link, runbook_link
-from tasks.alerts.troubles import Trouble, is_absence, note_troubles, open_troubles, rank
+from tasks.alerts.troubles import COMMAND, Trouble, is_absence, note_troubles, open_troubles, rank
 from tasks.ingest.extract_window import day_start
 from tasks.ledger.overrides import WINDOW, Override, overrides
-from tasks.ledger.queries import previous_status
+from tasks.ledger.queries import DAILY, previous_status
 from tasks.ledger.run import Run
 
+# The commands that take a business day, and the one that changes nothing.
+OF_A_DAY = ("daily", "data_quality", "maintenance", "rebuild")
+LOOK = "python -m flows.status"
 NOT_ABOUT_RUNS = ("stock-", "low-quality")
 
 
@@ -128,6 +131,7 @@ def _alert(
         "worth a look": "; ".join(run.notes) or None,
         **(facts or {}),
         "decided": "; ".join(run.overrides) or None,
+        "to go on": _command(run),
         "report": run.report_url,
     }
     # A run that is tried again after its alert has another.
@@ -146,6 +150,17 @@ def _alert(
         is_resolution=run.status == "completed",
         **values,
     )
+
+
+def _command(run: Run) -> str:
+    """What a person calls next: the command that the error names, else the run's own; else the status."""
+    if run.status != "failed":
+        return LOOK
+    named = COMMAND.search(run.error or "")
+    if named:
+        return named.group().strip("`")
+    module = "daily" if run.flow == DAILY else run.flow.replace("-", "_")
+    return f"python -m flows.{module}" + (f" {run.ds}" if module in OF_A_DAY else "")
 
 
 def _has_failed_before(run: Run, lake: Lake, known: Known) -> bool:

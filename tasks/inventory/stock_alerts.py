@@ -56,6 +56,9 @@ def _alert(alert_id: str, changes: list[StockChange], settings: AlertFields, is_
     facts = {change.label: _describe(change) for change in worst}
     if more:
         facts[f"and {len(more):,} more"] = "in gold.inventory_status"
+    facts["to go on"] = "python -m flows.status"
+    if kind != "stock-refilled":
+        facts["to go on"] += f' --acknowledge {kind} --why "ordered"'
     return Alert(
         alert_id=alert_id,
         kind=kind,

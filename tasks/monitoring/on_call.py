@@ -53,7 +53,7 @@ def snooze(lake: Lake, what: str, span: str, why: str, person: str, at: dt.datet
         raise PermanentFailure(f"there is no alert {kind}; there are {kinds}")
     if kind in SERVER_RULES and kind != what:
         raise PermanentFailure(f"Prefect's server sends {kind} for all flows; snooze {kind}")
-    return _record(lake, SNOOZE, what, f"snooze {what}", why, person, at, at + _span(span))
+    return _record(lake, SNOOZE, what, f"snooze {what}", why, person, at, (at, at + _span(span)))
 
 
 def acknowledge(lake: Lake, what: str, why: str, person: str, at: dt.datetime) -> list[Override]:
@@ -68,7 +68,7 @@ def acknowledge(lake: Lake, what: str, why: str, person: str, at: dt.datetime) -
         names = "; ".join(f"{each.kind}: {each.name}" for each in known) or "none"
         raise PermanentFailure(f"no open trouble is called {what}; open are: {names}")
     return [
-        _record(lake, ACKNOWLEDGEMENT, each.name, f"acknowledge {each.name}", why, person, at, None)
+        _record(lake, ACKNOWLEDGEMENT, each.name, f"acknowledge {each.name}", why, person, at, (at, None))
         for each in meant
     ]
 
@@ -89,7 +89,7 @@ def declare_maintenance(
     if until <= max(begin, at):
         raise PermanentFailure(f"it would end at {until:%Y-%m-%d %H:%M} UTC, before it begins, or now")
     words = f"maintenance from {begin:%Y-%m-%d %H:%M}"
-    return _record(lake, WINDOW, "runs", words, why, person, begin, until)
+    return _record(lake, WINDOW, "runs", words, why, person, at, (begin, until))
 
 
 def end_early(lake: Lake, override_id: str, why: str, person: str, at: dt.datetime) -> Override:
@@ -114,8 +114,8 @@ def _record(
     decision: str,
     why: str,
     person: str,
-    starts_at: dt.datetime,
-    ends_at: dt.datetime | None,
+    at: dt.datetime,
+    stands: tuple[dt.datetime, dt.datetime | None],
 ) -> Override:
     override = Override(
         override_id=f"{kind}-{uuid4().hex[:6]}",
@@ -124,10 +124,10 @@ def _record(
         decision=decision,
         reason=why,
         person=person,
-        starts_at=starts_at,
-        ends_at=ends_at,
+        starts_at=stands[0],
+        ends_at=stands[1],
     )
-    record_override(lake, override)
+    record_override(lake, override, at)
     return override
 
 

@@ -5,10 +5,12 @@ import datetime as dt
 
 from rich.console import Console
 
+from blocks.settings.environment import PrefectAddress
+from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import EnvironmentSettings
 from lake.delta import Lake
-from tasks.ledger.overrides import logged_in
-from tasks.monitoring.on_call import acknowledge, declare_maintenance, end_early, snooze
+from tasks.ledger.overrides import SNOOZE, WINDOW, Override, logged_in
+from tasks.monitoring.on_call import SERVER_RULES, acknowledge, declare_maintenance, end_early, snooze
 
 EXAMPLE = 'python -m flows.status --end {} --why "…"'
 
@@ -51,6 +53,8 @@ def decide(asked: argparse.Namespace, settings: EnvironmentSettings, console: Co
         made = [end_early(lake, asked.end, *record)]
     elif asked.snooze:
         what, span = asked.snooze
+        if what in SERVER_RULES and not PrefectAddress().prefect_api_url:
+            raise PermanentFailure(f"Prefect's server sends {what}: name it in PREFECT_API_URL")
         made = [snooze(lake, what, span, *record)]
     elif asked.maintenance:
         start, end = asked.maintenance
@@ -59,6 +63,7 @@ def decide(asked: argparse.Namespace, settings: EnvironmentSettings, console: Co
         made = acknowledge(lake, asked.acknowledge, *record)
     else:
         return False
+    _tell_server(made, at, console)
     for each in made:
         console.print(f"{each}", soft_wrap=True, highlight=False, markup=False)
         if not asked.end:
@@ -66,3 +71,23 @@ def decide(asked: argparse.Namespace, settings: EnvironmentSettings, console: Co
     if not asked.end:
         console.print("What is critical is told all the same.")
     return True
+
+
+def _tell_server(made: list[Override], at: dt.datetime, console: Console) -> None:
+    """Silence what Prefect's server tells by itself as long as the override stands, or no longer."""
+    [override, *_] = made
+    is_window = override.kind == WINDOW
+    if not is_window and not (override.kind == SNOOZE and override.subject in SERVER_RULES):
+        return
+    if not PrefectAddress().prefect_api_url:
+        console.print("PREFECT_API_URL is not set: rules of a Prefect server, as run-late, are not silenced.")
+        return
+    # Imported only now: the status does without Prefect.
+    from tasks.alerts.server_rules import OF_WINDOWS, silence, tell_again
+
+    kinds = OF_WINDOWS if is_window else (override.subject,)
+    if override.ended_by:
+        tell_again(kinds, override)
+        return
+    silent = ", ".join(silence(kinds, override, at)) or "none: it has no such rules"
+    console.print(f"Rules of Prefect's server that are silent meanwhile: {silent}", soft_wrap=True)

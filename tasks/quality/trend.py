@@ -64,7 +64,7 @@ def _alert(run: Run, settings: Settings, at: dt.datetime, words: str) -> Alert:
         title=f"{run.flow}: {words}",
         run_id=run.run_id,
         flow=run.flow,
-        facts={"ds": run.ds.isoformat()},
+        facts={"ds": run.ds.isoformat(), "to go on": "python -m flows.status"},
         run_url=run_link(run.run_id),
         runbook_url=runbook_link(settings, "low-quality"),
         dedup_key="low-quality",
