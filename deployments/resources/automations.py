@@ -54,6 +54,7 @@ NO_LONGER_LATE = (
     | {f"prefect.flow-run.{state}" for state in ("Scheduled", "Cancelling", "Paused")}
 )
 TRIGGERED = "prefect.automation.triggered"
+PAUSE_ITSELF = PauseAutomation(source="inferred", automation_id=None)
 RUN = "{{ flow.name }}, run {{ flow_run.name }}"
 LINK = "The run: {{ flow_run|ui_url }}"
 
