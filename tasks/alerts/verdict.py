@@ -33,11 +33,13 @@ class Verdict(NamedTuple):
 
 def judge(alert: Alert, known: Mapping[str, Trouble], standing: Sequence[Override]) -> Verdict:
     """The verdict on an alert, by the troubles that people know and the overrides on record."""
+    if alert.is_good_news:
+        return Verdict("told")
     found = [known.get(name) for name in alert.troubles]
     is_known = bool(found) and all(each and each.is_told(alert.severity) for each in found)
     if is_known and not alert.may_repeat:
         return Verdict("repeated")
-    if alert.severity == "critical" or alert.is_good_news:
+    if alert.severity == "critical":
         return Verdict("told")
     for override in standing:
         if _holds(override, alert, is_known):

@@ -175,7 +175,7 @@ def test_a_changed_password_counts_from_the_next_run_on(
         again = extract()
         assert "rows=0" in again.stdout, again.stderr
     finally:
-        ShopDatabase.delete("shop-database/production")
+        ShopDatabase.delete("production")
 
 
 @pytest.mark.parametrize("dialect", ["snowflake", "bigquery"])

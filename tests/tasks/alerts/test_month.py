@@ -4,6 +4,7 @@ The alert layer is driven as runs drive it, with the clock of the runs; Slack an
 """
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -16,7 +17,8 @@ from tasks.alerts.run_alert import Known, alert_about
 from tasks.alerts.troubles import failure_troubles
 from tasks.inventory.stock_alerts import alerts_about
 from tasks.inventory.stock_changes import StockChange
-from tasks.ledger.queries import DAILY
+from tasks.ledger.overrides import overrides
+from tasks.ledger.queries import DAILY, query_records
 from tasks.ledger.records import append_records
 from tasks.ledger.run import Run
 from tasks.monitoring.on_call import acknowledge, declare_maintenance, snooze
@@ -28,7 +30,8 @@ from tests.support.receivers import Webhook
 
 pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.slow, pytest.mark.timeout(600)]
 
-DATABASE = "TransientFailure: the shop's database cannot be reached: connection refused"
+# Days on which stock is taken in four times.
+OFTEN = (10, 11, 12, 25)
 NO_CLICKS = "clickstream has no folder for {ds}"
 
 
@@ -39,7 +42,7 @@ def when(day: int, hour: float = 0) -> dt.datetime:
 
 @dataclass
 class Month:
-    """The schedule of a month: daily at six, quality at noon, stock four times a day."""
+    """The schedule of a month: daily at six, quality at noon, stock at seven; and more often on some days."""
 
     errors: dict[tuple[str, int, int], Exception] = field(default_factory=dict)
     """What a run fails of, by flow, day and hour."""
@@ -50,7 +53,7 @@ class Month:
 
     def runs(self) -> Iterator[tuple[str, dt.datetime]]:
         for day in range(1, 32):
-            for hour in (1, 7, 13, 19):
+            for hour in (1, 7, 13, 19) if day in OFTEN else (7,):
                 if hour == 7:
                     yield DAILY, when(day, 6)
                 yield "inventory", when(day, hour)
@@ -213,10 +216,89 @@ def channels(platform: Platform, webhook: Webhook, monkeypatch: pytest.MonkeyPat
     return webhook
 
 
+# What people read in Slack, by severity, flow and the day that the run is for. Nothing else.
+TOLD = [
+    "",
+    "error: daily 01 failed in extract",
+    "info: daily 02 completed: the trouble is over",
+    "error: daily 03 failed in extract",
+    "error: Mug (7): out of stock",
+    "critical: daily 04 failed in extract, as the run before it did",
+    "info: daily: 100.0% of the rows of 04 passed: the trouble is over",
+    "error: Mug (7): out of stock",
+    "info: daily 06 completed: the trouble is over",
+    "info: Mug (7): no longer short",
+    "error: daily 07 failed in extract",
+    "info: daily 08 completed: the trouble is over",
+    "error: inventory 09 failed in extract",
+    "critical: inventory 09 failed in extract, as the run before it did",
+    "info: inventory 11 completed: the trouble is over",
+    "error: daily 11 failed in extract",
+    "critical: inventory 11 failed in extract, as the run before it did",
+    "info: inventory 11 completed: the trouble is over",
+    "warning: daily 12 completed with warnings",
+    "warning: daily 14 completed with warnings",
+    "error: daily 15 failed in extract",
+    "info: daily 16 completed: the trouble is over",
+    "error: inventory 17 failed in extract",
+    "error: daily 18 failed in extract",
+    "error: daily 18 failed in extract",
+    "info: inventory 18 completed: the trouble is over",
+    "info: daily 19 completed: the trouble is over",
+    "error: Mug (7): out of stock",
+    "info: Mug (7): no longer short",
+    "error: daily 23 failed in extract",
+    "critical: daily 24 failed in extract, as the run before it did",
+    "info: daily 25 completed: the trouble is over",
+    "info: daily: 100.0% of the rows of 26 passed: the trouble is over",
+    "error: daily 28 failed in extract",
+    "critical: daily 29 failed in extract, as the run before it did",
+    "info: daily 30 completed: the trouble is over",
+    "",
+][1:-1]
+
+
 def test_a_month_on_call(channels: Webhook) -> None:
     play(the_month())
     slack = [each.body["attachments"][0] for each in channels.requests if each.path.startswith("/slack")]
-    told = [
-        each["fallback"].replace(f"{DAILY} 2024-03-", "daily ").replace(" 2024-03-", " ") for each in slack
-    ]
-    assert told == []
+    told = [each["fallback"].replace(DAILY, "daily").replace("2024-03-", "") for each in slack]
+    assert told == TOLD
+
+    # Nothing twice: between its beginning and its end, a trouble is told once of each severity. Stock is
+    # repeated after a day, until somebody acknowledges it.
+    rows = query_records(
+        lake_here(),
+        "alerts",
+        "select trouble, kind, severity, outcome, is_over, override_id from records"
+        " order by recorded_at, alert_id",
+    )
+    seen: set[tuple[str, str]] = set()
+    for trouble, kind, severity, outcome, is_over, _ in rows:
+        if is_over:
+            seen -= {(trouble, each) for each in SEVERITIES}
+        elif outcome == "told" and not kind.startswith("stock-"):
+            assert (trouble, severity) not in seen, f"{trouble} was told twice"
+            seen.add((trouble, severity))
+
+    # Nothing critical held back, and each wakes somebody once; all incidents are resolved.
+    outcomes = Counter((severity, outcome) for _, _, severity, outcome, is_over, _ in rows if not is_over)
+    assert {outcome for severity, outcome in outcomes if severity == "critical"} == {"told", "repeated"}
+    pagerduty = [each.body for each in channels.requests if each.path.startswith("/pagerduty")]
+    woken = [each["dedup_key"] for each in pagerduty if each["event_action"] == "trigger"]
+    assert len(woken) == sum(line.startswith("critical") for line in TOLD) == 5
+    for key in woken:
+        last = [each for each in pagerduty if each["dedup_key"] == key][-1]
+        assert last["event_action"] == "resolve"
+
+    # Every message names what to call next.
+    bodies = ["\n".join(block["text"]["text"] for block in each["blocks"]) for each in slack]
+    assert [body for body in bodies if "*to go on*  python -m flows." not in body] == []
+    assert '--accept-failed orders --reason "…"' in bodies[TOLD.index("error: daily 07 failed in extract")]
+
+    # What was held back is on record with the override that did, and each of these has ended.
+    decided = {each.override_id: each for each in overrides(lake_here())}
+    held = Counter(decided[override_id].kind for *_, override_id in rows if override_id)
+    assert held == {"snooze": 6, "maintenance-window": 5, "acknowledgement": 1}
+    assert [each for each in decided.values() if not each.reason or not each.person] == []
+    assert [each.decision for each in decided.values() if each.is_active(when(32, 23))] == []
+    assert open_troubles(lake_here()) == {}
