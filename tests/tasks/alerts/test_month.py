@@ -14,7 +14,7 @@ from prefect import flow
 from blocks.settings.failures import DataFailure, PermanentFailure, TransientFailure
 from tasks.alerts.delivery import deliver
 from tasks.alerts.run_alert import Known, alert_about
-from tasks.alerts.troubles import failure_troubles
+from tasks.alerts.troubles import SEVERITIES, failure_troubles, open_troubles
 from tasks.inventory.stock_alerts import alerts_about
 from tasks.inventory.stock_changes import StockChange
 from tasks.ledger.overrides import overrides
