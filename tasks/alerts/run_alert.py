@@ -79,19 +79,19 @@ def _about_completion(run: Run, settings: Settings, known: Known) -> Alert:
         if run.flow in each.flows and not each.kind.startswith(NOT_ABOUT_RUNS) and each.name not in notes
     ]
     bad = [each for each in ended if each.severity in ("error", "critical")]
-    fresh = [
-        note
+    fresh = {
+        name: note
         for name, note in notes.items()
         if name not in known.troubles or not known.troubles[name].is_told("warning")
-    ]
-    about: dict[str, Any] = {"troubles": list(notes), "ends": [each.name for each in ended]}
-    if fresh and all(map(is_absence, fresh)):
+    }
+    about: dict[str, Any] = {"troubles": list(fresh), "ends": [each.name for each in ended]}
+    if fresh and all(map(is_absence, fresh.values())):
         # It is about the day that brought nothing, not about the time of the run.
         about["period"] = (day_start(run.ds, settings.shop_timezone), run.started_at)
     facts = {
         "over": "; ".join(map(_story, bad)),
-        "worth a look": "; ".join(fresh or notes.values()),
-        "told before": f"{len(notes) - len(fresh)} more to look at" if 0 < len(fresh) < len(notes) else "",
+        "worth a look": "; ".join(fresh.values()),
+        "told before": f"{len(notes) - len(fresh)} more to look at" if len(fresh) < len(notes) else "",
     }
     about["facts"] = facts
     if bad:
@@ -100,6 +100,7 @@ def _about_completion(run: Run, settings: Settings, known: Known) -> Alert:
             run, settings, "trouble-over", "info", "completed: the trouble is over", undoes=worst, **about
         )
     if notes:
+        about["troubles"] = list(fresh or notes)
         return _alert(run, settings, "run-with-warnings", "warning", "completed with warnings", **about)
     return _alert(run, settings, "run-completed", "info", "completed", **about)
 

@@ -33,7 +33,7 @@ def record_thresholds(run: Run, settings: Settings, lake: Lake) -> None:
     A ledger that fails is logged: a run ends as it ends.
     """
     try:
-        _record_thresholds(run, settings, lake, run.started_at)
+        _record_thresholds(run, settings, lake, dt.datetime.now(dt.UTC))
     except Exception as error:
         logging.getLogger("prefect.ledger").warning("looser thresholds could not be recorded: %s", error)
 

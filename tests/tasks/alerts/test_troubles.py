@@ -175,7 +175,7 @@ def test_runs_in_a_window_are_not_told_nor_is_absent_data_of_its_day(platform: P
     # It began within, and ended after.
     late = failing("2", 3).model_copy(update={"period": (NOON + HOUR, NOON + 3 * HOUR)})
     assert outcome(late) == "in maintenance"
-    assert outcome(failing("3", 4)) == "told"
+    assert outcome(failing("3", 4, flow="inventory", troubles=["another"])) == "told"
 
     next_morning = ended(
         "completed",

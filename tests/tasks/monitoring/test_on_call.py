@@ -2,6 +2,7 @@
 
 import datetime as dt
 import sys
+from collections.abc import Callable
 
 import duckdb
 import pytest
@@ -17,10 +18,11 @@ from tests.support.platforms import Platform, here, lake_here
 from tests.support.rows import DAY, at
 
 NOON = at(DAY)
+Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, platform: Platform, capsys: pytest.CaptureFixture[str]):
+def call(monkeypatch: pytest.MonkeyPatch, platform: Platform, capsys: pytest.CaptureFixture[str]) -> Call:
     """Call the command as a person does; returns (exit code, output, errors)."""
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.setattr(flows_status, "quick_settings", lambda: here()[0])
@@ -34,7 +36,7 @@ def call(monkeypatch: pytest.MonkeyPatch, platform: Platform, capsys: pytest.Cap
     return called
 
 
-def test_a_snooze_is_on_record_shown_and_ended_early(call) -> None:  # type: ignore[no-untyped-def]
+def test_a_snooze_is_on_record_shown_and_ended_early(call: Call) -> None:
     code, said, _ = call("--snooze", "low-quality", "3d", "--why", "a known import", "--person", "ada")
     assert code == 0
     [made] = overrides(lake_here())
@@ -65,7 +67,7 @@ def test_a_snooze_is_on_record_shown_and_ended_early(call) -> None:  # type: ign
     assert lake_here().table("ops.overrides").to_pyarrow_table().num_rows == 2  # type: ignore[union-attr]
 
 
-def test_an_open_trouble_is_shown_and_acknowledged(call) -> None:  # type: ignore[no-untyped-def]
+def test_an_open_trouble_is_shown_and_acknowledged(call: Call) -> None:
     refused = call("--acknowledge", "stock-low", "--why", "ordered")
     assert refused[0] == 2
     assert "no open trouble is called stock-low; open are: none" in refused[2]
@@ -76,7 +78,7 @@ def test_an_open_trouble_is_shown_and_acknowledged(call) -> None:  # type: ignor
     assert (code, said.startswith("acknowledge stock: Mug (7) is low (ada: ordered)")) == (0, True)
 
 
-def test_a_window_says_what_it_cannot_silence(call) -> None:  # type: ignore[no-untyped-def]
+def test_a_window_says_what_it_cannot_silence(call: Call) -> None:
     code, said, _ = call("--maintenance", "now", "6h", "--why", "a move", "--person", "ada")
     assert code == 0
     assert "PREFECT_API_URL is not set" in said
@@ -106,7 +108,7 @@ def test_a_window_says_what_it_cannot_silence(call) -> None:  # type: ignore[no-
         ),
     ],
 )
-def test_what_cannot_be_decided_is_refused(call, arguments: list[str], problem: str) -> None:  # type: ignore[no-untyped-def]
+def test_what_cannot_be_decided_is_refused(call: Call, arguments: list[str], problem: str) -> None:
     given = arguments if "--person" in arguments else [*arguments, "--person", "ada"]
     code, _, said = call(*given)
     assert code == 2
