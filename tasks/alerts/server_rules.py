@@ -1,7 +1,7 @@
 """The rules of Prefect's server that a person has silenced for a time; the server itself keeps the time.
 
 Of runs that no worker takes, none of ours is left to look into the ledger: the server tells of them by itself
-(deployments/resources/automations.py). So a window pauses these rules, at once or by an automation that waits
+(deployments/resources/rules.py). So a window pauses these rules, at once or by an automation that waits
 for its beginning, and a second one turns them on again at its end, whoever lives by then.
 """
 
