@@ -22,6 +22,8 @@ Kind = Literal[
 """The event that an alert is about. Each has a heading in the runbook."""
 
 
+# The name of the fact that is the command to call next.
+GO_ON = "to go on"
 COLORS = {"info": "#2eb67d", "warning": "#f2952f", "error": "#d72b3f", "critical": "#8b0020"}
 
 

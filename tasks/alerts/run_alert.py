@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from blocks.settings.fields import AlertFields, Severity
 from blocks.settings.settings import Settings
 from lake.delta import Lake
-from tasks.alerts.alert import Alert, Kind, run_link, runbook_link
+from tasks.alerts.alert import GO_ON, Alert, Kind, run_link, runbook_link
 from tasks.alerts.troubles import COMMAND, Trouble, is_absence, note_troubles, open_troubles, rank
 from tasks.ingest.extract_window import day_start
 from tasks.ledger.overrides import WINDOW, Override, overrides
@@ -38,6 +38,10 @@ class Known(BaseModel):
             # The lake may be what the alert is about.
             get_logger("alerts").warning("cannot read from the ledger what people know: %s", error)
             return cls()
+
+    def has_window(self, begun: dt.datetime, ended: dt.datetime) -> bool:
+        """Whether a maintenance window overlaps this time."""
+        return any(each.kind == WINDOW and each.overlaps(begun, ended) for each in self.overrides)
 
     def standing(self, at: dt.datetime) -> list[Override]:
         """The overrides that stand at this moment, and all maintenance windows."""
@@ -84,10 +88,14 @@ def _about_completion(run: Run, settings: Settings, known: Known) -> Alert:
         for name, note in notes.items()
         if name not in known.troubles or not known.troubles[name].is_told("warning")
     }
+    day = day_start(run.ds, settings.shop_timezone)
+    if bad and known.has_window(day, run.started_at):
+        # Good news is told in any case; what a window excuses is not told with it.
+        fresh = {name: note for name, note in fresh.items() if not is_absence(note)}
     about: dict[str, Any] = {"troubles": list(fresh), "ends": [each.name for each in ended]}
     if fresh and all(map(is_absence, fresh.values())):
         # It is about the day that brought nothing, not about the time of the run.
-        about["period"] = (day_start(run.ds, settings.shop_timezone), run.started_at)
+        about["period"] = (day, run.started_at)
     facts = {
         "over": "; ".join(map(_story, bad)),
         "worth a look": "; ".join(fresh.values()),
@@ -132,7 +140,7 @@ def _alert(
         "worth a look": "; ".join(run.notes) or None,
         **(facts or {}),
         "decided": "; ".join(run.overrides) or None,
-        "to go on": _command(run),
+        GO_ON: _command(run),
         "report": run.report_url,
     }
     # A run that is tried again after its alert has another.

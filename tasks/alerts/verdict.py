@@ -3,7 +3,6 @@
 What is critical is told in any case, once. Nothing here sends anything.
 """
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -83,16 +82,12 @@ def end_acknowledgements(alert: Alert, lake: Lake, standing: Sequence[Override])
 def _holds(override: Override, alert: Alert, is_known: bool) -> bool:
     if override.kind == WINDOW:
         begun, ended = alert.period or (None, None)
-        return begun is not None and ended is not None and _overlaps(override, begun, ended)
+        return begun is not None and ended is not None and override.overlaps(begun, ended)
     if not override.is_active(alert.at):
         return False
     if override.kind == SNOOZE:
         return override.subject in (alert.kind, f"{alert.kind}/{alert.flow}")
     return override.kind == ACKNOWLEDGEMENT and is_known and override.subject in alert.troubles
-
-
-def _overlaps(window: Override, begun: dt.datetime, ended: dt.datetime) -> bool:
-    return window.starts_at <= ended and (window.ends_at is None or begun < window.ends_at)
 
 
 def _is_recorded(alert: Alert, lake: Lake, outcome: Outcome) -> bool:

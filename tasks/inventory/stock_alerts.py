@@ -10,7 +10,7 @@ from prefect.events import emit_event
 
 from blocks.settings.environment import PlatformName
 from blocks.settings.fields import AlertFields, Severity
-from tasks.alerts.alert import Alert, run_link, runbook_link
+from tasks.alerts.alert import GO_ON, Alert, run_link, runbook_link
 from tasks.inventory.reorder_points import ProductId, State
 from tasks.inventory.stock_changes import BADNESS, StockChange, StockKind
 
@@ -56,9 +56,9 @@ def _alert(alert_id: str, changes: list[StockChange], settings: AlertFields, is_
     facts = {change.label: _describe(change) for change in worst}
     if more:
         facts[f"and {len(more):,} more"] = "in gold.inventory_status"
-    facts["to go on"] = "python -m flows.status"
+    facts[GO_ON] = "python -m flows.status"
     if kind != "stock-refilled":
-        facts["to go on"] += f' --acknowledge {kind} --why "ordered"'
+        facts[GO_ON] += f' --acknowledge {kind} --why "ordered"'
     return Alert(
         alert_id=alert_id,
         kind=kind,

@@ -44,6 +44,10 @@ class Override(BaseModel, frozen=True):
         is_begun = self.kind in STANDING and self.starts_at <= at
         return is_begun and (self.ends_at is None or at < self.ends_at)
 
+    def overlaps(self, begun: dt.datetime, ended: dt.datetime) -> bool:
+        """Whether it stands at a moment of this time."""
+        return self.starts_at <= ended and (self.ends_at is None or begun < self.ends_at)
+
     def __str__(self) -> str:
         until = f" until {self.ends_at:%Y-%m-%d %H:%M} UTC" if self.ends_at and self.kind in STANDING else ""
         return f"{self.decision}{until} ({self.person}: {self.reason})"

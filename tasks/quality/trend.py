@@ -7,7 +7,7 @@ from prefect.events import emit_event
 from blocks.settings.environment import PlatformName
 from blocks.settings.settings import Settings
 from lake.delta import Lake
-from tasks.alerts.alert import Alert, run_link, runbook_link
+from tasks.alerts.alert import GO_ON, Alert, run_link, runbook_link
 from tasks.alerts.delivery import deliver
 from tasks.alerts.events import LOW_QUALITY_EVENT, quality_resource
 from tasks.alerts.run_alert import Known
@@ -32,7 +32,10 @@ def report_low_quality(run: Run, settings: Settings, lake: Lake, at: dt.datetime
         return False
     at = at or dt.datetime.now(dt.UTC)
     if scores[0] >= minimum and TROUBLE in known.troubles:
-        deliver(_over(run, settings, scores[0], at, is_told=known.troubles[TROUBLE].told > 0), settings, lake)
+        over = _over(run, settings, scores[0], at, is_told=known.troubles[TROUBLE].told > 0)
+        # Where only the server has a channel, the end is on record all the same.
+        if not deliver(over, settings, lake):
+            record_outcome(over, lake, "over")
     if len(scores) < DAYS or max(scores) >= minimum:
         return False
     alert = _alert(run, settings, at, f"rows below the quality limit {DAYS} days in a row")
@@ -64,7 +67,7 @@ def _alert(run: Run, settings: Settings, at: dt.datetime, words: str) -> Alert:
         title=f"{run.flow}: {words}",
         run_id=run.run_id,
         flow=run.flow,
-        facts={"ds": run.ds.isoformat(), "to go on": "python -m flows.status"},
+        facts={"ds": run.ds.isoformat(), GO_ON: "python -m flows.status"},
         run_url=run_link(run.run_id),
         runbook_url=runbook_link(settings, "low-quality"),
         dedup_key="low-quality",

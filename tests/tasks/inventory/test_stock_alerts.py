@@ -57,6 +57,7 @@ def test_many_at_once_are_one_message_with_the_ten_worst_first() -> None:
         "Product 1 (1)",
         *(f"Product {number} ({number})" for number in range(3, 11)),
         "and 4 more",
+        "to go on",
     ]
     assert alert.facts["unnamed (2)"] == "none left; sells 5.0 a day, order below 20"
 
@@ -65,7 +66,7 @@ def test_many_at_once_are_one_message_with_the_ten_worst_first() -> None:
 def test_what_does_not_sell_is_the_least_of_the_worries() -> None:
     still = change(1, "low", 1, units_per_day=0.0, days_of_cover=None)
     [alert] = alerts_about([still, change(2, "low", 19)], Settings())
-    assert list(alert.facts) == ["Product 2 (2)", "Product 1 (1)"]
+    assert list(alert.facts) == ["Product 2 (2)", "Product 1 (1)", "to go on"]
 
 
 @pytest.mark.usefixtures("platform")
