@@ -63,11 +63,11 @@ def decide(asked: argparse.Namespace, settings: EnvironmentSettings, console: Co
         made = acknowledge(lake, asked.acknowledge, *record)
     else:
         return False
-    _tell_server(made, at, console)
     for each in made:
         console.print(f"{each}", soft_wrap=True, highlight=False, markup=False)
         if not asked.end:
             console.print(f"To end it: {EXAMPLE.format(each.override_id)}", soft_wrap=True, highlight=False)
+    _tell_server(made, at, console)
     if not asked.end:
         console.print("What is critical is told all the same.")
     return True
@@ -80,7 +80,10 @@ def _tell_server(made: list[Override], at: dt.datetime, console: Console) -> Non
     if not is_window and not (override.kind == SNOOZE and override.subject in SERVER_RULES):
         return
     if not PrefectAddress().prefect_api_url:
-        console.print("PREFECT_API_URL is not set: rules of a Prefect server, as run-late, are not silenced.")
+        console.print(
+            "PREFECT_API_URL is not set: rules of a Prefect server, as run-late, are not silenced.",
+            soft_wrap=True,
+        )
         return
     # Imported only now: the status does without Prefect.
     from tasks.alerts.server_rules import OF_WINDOWS, silence, tell_again

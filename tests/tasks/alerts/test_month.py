@@ -302,5 +302,5 @@ def test_a_month_on_call(channels: Webhook) -> None:
     held = Counter(decided[override_id].kind for *_, override_id in rows if override_id)
     assert held == {"snooze": 6, "maintenance-window": 3, "acknowledgement": 1}
     assert [each for each in decided.values() if not each.reason or not each.person] == []
-    assert [each.decision for each in decided.values() if each.is_active(when(32, 23))] == []
+    assert [each.decision for each in decided.values() if each.is_active(when(31, 47))] == []
     assert open_troubles(lake_here()) == {}
