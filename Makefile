@@ -77,3 +77,4 @@ lock: ## pin every package with its hashes in requirements*.txt (needs uv)
 	$(LOCKED) --extra bi --constraint requirements.txt pyproject.toml -o requirements-bi.txt \
 		$$(sed -nE 's/^([a-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements.txt)
 	$(LOCKED) --group datacontract -o tests/support/datacontract-requirements.txt
+	$(LOCKED) --group dlt -o benchmarks/dlt_dbt/requirements.txt

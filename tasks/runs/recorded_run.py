@@ -17,6 +17,7 @@ from tasks.ledger.records import append_records
 from tasks.ledger.run import Run
 from tasks.ledger.warehouse_copy import copy_to_warehouse
 from tasks.monitoring.metrics import push_metrics
+from tasks.openlineage.watch import watched_run
 from tasks.runs.console import silence_teardown
 from tasks.runs.thresholds import record_thresholds
 from tasks.timing import current
@@ -51,7 +52,7 @@ def recorded_run(flow: str, ds: dt.date, settings: Settings, lake: Lake, notify:
         _record(run, settings, lake)
         record_thresholds(run, settings, lake)
         try:
-            with current(run):
+            with watched_run(run, settings) as watch, current(run, watch):
                 yield run
             run.status = "completed"
         except BaseException as error:
