@@ -13,7 +13,7 @@ export PREFECT_PROFILE ?= ephemeral
 # The tests of a file share what they have started. In the order of tests/conftest.py.
 ON_TWO_CORES := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo ui pictures bi test slow lint bench clean lock
+.PHONY: help demo ui pictures bi test slow lint bench audit clean lock
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -58,6 +58,12 @@ lint: $(READY) ## ruff, mypy, sqlfluff
 
 bench: $(READY) ## time the lesson's chain, this pipeline and DuckDB by hand on one data set (SCALE=S|M|L)
 	$(BIN)/python -m benchmarks --scale $(or $(SCALE),S)
+
+audit: $(READY) ## list the licences of all dependencies, and the known vulnerabilities of the locked versions
+	$(PYTHON) -m venv data/audit
+	data/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1 pip-licenses==5.5.5
+	data/audit/bin/pip-licenses --python $(BIN)/python --from=mixed --order=license
+	data/audit/bin/pip-audit --requirement requirements.txt --require-hashes --disable-pip
 
 clean: ## stop the demo's database and delete everything that make made
 	-[ ! -x $(BIN)/python ] || $(BIN)/python -m demo remove

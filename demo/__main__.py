@@ -18,6 +18,7 @@ from rich.table import Table
 from blocks.settings.environment import DATA
 from blocks.settings.settings import Settings
 from demo.services import kafka, postgres, s3
+from demo.services.process import write_private
 from demo.shop.shop import Shop
 from lake.local_sql import connect
 from tasks.runs.temporary_server import await_temporary_server, begin_temporary_server
@@ -64,8 +65,9 @@ def open_database() -> str:
         return given
     console.print("Starting the shop's PostgreSQL.")
     dsn = postgres.start(POSTGRES)
-    ENVIRONMENT.touch(mode=0o600)
-    ENVIRONMENT.write_text(f"# Written by the demo: the shop's services on this machine.\nSHOP_DSN={dsn}\n")
+    write_private(
+        ENVIRONMENT, f"# Written by the demo: the shop's services on this machine.\nSHOP_DSN={dsn}\n"
+    )
     return dsn
 
 
@@ -79,8 +81,7 @@ def open_broker() -> bool:
     except kafka.KafkaUnavailable as failure:
         console.print(f"Stock events are skipped, inventory_status stays empty: {failure}", soft_wrap=True)
         return False
-    with ENVIRONMENT.open("a") as environment:
-        environment.write(f"KAFKA_BOOTSTRAP_SERVERS={servers}\n")
+    _add(KAFKA_BOOTSTRAP_SERVERS=servers)
     return True
 
 
@@ -88,9 +89,13 @@ def open_store() -> None:
     """Start the S3 store where `Settings` finds it and put the lake there, if the demo has one (`--s3`)."""
     if not STORE.exists():
         return
-    found = s3.start(STORE) | {"LAKE_URI": f"s3://{s3.BUCKET}/lake"}
-    with ENVIRONMENT.open("a") as environment:
-        environment.writelines(f"{name}={value}\n" for name, value in found.items())
+    _add(**s3.start(STORE), LAKE_URI=f"s3://{s3.BUCKET}/lake")
+
+
+def _add(**variables: str) -> None:
+    """Add variables to the file that `Settings` reads; it holds passwords, so nobody else may."""
+    before = ENVIRONMENT.read_text() if ENVIRONMENT.exists() else ""
+    write_private(ENVIRONMENT, before + "".join(f"{name}={value}\n" for name, value in variables.items()))
 
 
 def play() -> None:

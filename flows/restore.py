@@ -13,9 +13,10 @@ from flows.subflows.notify import notify
 from flows.subflows.rebuild_tables import rebuild_tables
 from lake.delta import Lake
 from tasks.alerts.delivery import confirm_delivery
+from tasks.ledger.overrides import check_record
 from tasks.restore.plan import plan_restore
 from tasks.restore.request import WAREHOUSE, Restoration
-from tasks.restore.steps import begin_warehouse, check_reason, log_plan, record_restore, restore_tables
+from tasks.restore.steps import begin_warehouse, log_plan, record_restore, restore_tables
 from tasks.runs.business_day import business_day
 from tasks.runs.recorded_run import recorded_run
 from tasks.runs.restore_command import run_restore_from_command_line
@@ -38,7 +39,7 @@ def restore(wanted: Restoration, why: str = "", person: str = "", dry_run: bool 
     log_plan(plan)
     if dry_run:
         return
-    check_reason(why)
+    check_record("a restore", why, person, "--why")
     with (
         recorded_run(NAME, day, settings, lake, notify) as run,
         one_writer(lake),

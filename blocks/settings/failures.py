@@ -35,7 +35,14 @@ def wrong_configuration(error: ValidationError) -> str:
 
 
 class PipelineFailure(Exception):
-    """A foreseen failure: its message names the thing, the place and the remedy."""
+    """A foreseen failure: its message names the thing, the place and the remedy.
+
+    `troubles` are names of what is wrong, for failures whose message differs from run to run.
+    """
+
+    def __init__(self, message: str, troubles: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.troubles = troubles
 
 
 class TransientFailure(PipelineFailure):

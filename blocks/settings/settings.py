@@ -59,6 +59,9 @@ class EnvironmentSettings(AllFields, Environment):
     mass_delete_rows: int = Field(default=100, ge=1)
     quarantine_threshold: float = Field(default=0.05, ge=0, le=1)
     quality_minimum: float = Field(default=0.95, ge=0, le=1)
+    # Thresholds that are looser than their defaults are overrides, and these go on record with them.
+    thresholds_person: str = ""
+    thresholds_reason: str = ""
     report_dir: Path = DATA / "reports"
     report_retention: dt.timedelta = Field(default=dt.timedelta(days=365), ge=dt.timedelta(days=1))
     report_url: str = ""

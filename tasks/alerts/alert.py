@@ -1,21 +1,20 @@
 """An alert, before any channel gives it a form."""
 
+import datetime as dt
 from typing import Annotated, Literal
 
-from prefect.logging import get_logger
 from prefect.utilities.urls import url_for
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, BaseModel, Field
 
 from blocks.settings.fields import AlertFields, Severity
-from lake.delta import Lake
-from tasks.ledger.queries import previous_status
-from tasks.ledger.run import Run
 
 Kind = Literal[
     "run-completed",
     "run-with-warnings",
     "run-failed",
     "run-failed-twice",
+    "trouble-over",
+    "low-quality",
     "stock-low",
     "stock-out",
     "stock-refilled",
@@ -23,6 +22,8 @@ Kind = Literal[
 """The event that an alert is about. Each has a heading in the runbook."""
 
 
+# The name of the fact that is the command to call next.
+GO_ON = "to go on"
 COLORS = {"info": "#2eb67d", "warning": "#f2952f", "error": "#d72b3f", "critical": "#8b0020"}
 
 
@@ -53,36 +54,21 @@ class Alert(BaseModel):
     """True if the trouble of earlier alerts is over."""
     undoes: Severity | None = None
     """Of good news, the severity of the bad news before it: both go to the same channels."""
+    troubles: list[str] = []
+    """The names of what it is about; people who know them all are not told again."""
+    ends: list[str] = []
+    """The names of the troubles that are over."""
+    may_repeat: bool = False
+    """True if people are reminded of the trouble until somebody acknowledges it."""
+    at: dt.datetime = Field(default_factory=lambda: dt.datetime.now(dt.UTC))
+    """When it became true."""
+    period: tuple[dt.datetime, dt.datetime] | None = None
+    """The time that it is about; it is not told if a maintenance window overlaps it."""
 
-
-def alert_about(run: Run, settings: AlertFields, lake: Lake) -> Alert:
-    """The alert about a run's end; a second failure in a row is critical."""
-    kind, severity, end = _classify(run, lake)
-    known = {
-        "flow": run.flow,
-        "ds": run.ds.isoformat(),
-        "step": run.step if run.status == "failed" else None,
-        "error": run.error,
-        "quarantined": f"{quarantined:,} rows"
-        if (quarantined := sum(rows for _, _, rows in run.rejected))
-        else None,
-        "deleted in the shop": run.deleted or None,
-        "worth a look": "; ".join(run.notes) or None,
-        "report": run.report_url,
-    }
-    return Alert(
-        alert_id=f"{kind}/{run.run_id}",
-        kind=kind,
-        severity=severity,
-        title=f"{run.flow} {run.ds} {end}",
-        run_id=run.run_id,
-        flow=run.flow,
-        facts={name: value for name, value in known.items() if value},
-        run_url=run_link(run.run_id),
-        runbook_url=runbook_link(settings, kind),
-        dedup_key=run.flow,
-        is_resolution=run.status == "completed",
-    )
+    @property
+    def is_good_news(self) -> bool:
+        """Whether it says that bad news of before no longer holds."""
+        return self.undoes is not None
 
 
 def run_link(run_id: str) -> str | None:
@@ -93,23 +79,3 @@ def run_link(run_id: str) -> str | None:
 def runbook_link(settings: AlertFields, kind: str) -> str:
     """The address of the runbook's heading about a kind of alert."""
     return f"{settings.runbook_url}#{kind}"
-
-
-def _classify(run: Run, lake: Lake) -> tuple[Kind, Severity, str]:
-    if run.status == "failed":
-        end = f"failed in {run.step}" if run.step else "failed before its first step"
-        if _has_failed_before(run, lake):
-            return "run-failed-twice", "critical", f"{end}, as the run before it did"
-        return "run-failed", "error", end
-    if run.notes:
-        return "run-with-warnings", "warning", "completed with warnings"
-    return "run-completed", "info", "completed"
-
-
-def _has_failed_before(run: Run, lake: Lake) -> bool:
-    try:
-        return previous_status(lake, run.flow, run.run_id) == "failed"
-    except Exception as error:
-        # The lake may be what the alert is about.
-        get_logger("alerts").warning("cannot read from the ledger how the previous run ended: %s", error)
-        return False

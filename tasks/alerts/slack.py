@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from blocks.settings.fields import AlertFields
-from tasks.alerts.alert import COLORS, Alert
+from tasks.alerts.alert import COLORS, GO_ON, Alert
 from tasks.alerts.webhook import post
 
 # Slack refuses a longer text in one block.
@@ -19,9 +19,12 @@ def send_slack(alert: Alert, settings: AlertFields) -> str:
 
 def payload(alert: Alert) -> dict[str, Any]:
     """The message: coloured by severity, a fact a line, links to the run and to the runbook."""
-    facts = "\n".join(f"*{_text(name)}*  {_text(value)}" for name, value in alert.facts.items())
+    lines = {name: f"*{_text(name)}*  {_text(value)}" for name, value in alert.facts.items()}
+    # In a block of its own: a long error does not cut it off.
+    go_on = [_cut(lines.pop(GO_ON))] if GO_ON in lines else []
+    facts = "\n".join(lines.values())
     links = f"<{alert.runbook_url}|what to do>" + (f"  ·  <{alert.run_url}|the run>" if alert.run_url else "")
-    blocks = [_cut(f"*{_text(alert.title)}*"), _cut(facts), links]
+    blocks = [_cut(f"*{_text(alert.title)}*"), _cut(facts), *go_on, links]
     return {
         "attachments": [
             {

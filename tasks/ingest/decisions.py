@@ -34,22 +34,29 @@ class Decisions(BaseModel, frozen=True):
     person: str = ""
 
     def check(self) -> None:
-        """Raises PermanentFailure if a table or column does not exist, or if there is no reason."""
+        """Raises PermanentFailure if a table or column does not exist, or if nobody says why, or who."""
         for name in self.accept_deletes:
             self._table(name)
         for text in self.reread:
             self._parts(text)
         if self.texts and not self.reason.strip():
             raise PermanentFailure('a decision goes on record: say why with --reason "…"')
+        if self.texts and not self.person.strip():
+            raise PermanentFailure("a decision goes on record: say who with --person NAME")
+
+    @property
+    def named(self) -> list[tuple[str, str, str]]:
+        """(kind, what it is about, the decision in a few words) of each."""
+        return [
+            *(("accept-deletes", table, f"accept deletes of {table}") for table in self.accept_deletes),
+            *(("accept-failed", name, f"accept that {name} fails") for name in self.accept_failed),
+            *(("reread", rows, f"read {rows} again") for rows in self.reread),
+        ]
 
     @property
     def texts(self) -> list[str]:
         """Each decision in a few words."""
-        return [
-            *(f"accept deletes of {table}" for table in self.accept_deletes),
-            *(f"accept that {name} fails" for name in self.accept_failed),
-            *(f"read {rows} again" for rows in self.reread),
-        ]
+        return [text for _, _, text in self.named]
 
     def reread_condition(self, relation: Relation, end: dt.datetime) -> sql.Composable | None:
         """The rows of this table to read again, without those of the next run; None if there are none."""

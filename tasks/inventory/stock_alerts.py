@@ -10,11 +10,12 @@ from prefect.events import emit_event
 
 from blocks.settings.environment import PlatformName
 from blocks.settings.fields import AlertFields, Severity
-from tasks.alerts.alert import Alert, run_link, runbook_link
-from tasks.inventory.reorder_points import ProductId
+from tasks.alerts.alert import GO_ON, Alert, run_link, runbook_link
+from tasks.inventory.reorder_points import ProductId, State
 from tasks.inventory.stock_changes import BADNESS, StockChange, StockKind
 
 WORST = 10
+SHORT: tuple[State, ...] = ("low", "out")
 SEVERITY: dict[StockKind, Severity] = {"stock-low": "warning", "stock-out": "error", "stock-refilled": "info"}
 
 
@@ -55,6 +56,9 @@ def _alert(alert_id: str, changes: list[StockChange], settings: AlertFields, is_
     facts = {change.label: _describe(change) for change in worst}
     if more:
         facts[f"and {len(more):,} more"] = "in gold.inventory_status"
+    facts[GO_ON] = "python -m flows.status"
+    if kind != "stock-refilled":
+        facts[GO_ON] += f' --acknowledge {kind} --why "ordered"'
     return Alert(
         alert_id=alert_id,
         kind=kind,
@@ -68,7 +72,14 @@ def _alert(alert_id: str, changes: list[StockChange], settings: AlertFields, is_
         runbook_url=runbook_link(settings, kind),
         dedup_key="stock",
         is_resolution=kind == "stock-refilled" and is_all_well,
+        troubles=[] if kind == "stock-refilled" else [_trouble(each, each.state) for each in by_badness],
+        ends=[_trouble(each, state) for each in by_badness for state in SHORT if kind == "stock-refilled"],
+        may_repeat=True,
     )
+
+
+def _trouble(change: StockChange, state: State) -> str:
+    return f"stock: {change.label} is {state}"
 
 
 def _worst_first(change: StockChange) -> tuple[float, float, float, ProductId]:

@@ -106,14 +106,19 @@ def _record_changes(
 
 
 def unsent(lake: Lake, now: dt.datetime) -> list[StockChange]:
-    """The changes of the last UNSENT_FOR that no channel has delivered."""
+    """The changes of the last UNSENT_FOR that no channel has delivered, nor a person has acknowledged.
+
+    Of each product the last: what was held back or could not be sent, and is no longer so, is no news.
+    """
     columns = list(StockChange.model_fields)
     recent = query_records(
         lake,
         "stock_alerts",
         f"""
         select {", ".join(columns)} from records
-        where alert_id is not null and product_id is not null and recorded_at > ? order by all
+        where alert_id is not null and product_id is not null and recorded_at > ?
+        qualify row_number() over (partition by product_id order by recorded_at desc) = 1
+        order by all
         """,
         [now - UNSENT_FOR],
     )
@@ -126,6 +131,8 @@ def unsent(lake: Lake, now: dt.datetime) -> list[StockChange]:
             [],
         )
     }
+    settled = "select distinct alert_id from records where outcome = 'acknowledged'"
+    delivered |= {alert_id for (alert_id,) in query_records(lake, "alerts", settled)}
     changes = [StockChange(**dict(zip(columns, row, strict=True))) for row in recent]
     return [change for change in changes if change.alert_id not in delivered]
 

@@ -48,7 +48,10 @@ def _copy(lake: Lake, dsn: str) -> None:
                 f"set local timezone = 'UTC'; set local statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'"
             )
             schema = namespaced("ops", "_")
-            cursor.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
+            cursor.execute("select to_regnamespace(quote_ident(%s)) is null", (schema,))
+            if cursor.fetchone() == (True,):
+                # Not "if not exists": the right to make schemas would be asked for even where it is there.
+                cursor.execute(sql.SQL("create schema {}").format(sql.Identifier(schema)))
             for table in TABLES:
                 name = sql.Identifier(schema, table)
                 _replace(cursor, name, table, query_records(lake, table, latest(table)))

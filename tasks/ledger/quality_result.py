@@ -22,6 +22,11 @@ class QualityResult(BaseModel):
     samples: str | None = None
     consequence: str | None = None
 
+    @property
+    def trouble(self) -> str:
+        """The name of what is wrong if it fails, whatever the rows and the run."""
+        return f"{self.layer} {self.table_name}: {self.expectation}"
+
     def __str__(self) -> str:
         seen = f"{self.rows_unexpected} of {self.rows_checked} rows" if self.rows_checked else self.observed
         samples = f", e.g. {self.samples}" if self.samples else ""

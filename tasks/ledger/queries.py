@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from lake.delta import Lake
@@ -84,13 +85,26 @@ def missed_rows(lake: Lake, table_name: str, ds: dt.date) -> tuple[int, int] | N
     return (low, high) if low else None
 
 
-def previous_status(lake: Lake, flow: str, run_id: str) -> str | None:
-    """The status of the run of `flow` before run `run_id`; None if there was none."""
+def previous_status(
+    lake: Lake, flow: str, run_id: str, apart_from: Sequence[tuple[dt.datetime, dt.datetime | None]] = ()
+) -> str | None:
+    """The status of the run of `flow` before run `run_id`; None if there was none.
+
+    Runs that began in one of the periods `apart_from` do not count; a period's end may be open.
+    """
+    periods = "".join(
+        f" and not (started_at >= ${2 * n + 3} and"
+        f" started_at < coalesce(${2 * n + 4}, 'infinity'::timestamptz))"
+        for n in range(len(apart_from))
+    )
     rows = query_records(
         lake,
         "pipeline_runs",
-        "select status from records where flow = ? and run_id != ? order by recorded_at desc limit 1",
-        [flow, run_id],
+        f"""
+        select status from records where flow = $1 and run_id != $2 {periods}
+        order by recorded_at desc limit 1
+        """,
+        [flow, run_id, *chain.from_iterable(apart_from)],
     )
     return rows[0][0] if rows else None
 
@@ -134,6 +148,14 @@ def delivered_alerts(lake: Lake, run_id: str) -> set[tuple[str, str]]:
             [run_id],
         )
     )
+
+
+def settled_alerts(lake: Lake, run_id: str) -> set[str]:
+    """The alerts about a run that were delivered, or deliberately not sent: repeated, snoozed and so on."""
+    held = query_records(
+        lake, "alerts", "select alert_id from records where run_id = ? and outcome != 'undelivered'", [run_id]
+    )
+    return {alert_id for alert_id, _ in delivered_alerts(lake, run_id)} | {alert_id for (alert_id,) in held}
 
 
 def quality_scores(lake: Lake, days: int) -> list[tuple[str, float]]:

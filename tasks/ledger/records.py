@@ -23,7 +23,7 @@ def append_records(
     onto: DeltaTable | None = None,
     mark: Transaction | None = None,
 ) -> None:
-    """Append records to `ops.<table>` in the lake; `recorded_at` is filled in.
+    """Append records to `ops.<table>` in the lake; `recorded_at` is filled in where it is not given.
 
     With `onto`, the table as the caller has read it, and `mark`: raises CommitFailedError if another
     process has moved the mark since.
@@ -32,7 +32,7 @@ def append_records(
         return
     now = dt.datetime.now(dt.UTC)
     rows = pa.Table.from_pylist(
-        [{**record, "recorded_at": now} for record in records], schema=ledger_schema(table)
+        [{"recorded_at": now} | record for record in records], schema=ledger_schema(table)
     )
     write_deltalake(
         onto or lake.uri(f"ops.{table}"),

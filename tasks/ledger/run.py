@@ -20,6 +20,14 @@ class Run(Steps):
     started_at: dt.datetime
     status: str = "running"
     error: str | None = None
+    troubles: list[str] = Field(default_factory=list)
+    """What has failed it, by names that are the same in every run that the same thing fails."""
+    attempt: int = 1
+    """Prefect may be told to try a run again, under the same id."""
+    overrides: list[str] = Field(default_factory=list)
+    """What people have decided about it, each with who and why."""
+    remarks: list[str] = Field(default_factory=list)
+    """Sentences about the run itself, not about its data."""
     duration_seconds: float | None = None
     extracted: list[Extracted] = Field(default_factory=list)
     flagged: list[Flagged] = Field(default_factory=list)
@@ -40,7 +48,7 @@ class Run(Steps):
         """Warnings, as sentences: everything that people should know and that did not stop the run."""
         extracts = [text for each in self.extracted for text in each.warnings]
         # A backfill extracts many days, and a source has one state.
-        return list(dict.fromkeys(extracts)) + [str(w) for w in self.warnings]
+        return list(dict.fromkeys(extracts)) + [str(w) for w in self.warnings] + self.remarks
 
     @property
     def deleted(self) -> str:

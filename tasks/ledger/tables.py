@@ -91,15 +91,42 @@ STOCK_ALERTS = pa.schema(
     ]
 )
 
-# Grain: one row per decision of a person that let a run go on, or do more than it would have.
-INTERVENTIONS = pa.schema(
+# Grain: one row per alert and trouble that it was about, with what became of it (tasks/alerts/troubles.py).
+# One about none has a row, with a null, if an override held it back. `is_over`: the trouble has ended.
+ALERTS = pa.schema(
     [
+        ("alert_id", pa.string()),
         ("run_id", pa.string()),
         ("flow", pa.string()),
-        ("ds", pa.date32()),
+        ("kind", pa.string()),
+        ("severity", pa.string()),
+        ("title", pa.string()),
+        ("trouble", pa.string()),
+        ("outcome", pa.string()),
+        ("override_id", pa.string()),
+        ("is_over", pa.bool_()),
+        ("recorded_at", TIMESTAMP),
+    ]
+)
+
+# Grain: one row per override, and one more when it ends early: a person's decision that a run goes on, does
+# more than it would have, or that people are not told. `ends_at` is null where it holds for one run, and
+# where it stands until something ends it.
+OVERRIDES = pa.schema(
+    [
+        ("override_id", pa.string()),
+        ("kind", pa.string()),
+        ("subject", pa.string()),
         ("decision", pa.string()),
         ("reason", pa.string()),
         ("person", pa.string()),
+        ("starts_at", TIMESTAMP),
+        ("ends_at", TIMESTAMP),
+        ("ended_by", pa.string()),
+        ("ended_why", pa.string()),
+        ("run_id", pa.string()),
+        ("flow", pa.string()),
+        ("ds", pa.date32()),
         ("recorded_at", TIMESTAMP),
     ]
 )
@@ -127,7 +154,8 @@ TABLES = {
     "quality_results": QUALITY_RESULTS,
     "alert_deliveries": ALERT_DELIVERIES,
     "stock_alerts": STOCK_ALERTS,
-    "interventions": INTERVENTIONS,
+    "alerts": ALERTS,
+    "overrides": OVERRIDES,
     "replayed_rows": REPLAYED_ROWS,
 }
 
@@ -137,7 +165,8 @@ UNIQUE_BY = {
     "quality_results": "run_id, layer, table_name, expectation",
     "alert_deliveries": "alert_id, channel, recorded_at",
     "stock_alerts": "product_id, recorded_at",
-    "interventions": "run_id, decision",
+    "alerts": "alert_id, trouble",
+    "overrides": "override_id",
     "replayed_rows": "quarantine_id",
 }
 

@@ -16,6 +16,8 @@ from blocks.settings.environment import AlertThresholds
 from blocks.settings.settings import EnvironmentSettings
 from lake.delta import Lake
 from lake.local_sql import connect
+from tasks.alerts.troubles import Trouble, open_troubles
+from tasks.ledger.overrides import STANDING, overrides
 from tasks.ledger.queries import DAILY, latest, query_records
 from tasks.monitoring.freshness import consumer_lag, newest_data
 
@@ -67,6 +69,18 @@ class Undelivered(BaseModel):
     detail: str | None
 
 
+class Decided(BaseModel):
+    """An override that stands, or that a person made for a run in the last days."""
+
+    override_id: str
+    decision: str
+    person: str
+    reason: str
+    at: dt.datetime
+    until: dt.datetime | None
+    stands: bool
+
+
 class Status(BaseModel):
     """The platform at one moment. `broken` and `unknown` are sentences; empty lists are good news.
 
@@ -82,6 +96,8 @@ class Status(BaseModel):
     failed_expectations: list[FailedExpectation] = []
     consumer_lag: dict[int, int] = {}
     undelivered: list[Undelivered] = []
+    troubles: list[Trouble] = []
+    overrides: list[Decided] = []
     broken: list[str] = []
     unknown: list[str] = []
 
@@ -112,6 +128,8 @@ def collect_status(settings: EnvironmentSettings, thresholds: AlertThresholds, n
         status.newest_data = try_read("freshness", lambda: newest_data(lake, now), {})
         status.failed_expectations = try_read("expectations", lambda: failed_expectations(lake), [])
         status.undelivered = try_read("alerts", lambda: undelivered(lake, now - ALERTS_FOR), [])
+        status.troubles = try_read("troubles", lambda: list(open_troubles(lake).values()), [])
+        status.overrides = try_read("overrides", lambda: decided(lake, now), [])
         if settings.warehouse == "duckdb" and (status.runs or settings.duckdb_path.exists()):
             status.open_quarantine = try_read(
                 "quarantine", lambda: open_quarantine(settings.duckdb_path), None
@@ -188,6 +206,21 @@ def undelivered(lake: Lake, since: dt.datetime) -> list[Undelivered]:
         order by max(recorded_at) desc
     """
     return _models(Undelivered, query_records(lake, "alert_deliveries", query, [since]))
+
+
+def decided(lake: Lake, now: dt.datetime) -> list[Decided]:
+    """The overrides that stand now or will, then those of ALERTS_FOR, the newest first."""
+    found = [
+        Decided(
+            **each.model_dump(include={"override_id", "decision", "person", "reason"}),
+            at=each.starts_at,
+            until=each.ends_at if each.kind in STANDING else None,
+            stands=each.kind in STANDING and (each.ends_at is None or each.ends_at > now),
+        )
+        for each in overrides(lake)
+    ]
+    recent = [each for each in found if each.stands or each.at > now - ALERTS_FOR]
+    return sorted(recent, key=lambda each: not each.stands)
 
 
 def open_quarantine(warehouse: Path) -> list[OpenRows]:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tasks.monitoring.status import MOST_LAG, Status
+from tasks.monitoring.status import ALERTS_FOR, MOST_LAG, Decided, Status
 
 COLORS = {"healthy": "green", "broken": "red", "unknown": "yellow"}
 MOST_ROWS = 8
@@ -25,6 +25,30 @@ def show(status: Status, console: Console) -> None:
     def ago(at: dt.datetime | None) -> str:
         return _span(status.at - at) if at else "never"
 
+    _table(
+        console,
+        "Told, or held back, and not over",
+        ("trouble", "severity", "since", "runs", "of flows", "told"),
+        (
+            (each.name, each.severity or "-", ago(each.began_at), each.runs, ", ".join(each.flows), each.told)
+            for each in status.troubles
+        ),
+    )
+    _table(
+        console,
+        f"Overrides that stand, and of the last {ALERTS_FOR.days} days",
+        ("id", "decision", "until", "who", "why"),
+        (
+            (
+                each.override_id if each.stands else "-",
+                each.decision,
+                _until(each),
+                each.person,
+                each.reason,
+            )
+            for each in status.overrides
+        ),
+    )
     _table(
         console,
         "Last run of each flow",
@@ -92,6 +116,12 @@ def _table(
     if len(found) > MOST_ROWS:
         table.add_row(f"and {len(found) - MOST_ROWS} more")
     console.print(table)
+
+
+def _until(override: Decided) -> str:
+    if override.until:
+        return f"{override.until:%Y-%m-%d %H:%M}"
+    return "it is over" if override.stands else "that run"
 
 
 def _span(span: dt.timedelta) -> str:

@@ -37,7 +37,7 @@ def stop_on_critical(
                 f"{each.table} {why}: {rows}" for each in flagged for why, rows in each.rejected.items()
             ]
             message += f". Rejected by reason: {', '.join(reasons) or 'none'}"
-        raise DataFailure(message)
+        raise DataFailure(message, tuple(result.trouble for result in critical))
     return [
         r for r in failed if r.severity == WARNING or (r.severity == CRITICAL and r.table_name in accepted)
     ]

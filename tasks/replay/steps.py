@@ -8,7 +8,7 @@ from deltalake import DeltaTable
 from prefect import task
 from prefect.logging import get_run_logger
 
-from blocks.settings.failures import RETRY_TRANSIENT, PermanentFailure
+from blocks.settings.failures import RETRY_TRANSIENT
 from blocks.settings.settings import Settings
 from blocks.shop.connection import shop_connection
 from lake.catalog import catalog
@@ -17,6 +17,7 @@ from lake.quarantine import RULE, replay_mark
 from lake.source_table import READ_AT, SourceTable
 from tasks.ingest.bronze import append
 from tasks.ledger.interventions import record_decision
+from tasks.ledger.overrides import check_record
 from tasks.ledger.records import append_records
 from tasks.ledger.run import Run
 from tasks.replay.patch import read_patch
@@ -35,15 +36,9 @@ def log_plan(plan: ReplayPlan) -> None:
     get_run_logger().info("%s", summary(plan))
 
 
-def check_reason(reason: str) -> None:
-    """Raises PermanentFailure if nobody says why."""
-    if not reason.strip():
-        raise PermanentFailure('a replay goes on record: say why with --why "…"')
-
-
 def record_replay(lake: Lake, run: Run, selection: Selection, reason: str, person: str) -> None:
-    """Record the decision to replay. Raises PermanentFailure if nobody says why."""
-    check_reason(reason)
+    """Record the decision to replay. Raises PermanentFailure if nobody says why, or who."""
+    check_record("a replay", reason, person, "--why")
     record_decision(lake, run, f"replay {selection}", reason, person)
 
 

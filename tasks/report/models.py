@@ -109,6 +109,15 @@ class QuarantineReason(BaseModel):
     samples: list[str]
 
 
+class Decision(BaseModel):
+    """An override that stands, or was made for a run of the day; `until` is None if only itself ends it."""
+
+    decision: str
+    until: dt.datetime | None
+    person: str
+    reason: str
+
+
 class ReportData(BaseModel):
     """Everything on the page but the run itself. `days` end with the day of the report."""
 
@@ -122,6 +131,7 @@ class ReportData(BaseModel):
     stock: Stock
     quality: list[QualityDay]
     quarantine: list[QuarantineReason]
+    decisions: list[Decision] = []
 
     @property
     def day(self) -> Day:

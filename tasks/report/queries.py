@@ -10,8 +10,19 @@ from decimal import Decimal
 from typing import Any
 
 from lake.delta import Lake
+from tasks.ledger.overrides import overrides
 from tasks.ledger.queries import quality_days
-from tasks.report.models import Day, QuarantineReason, ReportData, Segment, Share, Stock, StockItem, Totals
+from tasks.report.models import (
+    Day,
+    Decision,
+    QuarantineReason,
+    ReportData,
+    Segment,
+    Share,
+    Stock,
+    StockItem,
+    Totals,
+)
 from tasks.words import words
 
 Query = Callable[[str], list[dict[str, Any]]]
@@ -48,6 +59,7 @@ def read_report_data(query: Query, lake: Lake, ds: dt.date) -> ReportData:
         stock=read_stock(query),
         quality=quality_days(lake, ds - dt.timedelta(days=DAYS_SHOWN - 1), ds),
         quarantine=_quarantine(query, ds),
+        decisions=_decisions(lake, ds),
     )
 
 
@@ -228,6 +240,15 @@ def _quarantine(query: Query, ds: dt.date) -> list[QuarantineReason]:
             ],
         )
         for row in reasons
+    ]
+
+
+def _decisions(lake: Lake, ds: dt.date) -> list[Decision]:
+    now = dt.datetime.now(dt.UTC)
+    return [
+        Decision(decision=each.decision, until=each.ends_at, person=each.person, reason=each.reason)
+        for each in overrides(lake)
+        if each.is_active(now) or each.ds == ds
     ]
 
 

@@ -33,12 +33,6 @@ def log_plan(plan: RestorePlan) -> None:
         get_run_logger().info("%s", sentence)
 
 
-def check_reason(reason: str) -> None:
-    """Raises PermanentFailure if nobody says why."""
-    if not reason.strip():
-        raise PermanentFailure('a restore goes on record: say why with --why "…"')
-
-
 def record_restore(lake: Lake, run: Run, wanted: Restoration, reason: str, person: str) -> None:
     """Record the decision to restore; once the ledger can be written, which it may have been about."""
     record_decision(lake, run, f"restore {wanted}", reason, person)

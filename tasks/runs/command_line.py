@@ -2,7 +2,6 @@
 
 import argparse
 import datetime as dt
-import getpass
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from blocks.settings.settings import Settings
 from lake.contract import ContractError
 from tasks.ingest.decisions import Decisions
 from tasks.ingest.postgres import check_contracts
+from tasks.ledger.overrides import check_record, logged_in
 from tasks.runs.business_day import whole_range
 from tasks.runs.console import quiet_logs
 from tasks.runs.temporary_server import await_temporary_server
@@ -81,9 +81,7 @@ def _decision_parser(flow: DecidedFlow) -> argparse.ArgumentParser:
 
 def _add_record(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reason", default="", help="why; goes on record with a decision")
-    parser.add_argument(
-        "--person", default=getpass.getuser(), help="who; goes on record (default: %(default)s)"
-    )
+    parser.add_argument("--person", default=logged_in(), help="who; goes on record (default: %(default)s)")
 
 
 def _run_decided(
@@ -114,7 +112,13 @@ def run_inventory_from_command_line(flow: Callable[[float, bool, str, str], obje
     _add_record(parser)
     options = parser.parse_args()
     given = (options.follow_minutes, options.accept_loss, options.reason, options.person)
-    run_checked(check_folders, partial(flow, *given))
+
+    def check() -> None:
+        if options.accept_loss:
+            check_record("an accepted loss", options.reason, options.person)
+        check_folders()
+
+    run_checked(check, partial(flow, *given))
 
 
 def run_checked(check: Callable[[], object], run: Callable[[], object]) -> None:

@@ -20,7 +20,7 @@ from prefect.context import FlowRunContext
 from prefect.states import Completed
 
 P = ParamSpec("P")
-# Deployments' alerts know the name (deployments/resources/automations.py).
+# Deployments' alerts know the name (deployments/resources/rules.py).
 SKIPPED = "Skipped"
 TO_BE_RUN = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.COMPLETED]
 

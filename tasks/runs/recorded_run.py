@@ -12,6 +12,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from blocks.settings.failures import DataFailure, PermanentFailure, TransientFailure, is_store_outage
 from blocks.settings.settings import Settings
 from lake.delta import Lake
+from tasks.alerts.troubles import failure_troubles
 from tasks.ledger.postgres_copy import copy_ledger_to_postgres
 from tasks.ledger.records import append_records
 from tasks.ledger.run import Run
@@ -20,6 +21,7 @@ from tasks.monitoring.metrics import push_metrics
 from tasks.openlineage.watch import watched_run
 from tasks.restore.damage import remedies
 from tasks.runs.console import silence_teardown
+from tasks.runs.thresholds import record_thresholds
 from tasks.timing import current
 
 # Notifies people of a run's end.
@@ -38,12 +40,19 @@ def recorded_run(flow: str, ds: dt.date, settings: Settings, lake: Lake, notify:
     if context is None or context.flow_run is None:
         raise RuntimeError("recorded_run belongs inside a flow")
     silence_teardown()
-    run = Run(run_id=str(context.flow_run.id), flow=flow, ds=ds, started_at=dt.datetime.now(dt.UTC))
+    run = Run(
+        run_id=str(context.flow_run.id),
+        flow=flow,
+        ds=ds,
+        started_at=dt.datetime.now(dt.UTC),
+        attempt=max(1, context.flow_run.run_count),
+    )
     begun = time.monotonic()
     # A step ends with its run, whose heartbeats are enough. The thread that would send a step's own sleeps
     # whole seconds, and the step could not end before it wakes.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         _record(run, settings, lake)
+        record_thresholds(run, settings, lake)
         try:
             with watched_run(run, settings) as watch, current(run, watch):
                 yield run
@@ -51,6 +60,7 @@ def recorded_run(flow: str, ds: dt.date, settings: Settings, lake: Lake, notify:
         except BaseException as error:
             failure = _cause(error, lake)
             run.status, run.error = "failed", _describe(failure)
+            run.troubles = failure_troubles(failure)
             if failure is error:
                 raise
             raise failure from error

@@ -1,7 +1,6 @@
 """`python -m flows.replay`: shows what would become of quarantined rows; with `--run` they are replayed."""
 
 import argparse
-import getpass
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,11 +9,11 @@ from rich.console import Console
 
 from blocks.settings.settings import Settings
 from lake.delta import Lake
+from tasks.ledger.overrides import check_record, logged_in
 from tasks.replay.patch import export
 from tasks.replay.plan import ReplayPlan, fixes_so_far, plan_replay, without
 from tasks.replay.screen import show
 from tasks.replay.selection import Selection
-from tasks.replay.steps import check_reason
 from tasks.runs.command_line import business_date, check_reach, failures_in_words, run_checked
 
 
@@ -27,7 +26,7 @@ def run_replay_from_command_line(flow: Callable[[Selection, str, str, str, bool]
         settings = Settings()
         lake = Lake(settings.lake_uri)
         if asked.run:
-            check_reason(asked.why)
+            check_record("a replay", asked.why, asked.person, "--why")
         if asked.export:
             selected = selection.rows(lake)
             waiting = without(selected, fixes_so_far(selected, selection, settings, lake))
@@ -67,7 +66,5 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--patch", metavar="FILE", default="", help="a patch file with the rows corrected")
     parser.add_argument("--run", action="store_true", help="do it; without, nothing is changed")
     parser.add_argument("--why", default="", help="goes on record")
-    parser.add_argument(
-        "--person", default=getpass.getuser(), help="who; goes on record (default: %(default)s)"
-    )
+    parser.add_argument("--person", default=logged_in(), help="who; goes on record (default: %(default)s)")
     return parser

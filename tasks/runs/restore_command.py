@@ -2,7 +2,6 @@
 
 import argparse
 import datetime as dt
-import getpass
 from collections.abc import Callable
 from functools import partial
 
@@ -10,11 +9,11 @@ from rich.console import Console
 
 from blocks.settings.settings import Settings
 from lake.delta import Lake
+from tasks.ledger.overrides import check_record, logged_in
 from tasks.restore.damage import damaged_tables
 from tasks.restore.plan import plan_restore
 from tasks.restore.request import SOURCES, Restoration
 from tasks.restore.screen import show, show_state
-from tasks.restore.steps import check_reason
 from tasks.runs.command_line import check_folders, check_reach, failures_in_words, run_checked
 
 
@@ -34,7 +33,7 @@ def run_restore_from_command_line(flow: Callable[[Restoration, str, str, bool], 
         at = asked.at.replace(tzinfo=asked.at.tzinfo or settings.shop_timezone) if asked.at else None
         wanted = Restoration.of(asked.what, asked.source, asked.version, at)
         if asked.run:
-            check_reason(asked.why)
+            check_record("a restore", asked.why, asked.person, "--why")
         plan = plan_restore(wanted, settings, lake)
     show(plan, console)
     if not asked.run:
@@ -56,7 +55,5 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--run", action="store_true", help="do it; without, nothing is changed")
     parser.add_argument("--why", default="", help="goes on record")
-    parser.add_argument(
-        "--person", default=getpass.getuser(), help="who; goes on record (default: %(default)s)"
-    )
+    parser.add_argument("--person", default=logged_in(), help="who; goes on record (default: %(default)s)")
     return parser

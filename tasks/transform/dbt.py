@@ -230,7 +230,9 @@ def _built(results: list, flow: str | None, ds: str) -> Built:
     if failures:
         accept = [f"--accept-failed {r.node.name}" for r in results if r.status == "fail"]
         again = f". To publish all the same, on record: {command(flow, ds, *accept)}" if flow else ""
-        raise DataFailure("dbt tests failed: " + "; ".join(failures) + ". Nothing was published" + again)
+        troubles = tuple(_result(each).trouble for each in results if each.status == "fail")
+        message = "dbt tests failed: " + "; ".join(failures) + ". Nothing was published" + again
+        raise DataFailure(message, troubles)
     return Built(
         models=[each.node.name for each in results if each.node.resource_type == "model"],
         results=[_result(each) for each in results if each.node.resource_type == "test"],

@@ -94,7 +94,8 @@ def test_database_down_is_one_red_message_and_the_second_failure_wakes_somebody(
     assert working.pagerduty.requests[-1].body["dedup_key"] == incident.body["dedup_key"]
     # Until the server would have raised its own: a minute, and its rounds.
     time.sleep(max(0, failed_at + 75 - time.monotonic()))
-    again = [request.body["attachments"][0].get("title", "") for request in working.slack.requests[2:]]
+    over, *again = [request.body["attachments"][0] for request in working.slack.requests[2:]]
+    assert "completed: the trouble is over" in over["fallback"]
     assert again == [], "the server's own automation has repeated it"
     assert deliveries(working, second) == [
         ("run-failed-twice", "slack", True),
@@ -144,8 +145,10 @@ def test_a_run_that_nobody_takes_is_one_orange_message(deployed: Site) -> None:
 
     deployed.start_worker()
     assert deployed.wait_for_end(run_id) == "Completed"
+    wait_for(lambda: len(deployed.slack.requests) > 1, 60, "nobody was told that runs are taken again")
     deployed.stop_worker()
-    assert len(deployed.slack.requests) == 1
+    titles = [request.body["attachments"][0]["title"] for request in deployed.slack.requests]
+    assert titles[1:] == ["run-late: runs are taken again: none was late since"]
 
 
 def test_a_machine_lost_in_mid_run_is_alerted_and_the_run_started_again_ends_right(working: Site) -> None:

@@ -87,7 +87,7 @@ def test_each_stop_names_the_command_that_goes_on(
     daily_ecommerce_pipeline(LATER)
     assert totals(platform) == source_totals(platform)
     assert query(platform, "select count(*) from ops.deleted_rows where key = '1'") == [(0,)]
-    assert query(platform, "select decision, reason, person from ops.interventions order by recorded_at") == [
+    assert query(platform, "select decision, reason, person from ops.overrides order by recorded_at") == [
         (f"read orders:order_date={DAY - dt.timedelta(days=2)} again", REASON, "ada"),
         ("accept deletes of orders", REASON, "ada"),
         ("accept that orders fails", REASON, "ada"),

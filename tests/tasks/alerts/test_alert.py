@@ -4,7 +4,7 @@ import pytest
 from deltalake.exceptions import DeltaError
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 
-from tasks.alerts.alert import alert_about
+from tasks.alerts.run_alert import alert_about
 from tasks.ledger.queries import previous_status
 from tasks.ledger.records import append_records
 from tasks.ledger.run import Run
@@ -117,6 +117,7 @@ def test_what_is_known_of_a_failed_run(platform: Platform, monkeypatch: pytest.M
         "error": "DataFailure: orders: too many rejected",
         "quarantined": "1,234 rows",
         "worth a look": "orders.coupon is new; a second thing",
+        "to go on": "python -m flows.daily 2024-03-04",
     }
     assert list(alert.facts)[:4] == ["flow", "ds", "step", "error"]
     assert alert.runbook_url == "https://books.example/runbook.md#run-failed"
@@ -125,7 +126,26 @@ def test_what_is_known_of_a_failed_run(platform: Platform, monkeypatch: pytest.M
 
 def test_a_completed_run_names_no_step(platform: Platform) -> None:
     alert = alert_about(ended("completed", step="quality_gold"), *here())
-    assert alert.facts == {"flow": "daily", "ds": "2024-03-04"}
+    assert alert.facts == {"flow": "daily", "ds": "2024-03-04", "to go on": "python -m flows.status"}
+
+
+@pytest.mark.parametrize(
+    ("flow", "error", "command"),
+    [
+        ("daily-ecommerce-pipeline", "no", "python -m flows.daily 2024-03-04"),
+        ("data-quality", "no", "python -m flows.data_quality 2024-03-04"),
+        ("inventory", "no", "python -m flows.inventory"),
+        (
+            "inventory",
+            'lost: `python -m flows.inventory --accept-loss --reason "…"`',
+            'python -m flows.inventory --accept-loss --reason "…"',
+        ),
+    ],
+)
+def test_a_failure_names_the_command_that_goes_on(
+    platform: Platform, flow: str, error: str, command: str
+) -> None:
+    assert alert_about(ended("failed", flow=flow, error=error), *here()).facts["to go on"] == command
 
 
 def test_alerts_of_a_flow_are_one_incident(platform: Platform) -> None:

@@ -208,11 +208,12 @@ def test_an_edit_that_leaves_the_cursor_alone_is_read_on_demand(platform: Platfo
         ({"reread": ["orders order_id"]}, "write <table>, or <table>:<column>=<value>"),
         ({"accept_deletes": ["basket"]}, "no source table basket"),
         ({"accept_deletes": ["orders"], "reason": " "}, "say why with --reason"),
+        ({"accept_deletes": ["orders"], "person": " "}, "say who with --person"),
     ],
 )
 def test_a_decision_that_cannot_be_carried_out_is_refused(decisions: dict, problem: str) -> None:
     with pytest.raises(PermanentFailure, match=problem):
-        Decisions(**{"reason": "because", **decisions}).check()
+        Decisions(**{"reason": "because", "person": "ada", **decisions}).check()
 
 
 def test_nothing_is_compared_while_the_server_counts_no_change(

@@ -36,7 +36,11 @@ def test_one_product_is_named_in_the_title() -> None:
     [alert] = alerts_about([change(1, "low", 9)], Settings())
     assert (alert.kind, alert.severity, alert.undoes) == ("stock-low", "warning", None)
     assert alert.title == "Product 1 (1): low in stock"
-    assert alert.facts == {"Product 1 (1)": "9 left, enough for 4.5 days; sells 2.0 a day, order below 20"}
+    assert alert.facts == {
+        "Product 1 (1)": "9 left, enough for 4.5 days; sells 2.0 a day, order below 20",
+        "to go on": 'python -m flows.status --acknowledge stock-low --why "ordered"',
+    }
+    assert (alert.troubles, alert.may_repeat) == (["stock: Product 1 (1) is low"], True)
     assert (alert.alert_id, alert.run_id, alert.dedup_key) == ("stock-short/1", "run-1", "stock")
     assert alert.runbook_url.endswith("docs/runbook.md#stock-low")
 
@@ -53,6 +57,7 @@ def test_many_at_once_are_one_message_with_the_ten_worst_first() -> None:
         "Product 1 (1)",
         *(f"Product {number} ({number})" for number in range(3, 11)),
         "and 4 more",
+        "to go on",
     ]
     assert alert.facts["unnamed (2)"] == "none left; sells 5.0 a day, order below 20"
 
@@ -61,7 +66,7 @@ def test_many_at_once_are_one_message_with_the_ten_worst_first() -> None:
 def test_what_does_not_sell_is_the_least_of_the_worries() -> None:
     still = change(1, "low", 1, units_per_day=0.0, days_of_cover=None)
     [alert] = alerts_about([still, change(2, "low", 19)], Settings())
-    assert list(alert.facts) == ["Product 2 (2)", "Product 1 (1)"]
+    assert list(alert.facts) == ["Product 2 (2)", "Product 1 (1)", "to go on"]
 
 
 @pytest.mark.usefixtures("platform")
@@ -72,6 +77,10 @@ def test_good_news_goes_where_the_bad_news_went_and_ends_the_trouble_if_it_was_a
     first, second = alerts_about([bad, *good], Settings(), is_all_well)
     assert (first.kind, first.is_resolution) == ("stock-out", False)
     assert (second.kind, second.severity, second.undoes) == ("stock-refilled", "info", "error")
+    assert (second.troubles, second.ends[:2]) == (
+        [],
+        ["stock: Product 2 (2) is low", "stock: Product 2 (2) is out"],
+    )
     assert second.title == "products: 2 no longer short"
     assert second.is_resolution == is_all_well
 

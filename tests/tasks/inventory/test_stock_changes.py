@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.alerts.verdict import record_outcome
 from tasks.inventory import stock_changes
 from tasks.inventory.reorder_points import Product, State
 from tasks.inventory.stock_changes import BADNESS, LastSeen, StockChange, news, record_changes, unsent
 from tasks.ledger.queries import query_records
 from tasks.ledger.records import append_records, ensure_table
+from tests.support.alerts import alert
 from tests.support.platforms import Platform, lake_here
 
 NOW = dt.datetime(2024, 3, 4, 12, tzinfo=dt.UTC)
@@ -149,6 +151,21 @@ def test_what_no_channel_has_delivered_is_unsent_for_a_day(platform: Platform) -
         reorder_point=10,
     )
     assert unsent(lake_here(), now + 24 * HOUR) == []
+
+
+def test_what_is_no_longer_so_is_not_sent_late(platform: Platform) -> None:
+    """Held back by a snooze, or while Slack was down, and meanwhile refilled."""
+    record_changes(platform.lake, {1: 0}, PRODUCTS, "run-1")
+    record_changes(platform.lake, {1: 90}, PRODUCTS, "run-2")
+    [left] = unsent(lake_here(), dt.datetime.now(dt.UTC))
+    assert (left.kind, left.run_id) == ("stock-refilled", "run-2")
+
+
+def test_what_a_person_has_acknowledged_is_not_sent_later(platform: Platform) -> None:
+    [change] = record_changes(platform.lake, {1: 0}, PRODUCTS, "run-1")
+    given = alert(alert_id=change.alert_id, kind="stock-out", troubles=["stock: P1 is out"])
+    record_outcome(given, lake_here(), "acknowledged")
+    assert unsent(lake_here(), dt.datetime.now(dt.UTC)) == []
 
 
 def test_without_a_ledger_nothing_is_unsent(platform: Platform) -> None:

@@ -11,11 +11,12 @@ from tasks.alerts.events import LOW_QUALITY_EVENT
 from tasks.ledger.queries import quality_scores
 from tasks.ledger.records import append_records
 from tasks.ledger.run import Run
+from tasks.monitoring.on_call import snooze
 from tasks.quality.trend import report_low_quality
 from tests.support.alerts import ended
 from tests.support.ledger_records import record_quality, record_quality_days
 from tests.support.platforms import Platform, here, lake_here
-from tests.support.rows import DAY, NEXT_DAY
+from tests.support.rows import DAY, NEXT_DAY, at
 
 NAME = "prefect.resource.name"
 RULES = "reject_reason to be null (mostly=0.95)"
@@ -127,3 +128,18 @@ def test_three_low_days_in_a_row_are_reported(platform: Platform) -> None:
         NAME: "a-flow-of-bad-days",
     }
     assert event["payload"] == {"ds": "2024-03-04", "scores": "75.0%, 90.0%, 94.0%", "minimum": "95.0%"}
+    # A fourth is the same trouble; a good day ends it, and the next three are another.
+    for number, rows in enumerate((50, 1, 50, 50, 50), start=4):
+        record_quality(f"run-{number}", DAY + dt.timedelta(days=number), orders=(100, rows))
+        run = ended("completed", run_id=f"run-{number}", flow="a-flow-of-bad-days")
+        assert report_low_quality(run, *here()) is (number == 8)
+
+
+def test_a_snooze_of_low_quality_holds_it_back_and_what_is_so_at_its_end_is_told(
+    platform: Platform, prefect_server: None
+) -> None:
+    record_quality_days(50, 50, 50)
+    snooze(lake_here(), "low-quality", "2d", "an import", "ada", at(DAY))
+    assert not report_low_quality(last_of([0, 0, 0]), *here(), at(DAY, 12))
+    record_quality("run-3", DAY + dt.timedelta(days=3), orders=(100, 50))
+    assert report_low_quality(ended("completed", run_id="run-3"), *here(), at(DAY + dt.timedelta(days=3)))

@@ -1,5 +1,6 @@
 """Writing the report: where, what of it is newest, and that a run never fails for the lack of it."""
 
+import datetime as dt
 import logging
 import os
 import re
@@ -11,7 +12,9 @@ import pytest
 
 from blocks.settings import environment
 from blocks.settings.settings import Settings
-from tasks.alerts.alert import alert_about
+from tasks.alerts.run_alert import alert_about
+from tasks.ledger.interventions import record_decision
+from tasks.monitoring.on_call import snooze
 from tasks.report import charts as report_charts
 from tasks.report.daily_report import remove_old_reports, write_pages, write_report
 from tasks.report.models import Share
@@ -71,6 +74,22 @@ def test_another_platform_has_a_folder_of_its_own(
     root = url or f"{reports.as_uri()}/"
     assert write_pages(finished(), *here(), shop())[0] == f"{root}staging/{DAY}.html"
     assert names(reports) == ["staging"]
+
+
+def test_what_people_have_decided_is_on_the_page_and_in_the_summary(reports: Path) -> None:
+    query = shop()
+    page = reports / "latest.html"
+    write_pages(finished(), *here(), query)
+    assert "What people have decided" not in page.read_text(encoding="utf-8")
+    run = finished()
+    record_decision(here()[1], run, "accept that orders fails", "agreed <with> the shop", "ada")
+    snooze(here()[1], "low-quality", "3d", "an import", "bob", dt.datetime.now(dt.UTC))
+    write_pages(run, *here(), query)
+    shown = page.read_text(encoding="utf-8")
+    for words in ("accept that orders fails", "agreed &lt;with&gt; the shop", "snooze low-quality", "bob"):
+        assert words in shown
+    said = message(run.model_copy(update={"duration_seconds": 1}), Settings())
+    assert "- accept that orders fails (ada: agreed <with> the shop)" in said
 
 
 def test_documentation_is_linked_once_it_is_there(reports: Path) -> None:

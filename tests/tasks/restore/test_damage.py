@@ -70,7 +70,7 @@ def test_damage_is_named_with_its_table(lake: Lake, harm: Callable[[Path], None]
         ("bronze.orders", "python -m flows.restore bronze.orders --from copy (or --from source)"),
         ("silver.orders", "python -m flows.restore silver.orders --from bronze"),
         ("gold.daily_sales", "python -m flows.restore gold.daily_sales --from bronze"),
-        ("ops.interventions", "python -m flows.restore ops.interventions --from copy"),
+        ("ops.overrides", "python -m flows.restore ops.overrides --from copy"),
         ("flagged.orders", "delete the folder"),
     ],
 )
