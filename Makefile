@@ -54,7 +54,7 @@ image: ## build the image that servers, workers and runs in containers use, as I
 worker: $(READY) ## install what a worker of a pool of containers needs (KIND=docker|kubernetes)
 	$(MAKE) $(VENV)/.installed-$(or $(KIND),docker)
 
-sbom: | $(READY) ## list what the image holds, as CycloneDX in data/sbom.json (needs uv)
+sbom: | $(PREFECT_HOME) ## list what the image holds, as CycloneDX in data/sbom.json (needs uv)
 	uvx --from cyclonedx-bom@7.5.0 cyclonedx-py requirements requirements-image.txt --pyproject pyproject.toml -o data/sbom.json
 
 test: $(WITH_BI) $(WITH_WORKERS) ## run the tests, on real services (under 20 minutes)
