@@ -1,0 +1,75 @@
+"""The docker pool, as the README says: its commands to the letter, then containers on a network of their own."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from blocks.settings.environment import REPOSITORY
+from tests.containers.engine import HOME, Engine
+from tests.containers.marts import Marts, assert_equal, read_marts
+from tests.containers.reader import Reader, block, reader
+
+VOLUME = HOME / "docker" / "volumes" / "ecommerce-pipeline-data" / "_data"
+
+
+@pytest.fixture(scope="module")
+def followed(engine: Engine, clone: Path) -> Iterator[Reader]:
+    """A reader who has carried out the README's block; its terminals are still open."""
+    engine.run("volume", "rm", "--force", "ecommerce-pipeline-data")
+    with reader(clone, engine.environment) as opened:
+        commands = block(REPOSITORY / "README.md", "### In containers")
+        assert len(commands) == 12
+        (clone / "data" / "printed.log").write_text(opened.carry_out(commands))
+        yield opened
+
+
+def test_the_readme_is_true(followed: Reader) -> None:
+    printed = (followed.folder / "data" / "printed.log").read_text()
+    assert "18 order dates compared, 0 differ" in printed
+    assert (
+        "Completed" in printed[printed.rindex("Flow run created") if "Flow run created" in printed else 0 :]
+    )
+    worker = followed.logs[1].read_text()
+    assert "Creating Docker container" in worker
+    assert "Failed to create the Prefect home directory" not in worker
+
+
+def test_the_marts_are_those_of_processes(followed: Reader, by_processes: Marts) -> None:
+    assert (VOLUME / "warehouse.duckdb").stat().st_uid == 1000
+    assert_equal(read_marts(VOLUME / "warehouse.duckdb"), by_processes)
+
+
+def test_the_image_is_small_and_says_what_it_is(followed: Reader, engine: Engine) -> None:
+    [image] = json.loads(engine.run("image", "inspect", "ecommerce-pipeline:latest"))
+    assert image["Size"] < 2.2e9
+    assert image["Config"]["User"] == "pipeline"
+    assert image["Config"]["Labels"]["org.opencontainers.image.title"] == "ecommerce-pipeline"
+    assert image["Config"]["Healthcheck"]["Test"][-1] == "deployments/docker/health.py"
+    for absent in (".git", ".venv", "tests", "data/demo.env", "/opt/venv/bin/pytest", "/opt/venv/bin/pip"):
+        engine.run("run", "--rm", "ecommerce-pipeline", "test", "!", "-e", absent)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "remedy"),
+    [
+        ({"DOCKER_NETWORK": "bridge"}, "SHOP_DSN would be the container itself (loopback)"),
+        ({"DOCKER_NETWORK": "shops"}, "docker network create shops"),
+        (
+            {"WORKER_IMAGE": "ecommerce-pipeline:7"},
+            "has an image ecommerce-pipeline:7 (WORKER_IMAGE): make image",
+        ),
+        ({"LAKE_URI": "/srv/lake"}, "LAKE_URI would be on the disk of a container"),
+        ({"DOCKER_HOST": "unix:///nowhere.sock"}, "no Docker daemon answers here"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_its_remedy(
+    followed: Reader, wrong: dict[str, str], remedy: str
+) -> None:
+    check = ".venv/bin/python -m deployments.bootstrap --check"
+    assert "works" in followed.carry_out([check])
+    mistaken = Reader(followed.folder, followed.environment | wrong, ExitStack())
+    printed = mistaken.carry_out([f"{check} > data/refused.log 2>&1; test $? = 1; cat data/refused.log"])
+    assert remedy in " ".join(printed.split())
