@@ -54,7 +54,7 @@ def defaults(kind: str) -> dict[str, Any]:
 
 
 def _harden(job: dict[str, Any]) -> None:
-    """What a namespace of the Pod Security Standard `restricted` asks of a pod; and what Prefect misplaced."""
+    """What a namespace of the Pod Security Standard `restricted` asks of pods; and what Prefect misplaced."""
     pod = job["template"]["spec"]
     for field in ("completions", "parallelism"):
         job[field] = pod.pop(field)
