@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -59,14 +60,29 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield from _copy(tmp_path_factory.mktemp("reader"))
 
 
+@dataclass(frozen=True)
+class ByProcesses:
+    """The marts as processes on this machine make them: of the demo's three days, and after the last once more."""
+
+    demo: Marts
+    again: Marts
+
+
 @pytest.fixture(scope="session")
-def by_processes(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marts]:
-    """The marts after the demo's three days, run by processes on this machine."""
+def by_processes(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ByProcesses]:
+    """The shop's days, run in a copy of the repository of their own."""
     for folder in _copy(tmp_path_factory.mktemp("processes")):
-        subprocess.run(
-            [".venv/bin/python", "-m", "demo"], cwd=folder, env=engine.environment, check=True, timeout=1800
-        )
-        yield read_marts(folder / "data" / "warehouse.duckdb")
+        made = []
+        for command in ("demo", "flows.daily 2024-01-15"):
+            subprocess.run(
+                [".venv/bin/python", "-m", *command.split()],
+                cwd=folder,
+                env=engine.environment,
+                check=True,
+                timeout=1800,
+            )
+            made.append(read_marts(folder / "data" / "warehouse.duckdb"))
+        yield ByProcesses(*made)
 
 
 def _copy(folder: Path) -> Iterator[Path]:

@@ -16,13 +16,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from blocks.settings.environment import DATA
 from tests.deployments.conftest import wait_for
 
 # Some 12 GB; another folder by CONTAINERS_HOME.
 HOME = Path(os.environ.get("CONTAINERS_HOME", DATA / "containers"))
-NAMESPACE = "ecommerce-pipeline-tests"
-PROGRAMS = ("dockerd", "containerd", "runc", "iptables", "ip", "slirp4netns")
+NAMESPACE = f"ecommerce-pipeline-{os.getpid()}"
+PROGRAMS = ("dockerd", "containerd", "runc", "iptables", "ip", "slirp4netns", "setpriv")
 COMPOSE = "github.com/docker/compose/v2@v2.40.3"
 COMMAND_SECONDS = 1800
 NETWORKS = Path("/run/netns")
@@ -73,6 +75,7 @@ def open_engine() -> Iterator[Engine]:
         )
     HOME.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
+        stack.enter_context(FileLock(HOME / "lock", timeout=COMMAND_SECONDS))
         # A socket's path may have a hundred letters.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="engine-", dir="/tmp")))
         stack.enter_context(_namespace())
@@ -136,7 +139,13 @@ def _enter(namespace: int) -> None:
 @contextmanager
 def _process(command: list[str], log: Path) -> Iterator[None]:
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        # It also ends with this process, should that be killed.
+        process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", *command],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     try:
         yield
     finally:

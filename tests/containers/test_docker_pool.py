@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from blocks.settings.environment import REPOSITORY
+from tests.containers.conftest import ByProcesses
 from tests.containers.engine import HOME, Engine
-from tests.containers.marts import Marts, assert_equal, read_marts
+from tests.containers.marts import assert_equal, read_marts
 from tests.containers.reader import Reader, block, reader
 
 VOLUME = HOME / "docker" / "volumes" / "ecommerce-pipeline-data" / "_data"
@@ -37,9 +38,9 @@ def test_the_readme_is_true(followed: Reader) -> None:
     assert "Failed to create the Prefect home directory" not in worker
 
 
-def test_the_marts_are_those_of_processes(followed: Reader, by_processes: Marts) -> None:
+def test_the_marts_are_those_of_processes(followed: Reader, by_processes: ByProcesses) -> None:
     assert (VOLUME / "warehouse.duckdb").stat().st_uid == 1000
-    assert_equal(read_marts(VOLUME / "warehouse.duckdb"), by_processes)
+    assert_equal(read_marts(VOLUME / "warehouse.duckdb"), by_processes.again)
 
 
 def test_the_image_is_small_and_says_what_it_is(followed: Reader, engine: Engine) -> None:
