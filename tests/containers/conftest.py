@@ -14,6 +14,7 @@ import yaml
 from blocks.settings.environment import REPOSITORY
 from tests.containers.engine import Engine, EngineUnavailable, open_engine
 from tests.containers.marts import Marts, read_marts
+from tests.containers.reader import Reader, block, reader
 from tests.containers.stand_ins import have_images
 from tests.support.howto import copy_repository
 
@@ -83,6 +84,17 @@ def by_processes(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> It
             )
             made.append(read_marts(folder / "data" / "warehouse.duckdb"))
         yield ByProcesses(*made)
+
+
+@pytest.fixture(scope="session")
+def followed(engine: Engine, clone: Path) -> Iterator[Reader]:
+    """A reader who has carried out the README's block; its terminals are still open."""
+    engine.run("volume", "rm", "--force", "ecommerce-pipeline-data")
+    with reader(clone, engine.environment) as opened:
+        commands = block(REPOSITORY / "README.md", "### In containers")
+        assert len(commands) == 12
+        (clone / "data" / "printed.log").write_text(opened.carry_out(commands))
+        yield opened
 
 
 def _copy(folder: Path) -> Iterator[Path]:

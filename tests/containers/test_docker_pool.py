@@ -1,30 +1,16 @@
 """The docker pool, as the README says: its commands to the letter, then containers on a network of their own."""
 
 import json
-from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
-from blocks.settings.environment import REPOSITORY
 from tests.containers.conftest import ByProcesses
 from tests.containers.engine import HOME, Engine
 from tests.containers.marts import assert_equal, read_marts
-from tests.containers.reader import Reader, block, reader
+from tests.containers.reader import Reader
 
 VOLUME = HOME / "docker" / "volumes" / "ecommerce-pipeline-data" / "_data"
-
-
-@pytest.fixture(scope="module")
-def followed(engine: Engine, clone: Path) -> Iterator[Reader]:
-    """A reader who has carried out the README's block; its terminals are still open."""
-    engine.run("volume", "rm", "--force", "ecommerce-pipeline-data")
-    with reader(clone, engine.environment) as opened:
-        commands = block(REPOSITORY / "README.md", "### In containers")
-        assert len(commands) == 12
-        (clone / "data" / "printed.log").write_text(opened.carry_out(commands))
-        yield opened
 
 
 def test_the_readme_is_true(followed: Reader) -> None:
@@ -74,3 +60,32 @@ def test_what_cannot_work_is_refused_with_its_remedy(
     mistaken = Reader(followed.folder, followed.environment | wrong, ExitStack())
     printed = mistaken.carry_out([f"{check} > data/refused.log 2>&1; test $? = 1; cat data/refused.log"])
     assert remedy in " ".join(printed.split())
+
+
+def test_going_back_is_bootstrapping_the_older_image(followed: Reader, engine: Engine) -> None:
+    """As docs/deploy.md says; the older one here differs by its name only."""
+    old = "ecommerce-pipeline:old"
+    engine.run("tag", "ecommerce-pipeline:latest", old)
+    options = (
+        "--network",
+        "host",
+        "--env",
+        "PREFECT_API_URL",
+        "--env",
+        "WORK_POOL",
+        "--env",
+        "DOCKER_NETWORK",
+    )
+
+    def deploy(image: str) -> str:
+        command = ("run", "--rm", *options, "--env", f"WORKER_IMAGE={image}", image)
+        return engine.run(*command, "python", "-m", "deployments.bootstrap", **followed.environment)
+
+    printed = deploy(old)
+    assert "not checked: no Docker daemon answers here" in printed
+    assert "job template" in printed
+    run = "run daily-ecommerce-pipeline/production --param ds=2024-01-15 --watch"
+    followed.carry_out([f".venv/bin/prefect deployment {run}"])
+    assert old in followed.logs[1].read_text()
+    assert "job template" in deploy("ecommerce-pipeline:latest")
+    assert "no changes" in deploy("ecommerce-pipeline:latest")
