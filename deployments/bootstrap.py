@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
+import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import get_current_settings
 from rich.console import Console
@@ -44,6 +45,8 @@ def main() -> None:
             bootstrap(Console(), is_dry=options.dry_run)
     except (PipelineFailure, DeployFailed, UnreadableEnvFile) as failure:
         sys.exit(f"error: {failure}")
+    except httpx.ConnectError as failure:
+        sys.exit(f"error: no Prefect server answers at {api_url()} (PREFECT_API_URL): {failure}")
 
 
 def bootstrap(console: Console, is_dry: bool) -> None:

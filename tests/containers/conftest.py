@@ -1,7 +1,6 @@
 """A Docker Engine, the product's image in it, a copy of the repository, and what a run by processes makes of a shop."""
 
 import os
-import shutil
 import subprocess
 import warnings
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ import yaml
 from blocks.settings.environment import REPOSITORY
 from tests.containers.engine import Engine, EngineUnavailable, open_engine
 from tests.containers.marts import Marts, read_marts
-from tests.containers.reader import Reader, block, reader
 from tests.containers.stand_ins import have_images
 from tests.support.howto import copy_repository
 
@@ -86,21 +84,9 @@ def by_processes(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> It
         yield ByProcesses(*made)
 
 
-@pytest.fixture(scope="session")
-def followed(engine: Engine, clone: Path) -> Iterator[Reader]:
-    """A reader who has carried out the README's block; its terminals are still open."""
-    engine.run("volume", "rm", "--force", "ecommerce-pipeline-data")
-    with reader(clone, engine.environment) as opened:
-        commands = block(REPOSITORY / "README.md", "### In containers")
-        assert len(commands) == 12
-        (clone / "data" / "printed.log").write_text(opened.carry_out(commands))
-        yield opened
-
-
 def _copy(folder: Path) -> Iterator[Path]:
     copied = copy_repository(folder / "ecommerce-pipeline")
     try:
         yield copied
     finally:
         subprocess.run([".venv/bin/python", "-m", "demo", "remove"], cwd=copied, check=True, timeout=300)
-        shutil.rmtree(copied)

@@ -9,11 +9,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+
 from tests.deployments.conftest import wait_for
 
 COMMAND_SECONDS = 1800
-# What a command that serves says when it is ready; it keeps a terminal to itself.
-READY = {"prefect server start": "Check out the dashboard", "prefect worker start": "started!"}
+# Commands that keep a terminal to themselves.
+SERVING = ("prefect server start", "prefect worker start")
+SERVER = "http://127.0.0.1:4200/api/health"
 
 
 @dataclass
@@ -35,10 +38,9 @@ class Reader:
                 name, _, value = assignment.partition("=")
                 self.environment[name] = value
             return ""
-        for words, ready in READY.items():
-            if words in command:
-                self._serve(command, ready)
-                return ""
+        if any(words in command for words in SERVING):
+            self._serve(command)
+            return ""
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=self.folder,
@@ -53,7 +55,7 @@ class Reader:
         assert done.returncode == 0, f"{command}\n{done.stdout[-6000:]}"
         return done.stdout
 
-    def _serve(self, command: str, ready: str) -> None:
+    def _serve(self, command: str) -> None:
         log = self.folder / "data" / f"terminal-{len(self.logs) + 1}.log"
         self.logs.append(log)
         with log.open("wb") as output:
@@ -67,7 +69,15 @@ class Reader:
             )
         self.terminals.callback(process.wait, 120)
         self.terminals.callback(process.send_signal, signal.SIGTERM)
-        wait_for(lambda: ready in log.read_text(errors="replace"), 300, f"{command}: not ready")
+        is_ready = _answers if "server" in command else lambda: b"started!" in log.read_bytes()
+        wait_for(is_ready, 300, f"{command}: not ready")
+
+
+def _answers() -> bool:
+    try:
+        return httpx.get(SERVER, timeout=5).is_success
+    except httpx.HTTPError:
+        return False
 
 
 @contextmanager
