@@ -137,7 +137,7 @@ def _ecs(deployment: DeploymentSettings) -> Found:
             f"WORKER_IMAGE={deployment.worker_image} names no registry that Fargate could pull from: "
             "push it, and name it with its registry"
         )
-    notes = []
+    notes: list[str] = []
     try:
         found = boto3.client("ecs", config=AWS).describe_clusters(clusters=[cluster])["clusters"]
         if not any(each["status"] == "ACTIVE" for each in found):
