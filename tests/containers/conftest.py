@@ -61,10 +61,14 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class ByProcesses:
-    """The marts as processes on this machine make them: of the demo's three days, and after the last once more."""
+    """The marts as processes on this machine make them, with Sail.
+
+    `demo`: of the demo's three days; `again`: after the last once more; `rebuilt`: from all of bronze.
+    """
 
     demo: Marts
     again: Marts
+    rebuilt: Marts
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +76,7 @@ def by_processes(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> It
     """The shop's days, run in a copy of the repository of their own."""
     for folder in _copy(tmp_path_factory.mktemp("processes")):
         made = []
-        for command in ("demo", "flows.daily 2024-01-15"):
+        for command in ("demo", "flows.daily 2024-01-15", "flows.rebuild"):
             subprocess.run(
                 [".venv/bin/python", "-m", *command.split()],
                 cwd=folder,

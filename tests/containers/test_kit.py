@@ -196,4 +196,4 @@ def test_apache_spark_makes_the_same(
         made = client.create_flow_run_from_deployment(client.read_deployment_by_name("rebuild/production").id)
     assert kit.ended(made.id).state_name == "Completed"
     assert "Finished task" in kit.compose("--profile", "spark", "logs", "spark-connect", **spark)
-    assert_equal(read_marts(WAREHOUSE), by_processes.again)
+    assert_equal(read_marts(WAREHOUSE), by_processes.rebuilt)
