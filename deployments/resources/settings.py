@@ -2,20 +2,15 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 from blocks.settings.environment import REPOSITORY, AlertThresholds
-from blocks.settings.failures import PermanentFailure
-from blocks.settings.fields import PLACES
 from blocks.settings.settings import EnvironmentSettings
 
 DAILY = "daily-ecommerce-pipeline"
 FOLDER = REPOSITORY / "deployments"
 # How often a run says that it is alive: as often as Prefect lets it.
 HEARTBEAT_SECONDS = 30
-# What outlives a container, by kind of pool (work_pools/docker.yaml).
-VOLUMES = {"docker": "file:///opt/ecommerce-pipeline/data/"}
 
 
 class DeploymentSettings(AlertThresholds):
@@ -24,28 +19,11 @@ class DeploymentSettings(AlertThresholds):
     work_pool: Literal["process", "docker", "kubernetes", "ecs"] = "process"
     inventory_mode: Literal["hourly", "continuous"] = "hourly"
     worker_image: str = "ecommerce-pipeline:latest"
+    docker_network: str = "bridge"
     ecs_execution_role_arn: str = ""
     ecs_task_role_arn: str = ""
     late_after: dt.timedelta = dt.timedelta(minutes=10)
     waiting_after: dt.timedelta = dt.timedelta(hours=1)
-
-    def require_places(self, settings: EnvironmentSettings) -> None:
-        """Raise PermanentFailure if runs of this pool would not find, or not keep, what blocks name."""
-        if self.work_pool == "process":
-            return
-        places = {"CLICKSTREAM_URI": settings.clickstream_uri, "LAKE_URI": settings.lake_uri}
-        for field in PLACES[settings.warehouse]:
-            if isinstance(place := getattr(settings, field), Path):
-                places[field.upper()] = place.absolute().as_uri()
-        volume = VOLUMES.get(self.work_pool)
-        kept = (volume,) if volume else ()
-        lost = [name for name, at in places.items() if at.startswith("file:") and not at.startswith(kept)]
-        if lost:
-            remedy = f"name folders below {volume}, or an object store" if volume else "name an object store"
-            raise PermanentFailure(
-                f"WORK_POOL is {self.work_pool}, and {', '.join(lost)} would be on the disk of a container "
-                f"that ends with its run; {remedy}, and a warehouse that is no file (docs/warehouses.md)"
-            )
 
     def variables(self, settings: EnvironmentSettings) -> dict[str, str]:
         """The variables that prefect.yaml and the pool templates name, with their values here."""
@@ -55,6 +33,7 @@ class DeploymentSettings(AlertThresholds):
             "INVENTORY_CONTINUOUS": str(mode == "continuous").lower(),
             "WORK_POOL": self.work_pool,
             "WORKER_IMAGE": self.worker_image,
+            "DOCKER_NETWORK": self.docker_network,
             "ECS_EXECUTION_ROLE_ARN": self.ecs_execution_role_arn,
             "ECS_TASK_ROLE_ARN": self.ecs_task_role_arn,
             "REPOSITORY": str(REPOSITORY),

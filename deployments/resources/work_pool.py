@@ -40,6 +40,8 @@ def job_template(kind: str) -> dict[str, Any]:
         if name not in properties:
             raise ValueError(f"work_pools/{kind}.yaml: a {kind} worker has no variable {name!r}")
         properties[name]["default"] = value
+    if kind == "kubernetes":
+        _harden(template["job_configuration"]["job_manifest"]["spec"])
     required = [name for name in template["variables"].get("required", []) if name not in ours]
     template["variables"]["required"] = required
     return template
@@ -49,6 +51,24 @@ def defaults(kind: str) -> dict[str, Any]:
     """Our defaults of the pool's job variables, with `{{ $NAME }}` filled in; empty ones are left out."""
     text = (FOLDER / "work_pools" / f"{kind}.yaml").read_text(encoding="utf-8")
     return {name: value for name, value in apply_values(yaml.safe_load(text), {}).items() if value != ""}
+
+
+def _harden(job: dict[str, Any]) -> None:
+    """What a namespace of the Pod Security Standard `restricted` asks of pods; and what Prefect misplaced."""
+    pod = job["template"]["spec"]
+    for field in ("completions", "parallelism"):
+        job[field] = pod.pop(field)
+    pod["securityContext"] = {
+        "runAsNonRoot": True,
+        # The image's user, by the number that a cluster can check.
+        "runAsUser": 1000,
+        "fsGroup": 1000,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    pod["containers"][0]["securityContext"] = {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    }
 
 
 def _shipped_template(kind: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""The compose kit, as far as that can be known without a Docker daemon: it hangs together, and pins what it uses."""
+"""The compose kit without a Docker Engine: it hangs together, and pins what it uses. Started in tests/containers."""
 
+import json
 import re
 import uuid
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ import yaml
 from psycopg2.extensions import make_dsn
 
 from blocks.settings.environment import REPOSITORY
+from deployments.docker.health import SERVED
+from deployments.resources.settings import DeploymentSettings
 from spark_jobs.engine.local_spark import DELTA
 from tasks.ledger.postgres_copy import copy_ledger_to_postgres
 from tasks.ledger.records import append_records
@@ -26,6 +29,9 @@ KIT = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = KIT["services"]
 PIPELINE = SERVICES["worker"]["environment"]
 EXAMPLE = (FOLDER / ".env.example").read_text(encoding="utf-8")
+DEFAULT_COMMAND = json.loads(
+    re.findall(r"^CMD (\[.*\])$", (FOLDER / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)[0]
+)
 ENDS = {
     needed
     for service in SERVICES.values()
@@ -50,6 +56,10 @@ def test_a_service_says_when_it_is_healthy_or_it_ends(name: str) -> None:
     if name in ENDS:
         assert "healthcheck" not in service
         assert service.get("restart", "no") == "no"
+    elif name in {"prefect-server", "worker"}:
+        # The image's own: deployments/docker/health.py.
+        assert "healthcheck" not in service
+        assert set(service["command"].split() if "command" in service else DEFAULT_COMMAND) & set(SERVED)
     else:
         assert service["healthcheck"]["test"][0] == "CMD"
         assert service["restart"] == "unless-stopped"
@@ -62,7 +72,7 @@ def test_an_image_is_pinned_or_built_from_this_repository(name: str) -> None:
         build = service["build"]
         dockerfile = (FOLDER / build["context"]).resolve() / build["dockerfile"]
         assert re.search(rf"^FROM .* AS {build['target']}$", dockerfile.read_text(), re.MULTILINE)
-        assert service["image"].endswith(":local")
+        assert service["image"] in {"${WORKER_IMAGE:-ecommerce-pipeline:latest}", "ecommerce-pipeline:spark"}
     else:
         assert re.search(r":v?\d+\.\d+(\.\d+)?(-\w+)?$", service["image"])
 
@@ -70,13 +80,19 @@ def test_an_image_is_pinned_or_built_from_this_repository(name: str) -> None:
 def test_the_images_are_built_on_pinned_ones() -> None:
     text = (FOLDER / "Dockerfile").read_text(encoding="utf-8")
     stages = re.findall(r"^FROM (\S+) AS (\S+)$", text, re.MULTILINE)
-    assert [stage for _, stage in stages] == ["worker", "jars", "spark"]
+    assert [stage for _, stage in stages] == ["python", "packages", "worker", "jars", "spark"]
     for image, _ in stages:
-        assert image in {"worker"} or re.search(r":\d+\.\d+\.\d+-", image)
+        assert image in {"python", "worker"} or re.search(r":\d+\.\d+\.\d+-", image)
     copied = re.findall(r"^COPY (?!--from)(?:--chown=\w+ )?(\S+)", text, re.MULTILINE)
     assert len(copied) == 3
     for path in copied:
         assert (REPOSITORY / path).exists()
+
+
+def test_the_image_has_one_name() -> None:
+    default = DeploymentSettings.model_fields["worker_image"].default
+    assert SERVICES["worker"]["image"] == f"${{WORKER_IMAGE:-{default}}}"
+    assert f"IMAGE ?= {default}\n" in (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 
 
 def test_versions_are_those_that_the_tests_run_on() -> None:
@@ -112,7 +128,7 @@ def test_every_mounted_path_and_volume_is_there_and_every_volume_is_used() -> No
 
 def test_every_file_of_the_kit_is_used() -> None:
     used = {Path(source).name for _, source in mounts()} | {"compose.yaml", ".env.example", ".env"}
-    used |= {"Dockerfile", "Dockerfile.dockerignore", "spark.pom.xml"}
+    used |= {"Dockerfile", "Dockerfile.dockerignore", "spark.pom.xml", "health.py"}
     assert {path.name for path in FOLDER.iterdir()} <= used
 
 
@@ -153,10 +169,10 @@ def test_no_password_has_a_default() -> None:
     """Those that may be left out are no secrets."""
     required = set(re.findall(r"\$\{(\w+):\?", TEXT))
     optional = set(re.findall(r"\$\{(\w+):-", TEXT))
-    assert optional == {"SHOP_TIMEZONE", "SPARK_REMOTE"}
+    assert optional == {"SHOP_TIMEZONE", "SPARK_REMOTE", "WORKER_IMAGE"}
     assert set(re.findall(r"\$\{(\w+)", TEXT)) == required | optional
     empty = set(re.findall(r"^([A-Z_0-9]+)=$", EXAMPLE, re.MULTILINE))
-    assert empty == required | {"SPARK_REMOTE"}
+    assert empty == required | {"SPARK_REMOTE", "WORKER_IMAGE"}
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
             if re.search("PASSWORD|SECRET|AUTH_STRING|WEBHOOK", name):

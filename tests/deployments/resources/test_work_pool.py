@@ -51,7 +51,10 @@ def test_the_job_uses_no_variable_that_the_template_does_not_have(kind: str) -> 
 def test_runs_find_the_code_and_beat(kind: str) -> None:
     env = variables(job_template(kind))["properties"]["env"]["default"]
     expected = str(REPOSITORY) if kind == "process" else "/opt/ecommerce-pipeline"
-    assert env == {"PIPELINE_HOME": expected, "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
+    wanted = {"PIPELINE_HOME": expected, "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
+    if kind != "process":
+        wanted["PREFECT_HOME"] = "/home/pipeline/.prefect"
+    assert env == wanted
 
 
 def test_the_image_is_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
