@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
-# The same with the extra `bi`.
+# The same with the extra `bi`, and with the extra `ml`.
 WITH_BI := $(VENV)/.installed-bi
+WITH_ML := $(VENV)/.installed-ml
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 # The demo's runs live beside its data, not among your own Prefect runs.
 export PREFECT_HOME ?= $(CURDIR)/data/prefect
@@ -13,7 +14,7 @@ export PREFECT_PROFILE ?= ephemeral
 # The tests of a file share what they have started. In the order of tests/conftest.py.
 ON_TWO_CORES := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo ui pictures bi test slow lint bench clean lock
+.PHONY: help demo ui pictures bi ml test slow lint bench clean lock
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -25,6 +26,10 @@ $(READY): requirements.txt | $(PREFECT_HOME)
 
 $(WITH_BI): requirements-bi.txt | $(READY)
 	$(INSTALL) -r requirements-bi.txt
+	@touch $@
+
+$(WITH_ML): requirements-ml.txt | $(READY)
+	$(INSTALL) -r requirements-ml.txt
 	@touch $@
 
 $(PREFECT_HOME):
@@ -44,10 +49,12 @@ data/reports/latest.html: | $(READY)
 
 bi: $(WITH_BI) ## install the extra for Looker, Tableau and MetricFlow (docs/bi.md)
 
-test: $(WITH_BI) ## run the tests, on real services (under 20 minutes)
+ml: $(WITH_ML) ## install the extra for scores and forecasts (docs/features.md)
+
+test: $(WITH_BI) $(WITH_ML) ## run the tests, on real services (under 20 minutes)
 	$(BIN)/python -m pytest $(ON_TWO_CORES) -m "not slow"
 
-slow: $(WITH_BI) ## run the tests that take minutes each: the law through dbt, kill tests, the how-tos
+slow: $(WITH_BI) $(WITH_ML) ## run the tests that take minutes each: the law through dbt, kill tests, the how-tos
 	$(BIN)/python -m pytest $(ON_TWO_CORES) -m slow
 
 lint: $(READY) ## ruff, mypy, sqlfluff
@@ -68,6 +75,9 @@ LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-ha
 
 lock: ## pin every package with its hashes in requirements*.txt (needs uv)
 	$(LOCKED) --group dev --no-strip-extras pyproject.toml -o requirements.txt
-	$(LOCKED) --extra bi --constraint requirements.txt pyproject.toml -o requirements-bi.txt \
-		$$(sed -nE 's/^([a-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements.txt)
+	for extra in bi ml; do \
+		$(LOCKED) --extra $$extra --constraint requirements.txt pyproject.toml -o requirements-$$extra.txt \
+			$$(sed -nE 's/^([a-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements.txt) || exit 1; \
+	done
 	$(LOCKED) --group datacontract -o tests/support/datacontract-requirements.txt
+	$(LOCKED) --group stockpyl -o tests/support/stockpyl-requirements.txt

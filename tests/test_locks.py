@@ -1,4 +1,4 @@
-"""The lock files: the extra's holds what it needs beyond the first, and nothing that the first has."""
+"""The lock files: an extra's holds what it needs beyond the first, and nothing that the first has."""
 
 import re
 import tomllib
@@ -20,15 +20,20 @@ def asked(extra: str) -> set[str]:
     return {re.split(r"[<>=\[ ]", package)[0] for package in project["optional-dependencies"][extra]}
 
 
-def test_the_extra_is_locked_beside_the_rest_and_nothing_twice() -> None:
-    first, more = locked("requirements.txt"), locked("requirements-bi.txt")
+@pytest.mark.parametrize("extra", ["bi", "ml"])
+def test_an_extra_is_locked_beside_the_rest_and_nothing_twice(extra: str) -> None:
+    first, more = locked("requirements.txt"), locked(f"requirements-{extra}.txt")
     assert len(first) > 200
     assert first & more == set()
-    assert asked("bi") <= first | more
-    assert asked("bi") - first, "an extra that brings nothing"
+    assert asked(extra) <= first | more
+    assert asked(extra) - first, "an extra that brings nothing"
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-bi.txt"])
+def test_the_extras_fit_each_other() -> None:
+    assert locked("requirements-bi.txt") & locked("requirements-ml.txt") == set()
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-bi.txt", "requirements-ml.txt"])
 def test_every_package_has_its_hashes_and_no_registry(file: str) -> None:
     text = (REPOSITORY / file).read_text(encoding="utf-8")
     assert all("--hash=sha256:" in entry for entry in re.split(r"\n(?=\S)", text.strip()))
