@@ -75,7 +75,7 @@ def flag_new(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, ful
     ones by reason.
     """
     since = None if full else lake.progress(f"silver.{job.table}", "bronze")
-    bronze, version = _bronze_since(spark, lake, job, since)
+    bronze, version = bronze_since(spark, lake, job, since)
     rows_in = overwrite(job.flag(bronze, timezone), lake, f"flagged.{job.table}")
     flagged = read_table(spark, lake, f"flagged.{job.table}")
     rejected = flagged.where(F.col(REJECT_REASON).isNotNull())
@@ -96,7 +96,7 @@ def flag_day(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, ds:
 
     For validation only: silver and quarantine stay as they are.
     """
-    bronze, _ = _bronze_since(spark, lake, job, None)
+    bronze, _ = bronze_since(spark, lake, job, None)
     return overwrite(job.flag(bronze, timezone).where(F.col("ds") == ds), lake, f"flagged_day.{job.table}")
 
 
@@ -158,7 +158,7 @@ def _not_replayed(spark: SparkSession, rejected: DataFrame, lake: Lake) -> DataF
     return rejected.join(left, is_same & is_older, "left_anti")
 
 
-def _bronze_since(
+def bronze_since(
     spark: SparkSession, lake: Lake, job: SilverJob, version: int | None
 ) -> tuple[DataFrame, int | None]:
     """The bronze rows added after `version` (None: all), and the present version."""
