@@ -63,6 +63,7 @@ class EnvironmentSettings(AllFields, Environment):
     report_url: str = ""
     bi_dir: Path = DATA / "bi"
     tableau_extracts: bool = False
+    feature_tables: bool = False
 
     @field_validator("clickstream_uri", "lake_uri", "runbook_url")
     @classmethod

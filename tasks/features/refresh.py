@@ -1,4 +1,4 @@
-"""The refresh of the feature tables: versions from bronze, then the days that are missing, then the warehouse."""
+"""The refresh of the feature tables: versions from bronze, missing days in the lake, then the warehouse."""
 
 import datetime as dt
 from typing import NamedTuple

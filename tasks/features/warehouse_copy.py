@@ -1,4 +1,4 @@
-"""The feature tables in the warehouse: schema `features`, the days that it lacks or that were written anew."""
+"""The feature tables in the warehouse, schema `features`: the days that it lacks or that are new."""
 
 import datetime as dt
 from collections.abc import Collection

@@ -55,7 +55,7 @@ SUMS = {
 class FeatureHistory(History):
     """Histories of the lake, with the features as of each of its runs."""
 
-    seams = (*LAKE_SEAMS, Seam("spark_jobs.versions", "overwrite"))
+    seams = [*LAKE_SEAMS, Seam("spark_jobs.versions", "overwrite")]
     places = 70
 
     def start(self, zone: str) -> None:
