@@ -64,6 +64,7 @@ class EnvironmentSettings(AllFields, Environment):
     bi_dir: Path = DATA / "bi"
     tableau_extracts: bool = False
     feature_tables: bool = False
+    model_dir: Path = DATA / "models"
 
     @field_validator("clickstream_uri", "lake_uri", "runbook_url")
     @classmethod

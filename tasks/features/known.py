@@ -8,8 +8,8 @@ it. Versions that were overwritten before the first read are missing there, and 
 """
 
 import datetime as dt
+from datetime import tzinfo
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from lake.source_table import DELETED_AT, READ_AT, SourceTable
 
@@ -47,7 +47,7 @@ class Day(NamedTuple):
         }
 
 
-def day_of(date: dt.date, zone: ZoneInfo, first_read: dt.datetime) -> Day:
+def day_of(date: dt.date, zone: tzinfo, first_read: dt.datetime) -> Day:
     """The day `date` in the shop's time zone; reconstructed if it ended before the lake's first read."""
     begin = dt.datetime.combine(date, dt.time(), zone).astimezone(dt.UTC)
     end = dt.datetime.combine(date + dt.timedelta(days=1), dt.time(), zone).astimezone(dt.UTC)

@@ -3,8 +3,8 @@
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import tzinfo
 from typing import cast
-from zoneinfo import ZoneInfo
 
 import duckdb
 import pyarrow as pa
@@ -47,7 +47,10 @@ def features(connection: duckdb.DuckDBPyConnection, entity: Entity, day: Day) ->
     """The rows of an entity's feature table of a day, in the contract's columns and the order of keys."""
     schema = feature_tables()[entity].schema
     query = feature_query(entity, day.is_reconstructed)
-    found = connection.sql(query, params=day.parameters).to_arrow_reader()
+    # All of it before the first row leaves: whoever writes them to the lake holds the threads that read it.
+    connection.execute("drop table if exists computed")
+    connection.sql(query, params=day.parameters).create("computed")
+    found = connection.sql("from computed").to_arrow_reader()
     return pa.RecordBatchReader.from_batches(schema, (_cast(batch, schema) for batch in found))
 
 
@@ -69,7 +72,7 @@ def written_days(lake: Lake, table: FeatureTable) -> set[dt.date]:
     return {dt.date.fromisoformat(part[FEATURE_DATE]) for part in held.partitions()} if held else set()
 
 
-def days_between(first: dt.date, last: dt.date, zone: ZoneInfo, read: dt.datetime) -> Iterable[Day]:
+def days_between(first: dt.date, last: dt.date, zone: tzinfo, read: dt.datetime) -> Iterable[Day]:
     """The days from `first` to `last`, both included; `read` is the lake's first read."""
     dates = (first + dt.timedelta(days=number) for number in range((last - first).days + 1))
     return (day_of(date, zone, read) for date in dates)

@@ -9,6 +9,7 @@ import datetime as dt
 import os
 import shutil
 from functools import partial
+from typing import ClassVar
 
 import pyarrow as pa
 import pytest
@@ -55,7 +56,7 @@ SUMS = {
 class FeatureHistory(History):
     """Histories of the lake, with the features as of each of its runs."""
 
-    seams = [*LAKE_SEAMS, Seam("spark_jobs.versions", "overwrite")]
+    seams: ClassVar = [*LAKE_SEAMS, Seam("spark_jobs.versions", "overwrite")]
     places = 70
 
     def start(self, zone: str) -> None:
