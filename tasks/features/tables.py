@@ -8,6 +8,7 @@ from typing import cast
 
 import duckdb
 import pyarrow as pa
+import pyarrow.dataset as pads
 from deltalake import DeltaTable, write_deltalake
 
 from lake.catalog import catalog
@@ -70,6 +71,14 @@ def written_days(lake: Lake, table: FeatureTable) -> set[dt.date]:
     """The days that a feature table has rows of."""
     held = lake.table(table.lake_name)
     return {dt.date.fromisoformat(part[FEATURE_DATE]) for part in held.partitions()} if held else set()
+
+
+def feature_rows(lake: Lake, table: FeatureTable, days: list[dt.date]) -> pads.Dataset:
+    """The rows of a feature table of some days, read lazily, from their partitions alone."""
+    dates = [day.isoformat() for day in days]
+    return DeltaTable(lake.uri(table.lake_name)).to_pyarrow_dataset(
+        file_pruning_predicate=[(FEATURE_DATE, "in", dates)]
+    )
 
 
 def days_between(first: dt.date, last: dt.date, zone: tzinfo, read: dt.datetime) -> Iterable[Day]:

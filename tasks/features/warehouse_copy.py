@@ -8,7 +8,7 @@ import pyarrow.dataset as pads
 
 from lake.delta import Lake
 from tasks.features.contract import FEATURE_DATE, FeatureTable
-from tasks.features.tables import written_days
+from tasks.features.tables import feature_rows, written_days
 from tasks.warehouse.interface import Session, Warehouse
 
 # One column that identifies a row, which a warehouse's merge asks for.
@@ -41,10 +41,7 @@ def _days(session: Session, name: str) -> set[dt.date]:
 
 def _rows(lake: Lake, table: FeatureTable, day: dt.date) -> pads.Scanner:
     """A day's rows, read from its partition alone, with ROW_KEY."""
-    rows = lake.table(table.lake_name)
-    assert rows
-    parts = [(FEATURE_DATE, "=", day.isoformat())]
-    found = rows.to_pyarrow_table(partitions=parts).select(table.schema.names).cast(table.schema)
+    found = feature_rows(lake, table, [day]).to_table(columns=table.schema.names).cast(table.schema)
     key = pc.binary_join_element_wise(
         found[table.key].cast("string"), found[FEATURE_DATE].cast("string"), "@"
     )

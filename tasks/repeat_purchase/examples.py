@@ -14,9 +14,9 @@ from blocks.settings.failures import PermanentFailure
 from lake.catalog import catalog
 from lake.delta import Lake
 from lake.local_sql import connect
-from tasks.features.contract import FEATURE_DATE, FeatureTable, feature_tables
+from tasks.features.contract import FeatureTable, feature_tables
 from tasks.features.known import known_rows
-from tasks.features.tables import register_versions
+from tasks.features.tables import feature_rows, register_versions
 
 HORIZON_DAYS = 30
 # A part is four days of the week, a week apart: 28 days.
@@ -77,7 +77,7 @@ def read_examples(lake: Lake, days: list[dt.date]) -> pd.DataFrame:
     query = EXAMPLES.format(known=known_rows(catalog()["orders"], False), horizon=HORIZON_DAYS)
     with connect() as connection:
         register_versions(connection, lake, "orders")
-        connection.register("features", lake.rows_since(feature_tables()["customers"].lake_name, None))
+        connection.register("features", feature_rows(lake, feature_tables()["customers"], days))
         [(rows,)] = connection.execute(
             "select count(*) from features where total_orders > 0 and feature_date in (select unnest($days))",
             {"days": days},
@@ -91,7 +91,5 @@ def read_examples(lake: Lake, days: list[dt.date]) -> pd.DataFrame:
 
 def read_day(lake: Lake, table: FeatureTable, date: dt.date) -> pd.DataFrame:
     """The customers who had ordered, as they were known on a day, by their keys."""
-    rows = lake.table(table.lake_name)
-    assert rows
-    found = rows.to_pandas(partitions=[(FEATURE_DATE, "=", date.isoformat())])
+    found = feature_rows(lake, table, [date]).to_table().to_pandas()
     return found[found["total_orders"] > 0].sort_values(table.key, ignore_index=True)
