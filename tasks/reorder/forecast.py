@@ -40,8 +40,8 @@ class Forecast(NamedTuple):
 def forecast(history: pd.DataFrame, days: dict[str, int]) -> dict[str, Forecast]:
     """Forecast each product's demand over its number of `days`.
 
-    `history` has unique_id (the product), ds (each day without a gap) and y (pieces). A product with less than
-    SHORTEST_DAYS, or that sold nothing, has no forecast.
+    `history` has unique_id (the product), ds (each day without a gap) and y (pieces). A product with less
+    than SHORTEST_DAYS, or that sold nothing, has no forecast.
     """
     facts = history.groupby("unique_id", observed=True)["y"].agg(["size", "sum", lambda y: (y > 0).sum()])
     facts.columns = ["size", "sum", "days_with_sales"]
@@ -58,9 +58,8 @@ def forecast(history: pd.DataFrame, days: dict[str, int]) -> dict[str, Forecast]
 def _forecast_kind(
     kind: str, history: pd.DataFrame, days: dict[str, int], shortest: int
 ) -> dict[str, Forecast]:
-    model = (
-        CrostonSBA(alias=kind) if kind == INTERMITTENT else SeasonalExponentialSmoothing(WEEK, ALPHA, kind)
-    )
+    weekdays = SeasonalExponentialSmoothing(season_length=WEEK, alpha=ALPHA, alias=kind)
+    model = CrostonSBA(alias=kind) if kind == INTERMITTENT else weekdays
     products = list(history["unique_id"].unique())
     horizon = max(WEEK, *(days[product] for product in products))
     logging.getLogger("fugue").setLevel(logging.ERROR)
