@@ -13,6 +13,7 @@ the reorder point and a week's sales. The forecast is made anew every week (in t
 
 import argparse
 import math
+import sys
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -26,7 +27,8 @@ from tasks.reorder.forecast import forecast
 from tasks.reorder.stock_policy import Policy, protection_days, stock_policy
 
 DAYS, HISTORY, TRAILING, CYCLE_DAYS = 730, 180, 28, 7
-LEAD_TIME_DAYS, SAFETY_STOCK_DAYS, SERVICE_LEVEL = 7, 3, 0.95
+LEAD_TIME_DAYS, SAFETY_STOCK_DAYS = 7, 3
+SERVICE_LEVELS = (0.8, 0.9, 0.95)
 LONGEST_HISTORY, REFIT_DAYS = 365, 7
 FIRST = pd.Timestamp("2022-07-01")
 WEEKDAYS = np.array([0.8, 0.8, 0.9, 1.0, 1.2, 1.4, 0.9])
@@ -152,13 +154,11 @@ def main() -> None:
         ("own", rng.integers(2, 22, len(asked))),
     ):
         rules = {f"28 days, {days} in reserve": trailing_rule(days) for days in (SAFETY_STOCK_DAYS, 7, 14)}
-        rules |= {
-            f"forecast, {level:.0%}": forecast_rule(lead_times, level) for level in (0.9, SERVICE_LEVEL, 0.98)
-        }
+        rules |= {f"forecast, {level:.0%}": forecast_rule(lead_times, level) for level in SERVICE_LEVELS}
         for words, rule in rules.items():
             begun = time.process_time()
             found = simulate(asked, lead_times, rule)
-            table.add_row(
+            row = (
                 name,
                 words,
                 f"{found.fill_rate:.2%}",
@@ -167,6 +167,8 @@ def main() -> None:
                 f"{found.slow_stock:,.0f}",
                 f"{time.process_time() - begun:.0f}",
             )
+            print(*row, sep="\t", file=sys.stderr, flush=True)
+            table.add_row(*row)
     Console(width=110).print(table)
 
 

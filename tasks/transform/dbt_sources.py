@@ -54,8 +54,8 @@ OPS = {
         {
             "name": "reorder_policy",
             "description": (
-                "What is known of a product's reorders beyond the 28-day rule: the terms of its supplier, and "
-                "its forecast. Grain: one row per product with either; none without them."
+                "What is known of a product's reorders beyond the 28-day rule: the terms of its supplier, "
+                "and its forecast. Grain: one row per product with either; none without them."
             ),
             "columns": [
                 {"name": "product_id", "description": "The product."},
@@ -107,9 +107,7 @@ def sources_page() -> str:
         "schema": "silver",
         "tables": [_table(table) for table in catalog().values()],
     }
-    return HEADER + yaml.safe_dump(
-        {"sources": [source, OPS]}, sort_keys=False, allow_unicode=True, width=110
-    )
+    return HEADER + yaml.safe_dump({"sources": [source, OPS]}, sort_keys=False, allow_unicode=True, width=110)
 
 
 def _table(table: SourceTable) -> dict[str, Any]:
