@@ -28,7 +28,7 @@ from tasks.reorder.stock_policy import Policy, protection_days, stock_policy
 
 DAYS, HISTORY, TRAILING, CYCLE_DAYS = 730, 180, 28, 7
 LEAD_TIME_DAYS, SAFETY_STOCK_DAYS = 7, 3
-SERVICE_LEVELS = (0.8, 0.9, 0.95)
+SERVICE_LEVELS = (0.8, 0.85, 0.9, 0.95)
 LONGEST_HISTORY, REFIT_DAYS = 365, 7
 FIRST = pd.Timestamp("2022-07-01")
 WEEKDAYS = np.array([0.8, 0.8, 0.9, 1.0, 1.2, 1.4, 0.9])
@@ -143,8 +143,9 @@ def forecast_rule(lead_times: np.ndarray, service_level: float) -> Rule:
 def main() -> None:
     """Run every rule on both kinds of lead times, and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reorder", description=__doc__)
-    parser.add_argument("--products", type=int, default=60)
+    parser.add_argument("--products", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--levels", type=float, nargs="+", default=SERVICE_LEVELS, help="service levels")
     options = parser.parse_args()
     asked = demand(options.products, options.seed)
     table = Table("lead time", "rule", "fill rate", "of slow products", "stock", "of slow products", "CPU s")
@@ -154,7 +155,7 @@ def main() -> None:
         ("own", rng.integers(2, 22, len(asked))),
     ):
         rules = {f"28 days, {days} in reserve": trailing_rule(days) for days in (SAFETY_STOCK_DAYS, 7, 14)}
-        rules |= {f"forecast, {level:.0%}": forecast_rule(lead_times, level) for level in SERVICE_LEVELS}
+        rules |= {f"forecast, {level:.0%}": forecast_rule(lead_times, level) for level in options.levels}
         for words, rule in rules.items():
             begun = time.process_time()
             found = simulate(asked, lead_times, rule)

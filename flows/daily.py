@@ -18,7 +18,6 @@ from flows.subflows.transform import transform
 from lake.delta import Lake
 from tasks.alerts.delivery import confirm_delivery
 from tasks.bi.files import refresh_extracts
-from tasks.features.refresh import refresh_if_wanted
 from tasks.ingest.decisions import Decisions
 from tasks.ledger.interventions import record_decisions
 from tasks.report.daily_report import write_report
@@ -52,7 +51,6 @@ def daily_ecommerce_pipeline(ds: dt.date | None = None, decisions: Decisions | N
         run.loaded, built = dbt_build(day, run.run_id, warehouse, settings, lake, decisions=decisions)
         run.warnings += built.warnings
         run.warnings += quality_gold(day, run.run_id, warehouse, settings, lake, decisions=decisions)
-        refresh_if_wanted(warehouse, settings, lake)
         publish_warehouse(warehouse, built.models)
         run.report_url = write_report(run, settings, lake)
         refresh_extracts(settings)
