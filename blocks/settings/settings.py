@@ -52,7 +52,7 @@ class EnvironmentSettings(AllFields, Environment):
     safety_stock_days: float = Field(default=3, ge=0)
     order_cycle_days: float = Field(default=7, ge=0)
     reorder_forecast: bool = False
-    service_level: float = Field(default=0.95, ge=0.5, lt=1)
+    service_level: float = Field(default=0.85, ge=0.5, lt=1)
     dbt_target_path: Path = DATA / "dbt_target"
     lake_file_mb: int = Field(default=256, ge=128, le=512)
     lake_retention: dt.timedelta = Field(default=dt.timedelta(days=7), ge=dt.timedelta(days=7))
