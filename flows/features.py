@@ -26,9 +26,8 @@ from tasks.warehouse.access import staged_warehouse
 def main() -> int:
     """Write what the command line names, and say what; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m flows.features", description="Write the feature tables.")
-    parser.add_argument(
-        "--first", type=dt.date.fromisoformat, help="default: the day of the lake's first read"
-    )
+    parser.add_argument("--first", type=dt.date.fromisoformat, help="default: the lake's first read")
+    parser.add_argument("--last", type=dt.date.fromisoformat, help="default: yesterday")
     parser.add_argument("--again", action="store_true", help="also the days that are there already")
     parser.add_argument("--full", action="store_true", help="read all of bronze again")
     silence_teardown()
@@ -37,7 +36,9 @@ def main() -> int:
         settings = Settings()
         lake = Lake(settings.lake_uri)
         with staged_warehouse(settings) as warehouse:
-            done = write_features(warehouse, settings, lake, options.first, options.again, options.full)
+            done = write_features(
+                warehouse, settings, lake, options.first, options.last, options.again, options.full
+            )
             warehouse.publish(built=())
     except (PipelineFailure, UnreadableEnvFile) as error:
         sys.stderr.write(f"error: {error}\n")

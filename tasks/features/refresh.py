@@ -46,10 +46,11 @@ def write_features(
     settings: Settings,
     lake: Lake,
     first: dt.date | None = None,
+    last: dt.date | None = None,
     is_again: bool = False,
     is_full: bool = False,
 ) -> list[Refreshed]:
-    """Write the days from `first` (default: that of the lake's first read) to yesterday, and load them.
+    """Write and load the days from `first` to `last` (default: the lake's first read to yesterday).
 
     `is_again`: those that are there, too. `is_full`: versions from all of bronze. Raises PermanentFailure if
     no run has read orders yet.
@@ -65,9 +66,10 @@ def write_features(
             )
         zone = settings.shop_timezone
         yesterday = dt.datetime.now(zone).date() - dt.timedelta(days=1)
+        until = min(last or yesterday, yesterday)
         for table in feature_tables().values():
             held = set() if is_again else written_days(lake, table)
-            days = days_between(first or read.astimezone(zone).date(), yesterday, zone, read)
+            days = days_between(first or read.astimezone(zone).date(), until, zone, read)
             missing = [day for day in days if day.date not in held]
             for day in missing:
                 write_day(connection, lake, table, day)
