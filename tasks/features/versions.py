@@ -5,7 +5,7 @@ from lake.delta import Lake
 from spark_jobs.engine.session import spark_session
 from spark_jobs.engine.sizing import size_for
 from spark_jobs.silver.jobs import silver_job
-from spark_jobs.versions import append_versions
+from spark_jobs.silver.versions import append_versions
 
 
 def write_versions(table: str, settings: Settings, lake: Lake, full: bool = False) -> None:

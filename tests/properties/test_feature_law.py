@@ -56,7 +56,7 @@ SUMS = {
 class FeatureHistory(History):
     """Histories of the lake, with the features as of each of its runs."""
 
-    seams: ClassVar = [*LAKE_SEAMS, Seam("spark_jobs.versions", "overwrite")]
+    seams: ClassVar = [*LAKE_SEAMS, Seam("spark_jobs.silver.versions", "overwrite")]
     places = 70
 
     def start(self, zone: str) -> None:

@@ -116,7 +116,8 @@ stock_with_terms as (
         -- Nobody has made a forecast for a week: it no longer counts.
         coalesce(
             policies.forecast_reorder_point is not null
-            and {{ dbt.datediff('policies.forecast_date', 'sales_period.last_date', 'day') }} <= 7,
+            and {{ dbt.datediff('policies.forecast_date', 'sales_period.last_date', 'day') }}
+            <= 7,
             false
         ) as has_forecast,
         sales_period.last_date,
@@ -145,8 +146,9 @@ stock_with_reorder_point as (
         case
             when has_forecast then forecast_reorder_point
             else cast(
-                ceil(units_per_day * (lead_time_days + {{ money(var('safety_stock_days')) }}))
-                as {{ dbt.type_bigint() }}
+                ceil(
+                    units_per_day * (lead_time_days + {{ money(var('safety_stock_days')) }})
+                ) as {{ dbt.type_bigint() }}
             )
         end as reorder_point
 
@@ -162,11 +164,25 @@ stock_with_levels as (
         case
             when has_forecast then forecast_order_up_to
             else reorder_point + cast(
-                ceil(units_per_day * {{ money(var('order_cycle_days')) }}) as {{ dbt.type_bigint() }}
+                ceil(
+                    units_per_day * {{ money(var('order_cycle_days')) }}
+                ) as {{ dbt.type_bigint() }}
             )
         end as order_up_to
 
     from stock_with_reorder_point
+
+),
+
+stock_with_days_left as (
+
+    select
+        *,
+        cast(
+            floor({{ ratio('above_reorder_point', 'pace', places=4) }}) as {{ dbt.type_bigint() }}
+        ) as days_left
+
+    from stock_with_levels
 
 ),
 
@@ -200,19 +216,11 @@ final as (
             )
         end as quantity_to_order,
         case
-            when pace > 0 and above_reorder_point > 0
-                then cast(
-                    {{ dbt.dateadd(
-                        'day',
-                        'cast(floor(' ~ ratio('above_reorder_point', 'pace', places=4) ~ ') as '
-                        ~ dbt.type_bigint() ~ ')',
-                        'last_date'
-                    ) }} as date
-                )
+            when days_left > 0 then cast({{ dbt.dateadd('day', 'days_left', 'last_date') }} as date)
             when pace > 0 then last_date
         end as order_by_date
 
-    from stock_with_levels
+    from stock_with_days_left
 
 )
 
