@@ -91,7 +91,7 @@ def test_of_a_load_that_changed_all_that_comes_from_it_is_built_and_tested(wareh
         assert connection.sql("select total_revenue from gold.agg_daily_sales").fetchall() == [(99,)]
     assert again < first.keys()
     assert {first[name] for name in first.keys() - again} == {
-        *("stg_customers", "stg_products", "stg_clickstream", "stg_inventory"),
+        *("stg_customers", "stg_products", "stg_clickstream", "stg_inventory", "stg_reorder_policy"),
         *("snap_customers", "snap_products"),
         *("int_daily_sessions", "int_stock_movements", "fct_inventory_daily", "time_spine"),
     }
