@@ -95,7 +95,7 @@ def test_outcomes_of_a_part_have_happened_before_the_next_begins() -> None:
     assert split.test[-1] + horizon == covered
     assert split.calibrate[-1] + horizon < split.test[0]
     assert split.train[-1] + horizon < split.calibrate[0]
-    assert [len(part) for part in split] == [34, 4, 4]
+    assert [len(part) for part in split] == [37, 4, 4]
 
 
 def test_too_few_days_are_refused_with_the_command_that_makes_more() -> None:
