@@ -81,3 +81,4 @@ lock: ## pin every package with its hashes in requirements*.txt (needs uv)
 	done
 	$(LOCKED) --group datacontract -o tests/support/datacontract-requirements.txt
 	$(LOCKED) --group stockpyl -o tests/support/stockpyl-requirements.txt
+	$(LOCKED) --group dlt -o benchmarks/dlt_dbt/requirements.txt

@@ -25,13 +25,17 @@ where amount > 0 and amount <= 1000000 and quantity between 1 and 100 and order_
 
 @dataclass(frozen=True)
 class Layout:
-    """A contender's files below its lake folder, and the days that its daily sales cover."""
+    """A contender's tables below its lake folder, and the days that its daily sales cover.
+
+    A table is a Delta table, a folder or file of Parquet, or `FILE#TABLE` in a DuckDB file.
+    """
 
     orders: str
     clicks: str
     sales: str
     # The lesson sums only orders dated the day itself; late-dated ones never reach its daily sales.
     sales_of_the_day_only: bool = False
+    order_amount: str = "amount"
 
 
 @dataclass(frozen=True)
@@ -73,12 +77,12 @@ def _expected(data: DataSet, layout: Layout, days: int, clicks: int) -> Answer:
 
 def _found(data: DataSet, lake: Path, layout: Layout) -> Answer:
     def ask(what: str, table: str) -> tuple[Any, ...]:
-        files = _files(lake / table.format(day=data.day))
-        with duckdb.connect() as connection:
-            row = connection.execute(f"select {what} from read_parquet($files)", {"files": files}).fetchone()
-        return row or ()
+        file, _, name = table.format(day=data.day).partition("#")
+        with duckdb.connect(lake / file if name else ":memory:", read_only=bool(name)) as connection:
+            rows = connection.table(name) if name else connection.read_parquet(_files(lake / file))
+            return rows.aggregate(what).fetchall()[0]
 
-    orders, revenue = ask("count(*), sum(amount)", layout.orders)
+    orders, revenue = ask(f"count(*), sum({layout.order_amount})", layout.orders)
     (clicks,) = ask("count(*)", layout.clicks)
     (sales,) = ask("sum(total_revenue)", layout.sales)
     return Answer(orders, revenue, clicks, sales)

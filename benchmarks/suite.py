@@ -12,6 +12,7 @@ from benchmarks import ours
 from benchmarks.check import Layout, differences
 from benchmarks.contender import REPOSITORY, Inputs
 from benchmarks.data import DataSet, generate, next_day
+from benchmarks.dlt_dbt import environment
 from benchmarks.measure import CommandFailed, Measurement, measure
 
 Settings = Callable[[Path], dict[str, str | None]]
@@ -42,6 +43,12 @@ _LESSON = Layout(
     sales_of_the_day_only=True,
 )
 _OURS = Layout(orders="silver/orders", clicks="silver/clickstream", sales="gold/daily_sales")
+_DLT = Layout(
+    orders="shop.duckdb#marts.fct_orders",
+    clicks="shop.duckdb#marts.stg_clicks",
+    sales="shop.duckdb#marts.agg_daily_sales",
+    order_amount="order_amount",
+)
 _HAND = Layout(
     orders="silver/{day}/orders.parquet",
     clicks="silver/{day}/clickstream.parquet",
@@ -60,6 +67,7 @@ CONTENDERS = {
         ),
         Contender("lake", "ours, lake work", ("benchmarks.ours",), _OURS, ours.settings),
         Contender("flow", "ours, whole daily flow", ("flows.daily",), _OURS, ours.settings, ours.prepare),
+        Contender("dlt", "dlt and dbt", ("benchmarks.dlt_dbt",), _DLT, prepare=environment.install),
         Contender("hand", "DuckDB by hand", ("benchmarks.by_hand",), _HAND),
     )
 }

@@ -1,4 +1,4 @@
-"""The receivers of a run's figures: a Prometheus Pushgateway, and a PostgreSQL with a copy of the ledger."""
+"""The receivers of what a run says of itself: Prometheus' Pushgateway, a copy of the ledger, OpenLineage."""
 
 import psycopg2
 
@@ -11,7 +11,7 @@ CONNECT_TIMEOUT_SECONDS = 10
 
 
 class Monitoring(MonitoringFields, SystemBlock):
-    """Both are optional; an empty one is off."""
+    """All are optional; an empty one is off."""
 
     _block_type_name = "Monitoring"
 
@@ -19,6 +19,8 @@ class Monitoring(MonitoringFields, SystemBlock):
         """Reach what is on, without writing anything. Raises PipelineFailure without a password."""
         if url := self.pushgateway_url.get_secret_value():
             check_answers("PUSHGATEWAY_URL", url)
+        if url := self.openlineage_url.get_secret_value():
+            check_answers("OPENLINEAGE_URL", url)
         if dsn := self.ops_dsn.get_secret_value():
             try:
                 psycopg2.connect(dsn, connect_timeout=CONNECT_TIMEOUT_SECONDS).close()

@@ -53,7 +53,7 @@ def backfill(first: dt.date, last: dt.date, dry_run: bool = True) -> None:
         run.warnings += built.warnings
         run.warnings += quality_gold(last, run.run_id, warehouse, settings, lake)
         publish_warehouse(warehouse, built.models)
-        run.report_url = write_report(run, settings, lake)
+        run.report_url, run.figures = write_report(run, settings, lake)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def daily_ecommerce_pipeline(ds: dt.date | None = None, decisions: Decisions | N
         run.warnings += built.warnings
         run.warnings += quality_gold(day, run.run_id, warehouse, settings, lake, decisions=decisions)
         publish_warehouse(warehouse, built.models)
-        run.report_url = write_report(run, settings, lake)
+        run.report_url, run.figures = write_report(run, settings, lake)
         refresh_extracts(settings)
 
 

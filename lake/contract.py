@@ -224,6 +224,7 @@ def _column(column: SchemaProperty) -> Column:
         if LAKE_ONLY in (column.tags or [])
         else _custom(column).get("warehouseName", column.name),
         timezone=(column.logicalTypeOptions or {}).get("defaultTimezone"),
+        sources=tuple(column.transformSourceObjects or [str(column.name)]),
     )
 
 

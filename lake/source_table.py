@@ -72,6 +72,8 @@ class Column:
     """The column's name in the warehouse; None if the warehouse has no use for it."""
     timezone: str | None = None
     """The zone in which a source's times without a zone are read; None if they are refused."""
+    sources: tuple[str, ...] = ()
+    """The source's own columns, or fields of its lines and messages, that it is made of."""
 
     @property
     def arrow_type(self) -> pa.DataType:

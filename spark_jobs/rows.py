@@ -40,14 +40,15 @@ def first_per_key(rows: DataFrame, key: str, order: list[Column]) -> DataFrame:
     """
     hashed = F.xxhash64(key)
     repeated = rows.groupBy(hashed.alias("_hash")).count().where("count > 1").select("_hash")
-    is_repeated = hashed == F.col("_hash")
+    # A right join: Sail holds the left side, of which it cannot know that it is small.
+    marked = F.broadcast(repeated).join(rows, hashed == F.col("_hash"), "right")
+    is_repeated = F.col("_hash").isNotNull()
     kept = (
-        rows.join(F.broadcast(repeated), is_repeated, "left_semi")
+        marked.where(is_repeated)
         .withColumn("_rank", F.row_number().over(Window.partitionBy(key).orderBy(*order)))
         .where("_rank = 1")
-        .drop("_rank")
     )
-    return rows.join(F.broadcast(repeated), is_repeated, "left_anti").unionByName(kept)
+    return marked.where(~is_repeated).select(rows.columns).unionByName(kept.select(rows.columns))
 
 
 def surplus(rows: DataFrame, key: str) -> int:

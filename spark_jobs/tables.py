@@ -3,8 +3,10 @@
 The number of rows that a write changes is computed before it and compared after it.
 """
 
+import math
 from dataclasses import dataclass
 
+import pyarrow as pa
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -12,6 +14,11 @@ from pyspark.sql.pandas.types import to_arrow_schema
 
 from lake.delta import Lake
 from lake.source_table import DELETED_AT, SourceTable
+
+# Set in a session whose engine, Sail, runs in this process (engine/session.py).
+EMBEDDED = "pipeline.engine.embedded"
+# Rows that a merge holds in this process's memory.
+MERGED_AT_ONCE = 500_000
 
 
 class CountMismatch(Exception):
@@ -47,10 +54,11 @@ def overwrite(rows: DataFrame, lake: Lake, name: str) -> int:
 def upsert(
     spark: SparkSession, rows: DataFrame, lake: Lake, name: str, key: str, wins_by: list[str], wins: str
 ) -> Upserted:
-    """Write those of `rows` (unique on `key`) with a new key, and those that win, in one commit.
+    """Write those of `rows` (unique on `key`) with a new key, and those that win.
 
-    `wins` is a SQL condition over `new` and `old` that says when a row replaces the one with its key; it
-    may use only the columns `wins_by` of `old`. A second time changes nothing.
+    In one commit, or in several if the engine is embedded and the rows are many. `wins` is a SQL condition
+    over `new` and `old` that says when a row replaces the one with its key; it may use only the columns
+    `wins_by` of `old`. A second time changes nothing.
     Raises CountMismatch if the commit wrote another number of rows than was computed before it.
     """
     table = lake.table(name)
@@ -71,7 +79,9 @@ def upsert(
     if fresh + winners:
         changed = compared.where(is_new | F.expr(wins)).select("new.*")
         before = row_count(table)
-        if winners:
+        if winners and spark.conf.get(EMBEDDED, ""):
+            _merge_here(changed, lake, name, key, fresh + winners)
+        elif winners:
             _merge(spark, changed, lake, name, key)
         else:
             changed.write.format("delta").mode("append").save(lake.uri(name))
@@ -84,6 +94,19 @@ def upsert(
 def row_count(table: DeltaTable) -> int:
     """Rows in the table, from the statistics in its log."""
     return sum(pa_count or 0 for pa_count in table.get_add_actions(flatten=True)["num_records"].to_pylist())
+
+
+def _merge_here(changed: DataFrame, lake: Lake, name: str, key: str, rows: int) -> None:
+    """Merge with delta-rs: Sail would join the changed rows with all of the table four times."""
+    parts = math.ceil(rows / MERGED_AT_ONCE)
+    for part in range(parts):
+        of_part = changed.where(F.pmod(F.xxhash64(key), F.lit(parts)) == part) if parts > 1 else changed
+        table = DeltaTable(lake.uri(name))
+        schema = pa.schema(table.schema().to_arrow())
+        same = f"old.{key} = new.{key}"
+        source = of_part.toArrow().select(schema.names).cast(schema)
+        merge = table.merge(source, same, "new", "old", streamed_exec=False)
+        merge.when_matched_update_all().when_not_matched_insert_all().execute()
 
 
 def _merge(spark: SparkSession, changed: DataFrame, lake: Lake, name: str, key: str) -> None:

@@ -1,11 +1,14 @@
-"""Steps that time themselves: a function marked `timed` records its name and seconds in the current run."""
+"""Steps that time themselves: a function marked `timed` records its name and seconds in the current run.
+
+Whoever wants to know more of the steps of a run watches it.
+"""
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from pydantic import BaseModel
 
@@ -21,13 +24,23 @@ class Steps(BaseModel):
     seconds: dict[str, float] = {}
 
 
-_current: ContextVar[Steps | None] = ContextVar("current run", default=None)
+Watch = Callable[[str], AbstractContextManager[Callable[[Any], None]]]
+"""Makes, of a step's name, the context in which the step runs; that takes what the step returns."""
 
 
 @contextmanager
-def current(run: Steps) -> Iterator[None]:
-    """A context whose steps time themselves into `run`."""
-    token = _current.set(run)
+def unwatched(step: str) -> Iterator[Callable[[Any], None]]:
+    """The context of a step that nobody watches."""
+    yield lambda result: None
+
+
+_current: ContextVar[tuple[Steps, Watch] | None] = ContextVar("current run", default=None)
+
+
+@contextmanager
+def current(run: Steps, watch: Watch = unwatched) -> Iterator[None]:
+    """A context whose steps time themselves into `run`, and are watched."""
+    token = _current.set((run, watch))
     try:
         yield
     finally:
@@ -40,12 +53,16 @@ def timed(step: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(step)
     def run_step(*args: P.args, **kwargs: P.kwargs) -> R:
-        run = _current.get()
-        if run is None:
+        found = _current.get()
+        if found is None:
             return step(*args, **kwargs)
+        run, watch = found
         run.step, begun = name, time.monotonic()
         try:
-            return step(*args, **kwargs)
+            with watch(name) as returned:
+                result = step(*args, **kwargs)
+                returned(result)
+                return result
         finally:
             run.seconds[name] = run.seconds.get(name, 0) + time.monotonic() - begun
 

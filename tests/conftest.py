@@ -111,6 +111,7 @@ def platform(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "SMTP_URL": "",
         "PUSHGATEWAY_URL": "",
         "OPS_DSN": "",
+        "OPENLINEAGE_URL": "",
     }.items():
         monkeypatch.setenv(name, value)
     # Empty is not set: a developer's own .env would speak, and people be notified of the tests.

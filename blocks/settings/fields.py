@@ -221,7 +221,7 @@ class AlertFields(SystemFields):
 
 
 class MonitoringFields(SystemFields):
-    """The receivers of a run's figures: a Pushgateway, and a database with a copy of the run ledger."""
+    """The receivers of what a run says of itself: a Pushgateway, a copy of the run ledger, OpenLineage."""
 
     block_type = "monitoring"
 
@@ -235,11 +235,20 @@ class MonitoringFields(SystemFields):
         title="Copy of the run ledger",
         description="libpq URI of a database whose user may create tables: postgresql://…",
     )
+    openlineage_url: SecretStr = Field(
+        default=SecretStr(""),
+        title="OpenLineage",
+        description="Address of what takes OpenLineage events (Marquez, DataHub, …): http://host:5000.",
+    )
+    openlineage_api_key: SecretStr = Field(default=SecretStr(""), title="API key of that, if it wants one")
 
     @classmethod
     def is_configured(cls, settings: "AllFields") -> bool:
-        """Whether one of the two is on."""
-        return bool(settings.pushgateway_url.get_secret_value() or settings.ops_dsn.get_secret_value())
+        """Whether one of them is on."""
+        return any(
+            url.get_secret_value()
+            for url in (settings.pushgateway_url, settings.ops_dsn, settings.openlineage_url)
+        )
 
 
 class TableauFields(SystemFields):

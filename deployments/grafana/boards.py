@@ -4,6 +4,7 @@ python -m deployments.grafana.boards  # after a change; wants the development pa
 """
 
 import json
+import re
 from pathlib import Path
 
 from grafana_foundation_sdk.builders import common, dashboard, prometheus, stat, table, timeseries
@@ -25,6 +26,8 @@ from grafana_foundation_sdk.models.dashboard import (
     ValueMappingResult,
     VariableRefresh,
 )
+
+from tasks.monitoring.metrics import METRICS
 
 FOLDER = Path(__file__).parent / "dashboards"
 # As deployments/grafana/provisioning/datasources names them.
@@ -167,6 +170,7 @@ def _number(
 ) -> stat.Panel:
     """A panel of the present value; from `red` on it is red."""
     panel = stat.Panel().title(title).datasource(PROMETHEUS).unit(unit).span(8).height(5)
+    panel.description(_words(target))
     thresholds = _steps(("green", None), *([("red", red)] if red is not None else []))
     return panel.graph_mode(BigValueGraphMode.NONE).thresholds(thresholds).with_target(target.instant())
 
@@ -176,6 +180,7 @@ def _lines(title: str, target: Builder[Dataquery], unit: str = "short") -> times
     legend = common.VizLegendOptions().display_mode(LegendDisplayMode.LIST).show_legend(True)
     legend.placement(LegendPlacement.BOTTOM)
     panel = timeseries.Panel().title(title).unit(unit).min(0).span(12).height(8).legend(legend)
+    panel.description(_words(target))
     return panel.datasource(OPS if isinstance(target, Sql) else PROMETHEUS).with_target(target)
 
 
@@ -183,6 +188,12 @@ def _rows(title: str, query: str) -> table.Panel:
     """A panel of rows of the run ledger."""
     panel = table.Panel().title(title).datasource(OPS).span(24).height(8)
     return panel.cell_height(TableCellHeight.SM).with_target(Sql(query, "table"))
+
+
+def _words(target: Builder[Dataquery]) -> str:
+    """What the metrics of a query are, in the words of the pipeline that measures them."""
+    text = target.query if isinstance(target, Sql) else str(getattr(target.build(), "expr", ""))
+    return "\n\n".join(words for metric, words in METRICS.items() if re.search(rf"\b{metric}\b", text))
 
 
 def _steps(*steps: tuple[str, float | None]) -> dashboard.ThresholdsConfig:

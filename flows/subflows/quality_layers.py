@@ -10,6 +10,7 @@ from lake.catalog import catalog, spark_tables
 from lake.delta import Lake
 from tasks.bi.files import write_metrics
 from tasks.ledger.quality_result import QualityResult, record_results
+from tasks.lineage.files import write_lineage
 from tasks.quality.gate import stop_on_critical
 from tasks.quality.suites import gold_suites
 from tasks.quality.validation import validate_day, validate_gold, validate_silver
@@ -40,4 +41,5 @@ def quality_layers(
     write_data_docs(settings)
     write_dbt_docs(warehouse, settings)
     write_metrics(settings)
+    write_lineage(settings)
     return stop_on_critical(list(chain.from_iterable([*marts, *silver, *day, tested])), flow="data_quality")

@@ -12,6 +12,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from spark_jobs.engine.local_spark import LocalSpark
+from spark_jobs.tables import EMBEDDED
 
 # Longer than any process of ours rests.
 SESSION_SECONDS = 30 * 24 * 3600
@@ -44,6 +45,7 @@ def _session(remote: str, on_s3: bool) -> SparkSession:
     session = SparkSession.builder.remote(_address(remote, on_s3)).create()
     session.conf.set("spark.sql.session.timeZone", "UTC")
     if not remote:
+        session.conf.set(EMBEDDED, "true")
         # Each column expression would look for its line in our code, and for IPython. Apache Spark is told at
         # its start (local_spark.py).
         session.conf.set("spark.python.sql.dataFrameDebugging.enabled", "false")
@@ -73,6 +75,8 @@ def _start_sail() -> str:
     os.environ.setdefault("RUST_LOG", "error")
     # It ends a session after minutes of rest otherwise: while dbt builds, or a source is retried.
     os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", str(SESSION_SECONDS))
+    # Its allocator keeps the memory of a query that has ended, which dbt and the gates then lack.
+    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "0")
     from pysail.spark import SparkConnectServer
 
     server = SparkConnectServer(ip="127.0.0.1", port=0)

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, DecimalType, LongType, StringType, StructField, StructType
 
-from spark_jobs.gold.job import GoldJob, known, total_orders
+from spark_jobs.gold.job import TOTAL_ORDERS, GoldJob, known, total_orders
 from spark_jobs.rows import require_schema
 
 SCHEMA = StructType(
@@ -43,4 +43,17 @@ def transform(orders: DataFrame, customers: DataFrame, products: DataFrame) -> D
     return require_schema(daily, SCHEMA)
 
 
-JOB = GoldJob("daily_sales", SCHEMA, transform)
+JOB = GoldJob(
+    "daily_sales",
+    SCHEMA,
+    transform,
+    sources={
+        "order_date": ("orders.order_date",),
+        "category": ("products.category",),
+        "region": ("customers.region",),
+        "total_orders": TOTAL_ORDERS,
+        "total_revenue": ("orders.amount",),
+        "avg_order_value": ("orders.amount", *TOTAL_ORDERS),
+        "unique_customers": ("orders.customer_id",),
+    },
+)

@@ -4,7 +4,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, DecimalType, LongType, StringType, StructField, StructType
 
-from spark_jobs.gold.job import GoldJob, known, total_orders
+from spark_jobs.gold.job import TOTAL_ORDERS, GoldJob, known, total_orders
 from spark_jobs.rows import require_schema
 
 SCHEMA = StructType(
@@ -30,4 +30,14 @@ def transform(orders: DataFrame, customers: DataFrame, products: DataFrame) -> D
     return require_schema(segments, SCHEMA)
 
 
-JOB = GoldJob("daily_segment_sales", SCHEMA, transform)
+JOB = GoldJob(
+    "daily_segment_sales",
+    SCHEMA,
+    transform,
+    sources={
+        "order_date": ("orders.order_date",),
+        "customer_segment": ("customers.customer_segment",),
+        "total_orders": TOTAL_ORDERS,
+        "total_revenue": ("orders.amount",),
+    },
+)

@@ -15,6 +15,8 @@ from spark_jobs.tables import overwrite, read_silver, row_count
 SILVER = ("silver.orders", "silver.customers", "silver.products")
 # The member that stands for a customer or product that silver does not have (yet).
 UNKNOWN = "unknown"
+# What `total_orders` counts.
+TOTAL_ORDERS = ("orders.order_number", "orders.order_id")
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class GoldJob:
     schema: StructType
     transform: Callable[[DataFrame, DataFrame, DataFrame], DataFrame]
     """(orders, customers, products) of silver -> the rows of the table, in its schema."""
+    sources: dict[str, tuple[str, ...]]
+    """The columns of silver, as <table>.<column>, that each column's values are made of."""
 
 
 def known(name: str) -> Column:

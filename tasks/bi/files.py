@@ -22,7 +22,7 @@ from tasks.timing import timed
 from tasks.warehouse.access import reading_warehouse
 
 # Of the extra bi; whatever needs them is imported where it is used.
-PACKAGES = ("lkml", "pantab", "sqlglot", "tableauserverclient")
+PACKAGES = ("lkml", "openlineage", "pantab", "sqlglot", "tableauserverclient")
 TOOLS = ("looker", "ossie", "tableau")
 
 

@@ -32,11 +32,21 @@ MORE = ("filter", "alias", "offset_window", "offset_to_grain", "fill_nulls_with"
 
 def parse_project(project: Path = PROJECT) -> Node:
     """The manifest that dbt makes of a project. Raises PermanentFailure if dbt cannot read it."""
+    return _manifest(project, "parse")
+
+
+def compile_project(project: Path = PROJECT) -> Node:
+    """The same, with the SQL of each model and snapshot as it is when all is built anew."""
+    select = "resource_type:model resource_type:snapshot"
+    return _manifest(project, "compile", "--full-refresh", "--no-populate-cache", "--select", select)
+
+
+def _manifest(project: Path, *command: str) -> Node:
     # Of the target that needs no warehouse, and not where builds write: one may be running.
     with TemporaryDirectory() as target:
         folders = {"project-dir": project, "profiles-dir": project, "target-path": target, "log-path": target}
         options = [text for name, path in folders.items() for text in (f"--{name}", str(path))]
-        outcome = dbtRunner().invoke(["parse", "--quiet", "--target", "lint", *options])
+        outcome = dbtRunner().invoke([*command, "--quiet", "--target", "lint", *options])
         if not outcome.success:
             raise PermanentFailure(
                 f"dbt cannot read its project: {_line(str(outcome.exception))}; correct it"

@@ -27,6 +27,8 @@ class Run(Steps):
     loaded: Loaded | None = None
     warnings: list[QualityResult] = Field(default_factory=list)
     report_url: str | None = None
+    figures: dict[str, str] = Field(default_factory=dict)
+    """The day's figures as people read them, by their labels; none without a report."""
 
     @property
     def rows_in(self) -> int:

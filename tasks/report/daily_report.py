@@ -9,7 +9,6 @@ import datetime as dt
 import gzip
 import time
 from functools import cache, partial
-from pathlib import Path
 
 from plotly.offline import get_plotlyjs
 from prefect import task
@@ -18,30 +17,32 @@ from prefect.logging import get_run_logger
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 from tasks.ledger.run import Run
+from tasks.replaced_file import replace_file
 from tasks.report import charts as charts
-from tasks.report.models import ReportData
-from tasks.report.queries import Query, read_report_data
+from tasks.report.models import FIGURES, ReportData
+from tasks.report.queries import PARTS, Query, read_report_data
 from tasks.report.site import address, documentation, folder
 from tasks.templates.render import render
 from tasks.timing import timed
 from tasks.warehouse.access import query_warehouse
+from tasks.words import words
 
 DAYS = "????-??-??.html"
 
 
 @task(task_run_name="write-report")
 @timed
-def write_report(run: Run, settings: Settings, lake: Lake) -> str | None:
-    """Write the report about the day of `run`; returns its address.
+def write_report(run: Run, settings: Settings, lake: Lake) -> tuple[str | None, dict[str, str]]:
+    """Write the report about the day of `run`; returns its address, and the day's figures by their labels.
 
-    None, and a warning, if it cannot be written: the marts are published, and a missing page must not fail
+    Neither, and a warning, if it cannot be written: the marts are published, and a missing page must not fail
     their run.
     """
     try:
         return write_pages(run, settings, lake, partial(query_warehouse, settings))
     except Exception as error:
         get_run_logger().warning("no report for %s: %s: %s", run.ds, type(error).__name__, error)
-        return None
+        return None, {}
 
 
 @task(task_run_name="remove-old-reports")
@@ -55,16 +56,20 @@ def remove_old_reports(settings: Settings) -> int:
     return len(old)
 
 
-def write_pages(run: Run, settings: Settings, lake: Lake, query: Query) -> str:
-    """Read, render and write the report; returns its address. A reader never sees half a page."""
-    page = render_report(run, read_report_data(query, lake, run.ds), settings)
+def write_pages(run: Run, settings: Settings, lake: Lake, query: Query) -> tuple[str, dict[str, str]]:
+    """Read, render and write the report; returns its address, and the day's figures by their labels.
+
+    A reader never sees half a page.
+    """
+    data = read_report_data(query, lake, run.ds)
+    page = render_report(run, data, settings)
     name = f"{run.ds}.html"
     reports = folder(settings)
     reports.mkdir(parents=True, exist_ok=True)
-    _write(reports / name, page)
+    replace_file(reports / name, page)
     if name == max(report.name for report in reports.glob(DAYS)):
-        _write(reports / "latest.html", page)
-    return address(settings, name)
+        replace_file(reports / "latest.html", page)
+    return address(settings, name), data.day.headline
 
 
 def render_report(run: Run, data: ReportData, settings: Settings) -> str:
@@ -83,6 +88,9 @@ def render_report(run: Run, data: ReportData, settings: Settings) -> str:
         run=run,
         data=data,
         figures={name: figure.to_plotly_json() for name, figure in figures.items()},
+        metrics=FIGURES,
+        words=words(),
+        parts=PARTS,
         documentation=documentation(settings),
         plotly=_packed_plotly(),
         written_at=dt.datetime.now(dt.UTC),
@@ -93,9 +101,3 @@ def render_report(run: Run, data: ReportData, settings: Settings) -> str:
 def _packed_plotly() -> str:
     """plotly.js, a 4.8 MB file, as base64 of gzip, 2 MB: every browser since 2023 unpacks it by itself."""
     return base64.b64encode(gzip.compress(get_plotlyjs().encode())).decode("ascii")
-
-
-def _write(path: Path, page: str) -> None:
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(page, encoding="utf-8")
-    draft.replace(path)

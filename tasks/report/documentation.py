@@ -1,8 +1,10 @@
-"""Documentation that runs write: results of the suites, and the lineage of the marts.
+"""Documentation that runs write: results of the suites, and the models of the warehouse.
 
-- `quality`: Great Expectations' Data Docs of the suites that this process has run
-- `lineage`: dbt's own site in one file: every source, model, column and test, and the graph from source to
+- `data quality`: Great Expectations' Data Docs of the suites that this process has run
+- `models`: dbt's own site in one file: every source, model, column and test, and the graph from source to
   mart
+
+`lineage`, of single columns, is written by tasks/lineage.
 """
 
 import shutil
@@ -49,7 +51,7 @@ def write_dbt_docs(warehouse: Warehouse, settings: Settings) -> Path | None:
 
 def build_data_docs(settings: Settings) -> Path:
     """Replace the Data Docs by those of the suites that have run; returns their first page."""
-    index = folder(settings) / DOCUMENTATION["quality"]
+    index = folder(settings) / DOCUMENTATION["data quality"]
     context = expectation_context()
     with replaced_folder(index.parent) as draft:
         site = {
@@ -65,7 +67,7 @@ def build_data_docs(settings: Settings) -> Path:
 
 def build_dbt_docs(warehouse: Warehouse, settings: Settings) -> Path:
     """Replace dbt's documentation by that of the project on `warehouse`; returns its page."""
-    page = folder(settings) / DOCUMENTATION["lineage"]
+    page = folder(settings) / DOCUMENTATION["models"]
     folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
     # Not where builds write: one may be running.
     with TemporaryDirectory() as target, dbt_environment(warehouse, settings):

@@ -6,6 +6,17 @@ from decimal import Decimal
 from pydantic import BaseModel
 
 from tasks.ledger.queries import QualityDay
+from tasks.words import words
+
+# The day's figures, by their fields below, and the metric that each of them is: its words are the metric's.
+FIGURES = {
+    "revenue": "total_revenue",
+    "orders": "total_orders",
+    "average_order": "avg_order_value",
+    "customers": "unique_customers",
+    "margin_pct": "profit_margin",
+    "conversion_pct": "conversion_rate",
+}
 
 
 class Totals(BaseModel):
@@ -39,6 +50,14 @@ class Day(Totals):
     """One business day."""
 
     date: dt.date
+
+    @property
+    def headline(self) -> dict[str, str]:
+        """The figures as people read them, by the labels of their metrics."""
+        return {
+            words()[metric].label: _text(getattr(self, field), words()[metric].format)
+            for field, metric in FIGURES.items()
+        }
 
 
 class Share(BaseModel):
@@ -113,3 +132,10 @@ class ReportData(BaseModel):
     def day_before(self) -> Day | None:
         """The day before, if the shop was there."""
         return self.days[-2] if len(self.days) > 1 else None
+
+
+def _text(value: Decimal | None, format: str) -> str:
+    """A figure as text; one in per cent is 100 times its metric already."""
+    if value is None:
+        return "-"
+    return {"money": f"{value:,.2f}", "count": f"{value:,.0f}", "percent": f"{value:.1f} %"}[format]

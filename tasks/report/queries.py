@@ -12,6 +12,7 @@ from typing import Any
 from lake.delta import Lake
 from tasks.ledger.queries import quality_days
 from tasks.report.models import Day, QuarantineReason, ReportData, Segment, Share, Stock, StockItem, Totals
+from tasks.words import words
 
 Query = Callable[[str], list[dict[str, Any]]]
 """Runs one SELECT on the warehouse; a row is a dict by column name."""
@@ -21,36 +22,36 @@ WEEK = 7
 # Rows of a list that a person reads to its end; the rest is in the warehouse.
 LONGEST_LIST = 12
 SAMPLES = 3
+# Parts of the day's revenue, as columns of agg_daily_sales, and their headings.
+PARTS = {"category": "Category", "region": "Region", "customer_segment": "Customer segment"}
+# Of a step that is a metric, the metric's label.
 STEPS = {
-    "total_sessions": "Sessions",
+    "total_sessions": words()["total_sessions"].label,
     "product_view_sessions": "Viewed a product",
     "add_to_cart_sessions": "Added to cart",
     "checkout_sessions": "Went to checkout",
-    "purchase_sessions": "Bought",
+    "purchase_sessions": words()["purchase_sessions"].label,
 }
 
 
 def read_report_data(query: Query, lake: Lake, ds: dt.date) -> ReportData:
     """The data of the report for business day `ds`: sales as they are known now, the rest as it is now."""
-    days = _days(query, ds)
+    days = read_days(query, ds)
     before = days[-1 - WEEK : -1]
     return ReportData(
         ds=ds,
         days=days,
         week=_mean(before) if before else None,
-        sales={
-            column: _sales_by(query, ds, column, len(before))
-            for column in ("category", "region", "customer_segment")
-        },
-        funnel=_funnel(query, ds),
-        segments=_segments(query),
-        stock=_stock(query),
+        sales={column: read_sales_by(query, ds, column, len(before)) for column in PARTS},
+        funnel=read_funnel(query, ds),
+        segments=read_segments(query),
+        stock=read_stock(query),
         quality=quality_days(lake, ds - dt.timedelta(days=DAYS_SHOWN - 1), ds),
         quarantine=_quarantine(query, ds),
     )
 
 
-def _days(query: Query, ds: dt.date) -> list[Day]:
+def read_days(query: Query, ds: dt.date) -> list[Day]:
     """The last DAYS_SHOWN days; fewer if nobody ordered or clicked before."""
     window = _between(ds - dt.timedelta(days=DAYS_SHOWN - 1), ds)
     found = {
@@ -89,7 +90,7 @@ def _mean(days: list[Day]) -> Totals:
     )
 
 
-def _sales_by(query: Query, ds: dt.date, column: str, days_before: int) -> list[Share]:
+def read_sales_by(query: Query, ds: dt.date, column: str, days_before: int) -> list[Share]:
     """Revenue of the day by a column of agg_daily_sales, largest first; the small ones together."""
     rows = query(
         f"""
@@ -115,7 +116,7 @@ def _sales_by(query: Query, ds: dt.date, column: str, days_before: int) -> list[
     ]
 
 
-def _funnel(query: Query, ds: dt.date) -> list[Share]:
+def read_funnel(query: Query, ds: dt.date) -> list[Share]:
     """Sessions of the day by the step they came to; empty if the day has no clicks."""
     columns = ", ".join(STEPS)
     days = query(
@@ -138,7 +139,8 @@ def _funnel(query: Query, ds: dt.date) -> list[Share]:
     ]
 
 
-def _segments(query: Query) -> list[Segment]:
+def read_segments(query: Query) -> list[Segment]:
+    """The RFM segments, over all time; the one with the most revenue first."""
     rows = query(
         """
         select
@@ -154,7 +156,8 @@ def _segments(query: Query) -> list[Segment]:
     return [Segment(**row) for row in rows]
 
 
-def _stock(query: Query) -> Stock:
+def read_stock(query: Query) -> Stock:
+    """Products by state, and those that are out or low, the worst first."""
     states = query(
         """
         select state, count(*) as products, max(newest_event_at) as newest_event_at

@@ -6,7 +6,11 @@ from blocks.settings.environment import namespaced
 from blocks.settings.settings import Settings
 
 # Below the folder. Reports link them from beside it, by these same paths.
-DOCUMENTATION = {"quality": "docs/quality/index.html", "lineage": "docs/dbt.html"}
+DOCUMENTATION = {
+    "data quality": "docs/quality/index.html",
+    "models": "docs/dbt.html",
+    "lineage": "docs/lineage.html",
+}
 
 
 def folder(settings: Settings) -> Path:

@@ -16,6 +16,7 @@ from tasks.ledger.records import append_records
 from tasks.ledger.run import Run
 from tasks.ledger.warehouse_copy import copy_to_warehouse
 from tasks.monitoring.metrics import push_metrics
+from tasks.openlineage.watch import watched_run
 from tasks.runs.console import silence_teardown
 from tasks.timing import current
 
@@ -42,7 +43,7 @@ def recorded_run(flow: str, ds: dt.date, settings: Settings, lake: Lake, notify:
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         _record(run, settings, lake)
         try:
-            with current(run):
+            with watched_run(run, settings) as watch, current(run, watch):
                 yield run
             run.status = "completed"
         except BaseException as error:

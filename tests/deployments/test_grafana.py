@@ -1,6 +1,7 @@
 """The boards: the committed JSON is what the code makes, nothing fell out on the way, and its sources exist."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from blocks.settings.environment import REPOSITORY
 from deployments.grafana.boards import FOLDER, boards
+from tasks.monitoring.metrics import METRICS
 
 PROVISIONING = REPOSITORY / "deployments" / "grafana" / "provisioning"
 MADE = boards()
@@ -78,3 +80,15 @@ def test_rows_of_a_number_are_red_where_the_rules_fire() -> None:
     assert "> 26 * 3600" in rules
     assert reds["Low days in a row"] == 3
     assert "ecommerce_quality_low_days >= 3" in rules
+
+
+def test_every_panel_of_metrics_says_what_they_are() -> None:
+    """In the words of the pipeline that measures them, which Prometheus shows, too."""
+    described = 0
+    for board in MADE.values():
+        for panel in panels(board):
+            (target,) = panel["targets"]
+            asked = [name for name in METRICS if re.search(rf"\b{name}\b", target.get("expr", ""))]
+            assert panel.get("description", "") == "\n\n".join(METRICS[name] for name in asked)
+            described += bool(asked)
+    assert described >= 12

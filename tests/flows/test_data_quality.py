@@ -16,6 +16,7 @@ from flows.data_quality import data_quality
 from lake.catalog import catalog, spark_tables
 from tasks.bi.hyper import query_extract
 from tasks.ingest.postgres import extract_table
+from tasks.lineage.graph import Lineage, Ref
 from tasks.quality.suites import gold_suites
 from tests.support.platforms import Platform, here
 from tests.support.rows import DAY, NEXT_DAY, at, click, customer, order, product, put, write_clicks
@@ -96,6 +97,9 @@ def test_every_layer_is_validated_and_what_is_wrong_in_any_fails_the_run(
         "silver.products",
     }
     assert "model.ecommerce.agg_daily_sales" in parents["exposure.ecommerce.daily_report"]
+    figures = Lineage.model_validate_json((docs / "lineage.json").read_text(encoding="utf-8"))
+    assert Ref("shop.products", "unit_cost") in figures.origins(Ref("report.day", "margin_pct"))
+    assert (docs / "lineage.html").exists()
     orders = platform.folder / "bi" / "looker" / "views" / "orders.view.lkml"
     [view] = lkml.load(orders.read_text(encoding="utf-8"))["views"]
     assert {"total_revenue", "avg_order_value"} <= {measure["name"] for measure in view["measures"]}

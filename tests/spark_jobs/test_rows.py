@@ -1,10 +1,15 @@
 """spark_jobs.rows: flag, deduplicate, hold to a schema."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from blocks.settings.environment import REPOSITORY
 from spark_jobs.rows import SchemaMismatch, first_per_key, flag, require_schema, surplus
 from tests.support.spark_tables import values
 
@@ -41,6 +46,31 @@ def test_first_per_key_keeps_one_row_per_key_by_a_total_order(spark: SparkSessio
         (case for case in cases if case[-1]),
         key=lambda case: [(value is not None, str(value)) for value in case],
     )
+
+
+def test_first_per_key_holds_no_wide_rows() -> None:
+    """A join holds one side in memory, and fails above the limit: here it must be the few repeated keys."""
+    program = (
+        "from pyspark.sql import functions as F; from spark_jobs.engine.session import spark_session;"
+        "from spark_jobs.rows import first_per_key;"
+        "rows = spark_session('').range(600_000).selectExpr("
+        "'cast(id % 599999 as string) as key', 'id', 'repeat(sha2(cast(id as string), 256), 4) as wide');"
+        "print(first_per_key(rows, 'key', [F.col('id')]).selectExpr('count(*)', 'sum(length(wide))').collect())"
+    )
+    limit = {
+        "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair",
+        "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": str(80 << 20),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=REPOSITORY,
+        env=os.environ | limit,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert "599999" in done.stdout, done.stderr[-1000:]
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,28 @@ def test_new_keys_and_winning_rows_come_in(
     assert DeltaTable(lake.uri(NAME)).version() - before == bool(done.written)
 
 
+def test_a_merge_rewrites_only_files_with_a_changed_row(sail: SparkSession, lake: Lake) -> None:
+    put(sail, lake, *OLD)
+    put(sail, lake, (4, 1, "old"), (5, 1, "old"))
+    others = set(DeltaTable(lake.uri(NAME)).file_uris())
+    put(sail, lake, (6, 1, "old"))
+    before = set(DeltaTable(lake.uri(NAME)).file_uris())
+    assert put(sail, lake, (6, 2, "new"), (7, 1, "new")) == Upserted(written=2, stale=0)
+    assert before & set(DeltaTable(lake.uri(NAME)).file_uris()) == others
+
+
+def test_many_rows_are_merged_some_at_a_time(
+    sail: SparkSession, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MERGED_AT_ONCE", 4)
+    put(sail, lake, *[(key, 1, "old") for key in range(10, 20)])
+    before = DeltaTable(lake.uri(NAME)).version()
+    new = [(key, 2, "new") for key in range(15, 25)]
+    assert put(sail, lake, *new) == Upserted(written=10, stale=0)
+    assert DeltaTable(lake.uri(NAME)).version() - before == 3
+    assert table(sail, lake, NAME) == [*[(key, 1, "old") for key in range(10, 15)], *new]
+
+
 def test_the_same_rows_again_change_nothing(spark: SparkSession, lake: Lake) -> None:
     rows = [(1, 11, "new"), (4, 1, "new")]
     put(spark, lake, *OLD)

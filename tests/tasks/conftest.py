@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from blocks.settings.settings import Settings
+from tasks.bi.manifest import compile_project
+from tasks.lineage.graph import Lineage
+from tasks.lineage.trace import trace
 from tasks.warehouse.access import staged_warehouse
 from tests.support.platforms import Platform
 from tests.support.rows import customer, order, product
@@ -36,3 +40,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def staged(platform: Platform) -> Iterator[Path]:
     with staged_warehouse(Settings()) as made:
         yield made.path
+
+
+@pytest.fixture(scope="session")
+def manifest() -> dict[str, Any]:
+    """The compiled project, once for all tests."""
+    return compile_project()
+
+
+@pytest.fixture(scope="session")
+def lineage(manifest: dict[str, Any]) -> Lineage:
+    return trace(None, manifest=manifest)

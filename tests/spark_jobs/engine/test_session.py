@@ -59,6 +59,31 @@ def test_a_session_outlives_a_long_rest() -> None:
     assert said[None] == ["1", str(30 * 24 * 3600)]
 
 
+def test_a_query_that_has_ended_keeps_no_memory() -> None:
+    """With the allocator's own delay the process stays as large as it was at its largest."""
+    variable = "MIMALLOC_PURGE_DELAY"
+    program = (
+        "from pathlib import Path; from spark_jobs.engine.session import spark_session;"
+        "memory = lambda kind: int(Path('/proc/self/status').read_text().split(kind)[1].split()[0]) >> 10;"
+        "session = spark_session(''); session.range(1).collect(); before = memory('VmRSS:');"
+        "session.range(4_000_000).selectExpr('uuid() as a').groupBy('a').count().where('count > 1').collect();"
+        "print(memory('VmHWM:') - before, memory('VmRSS:') - before)"
+    )
+    own = {name: value for name, value in os.environ.items() if name != variable}
+    for given, is_kept in (({variable: "1000"}, True), ({}, False)):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=REPOSITORY,
+            env=own | given,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
+        most, after = map(int, done.stdout.split())
+        assert (after > most / 2) is is_kept, done.stdout
+
+
 def test_an_unknown_remote_is_refused_with_what_may_be_given() -> None:
     with pytest.raises(ValueError, match=r"'yarn', not empty, local\[N\], local\[\*\] or sc://host:port"):
         spark_session("yarn")

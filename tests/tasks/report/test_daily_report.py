@@ -33,7 +33,7 @@ def names(folder: Path) -> list[str]:
 def test_a_page_per_day_and_the_newest_as_latest(reports: Path) -> None:
     query = shop()
     for day, latest in ((DAY, DAY), (NEXT_DAY, NEXT_DAY), (days_ago(3), NEXT_DAY)):
-        assert write_pages(finished(ds=day), *here(), query) == (reports / f"{day}.html").as_uri()
+        assert write_pages(finished(ds=day), *here(), query)[0] == (reports / f"{day}.html").as_uri()
         page = (reports / f"{day}.html").read_text(encoding="utf-8")
         assert f"<title>The shop on {day}</title>" in page
         assert f"<title>The shop on {latest}</title>" in (reports / "latest.html").read_text(encoding="utf-8")
@@ -58,7 +58,7 @@ def test_where_a_web_server_shows_the_folder_people_are_sent_there(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REPORT_URL", "https://reports.example/shop/")
-    assert write_pages(finished(), *here(), shop()) == f"https://reports.example/shop/{DAY}.html"
+    assert write_pages(finished(), *here(), shop())[0] == f"https://reports.example/shop/{DAY}.html"
 
 
 @pytest.mark.parametrize("url", ["", "https://reports.example/shop/"])
@@ -69,7 +69,7 @@ def test_another_platform_has_a_folder_of_its_own(
     # Blocks of its own would be needed, and are not what is tested.
     monkeypatch.setattr(environment, "PlatformName", lambda: SimpleNamespace(platform="staging"))
     root = url or f"{reports.as_uri()}/"
-    assert write_pages(finished(), *here(), shop()) == f"{root}staging/{DAY}.html"
+    assert write_pages(finished(), *here(), shop())[0] == f"{root}staging/{DAY}.html"
     assert names(reports) == ["staging"]
 
 
@@ -77,14 +77,14 @@ def test_documentation_is_linked_once_it_is_there(reports: Path) -> None:
     query = shop()
     write_pages(finished(), *here(), query)
     assert "docs/dbt.html" not in (reports / "latest.html").read_text(encoding="utf-8")
-    assert "lineage" not in message(finished(duration_seconds=1), Settings())
+    assert "models" not in message(finished(duration_seconds=1), Settings())
     (reports / "docs").mkdir()
-    (reports / "docs" / "dbt.html").write_text("lineage")
+    (reports / "docs" / "dbt.html").write_text("models")
     write_pages(finished(), *here(), query)
     page = (reports / "latest.html").read_text(encoding="utf-8")
     assert '<a href="docs/dbt.html">' in page
     assert "docs/quality" not in page
-    assert f"[lineage]({(reports / 'docs' / 'dbt.html').as_uri()})" in message(
+    assert f"[models]({(reports / 'docs' / 'dbt.html').as_uri()})" in message(
         finished(duration_seconds=1), Settings()
     )
 
@@ -107,14 +107,14 @@ def test_what_cannot_be_written_is_a_warning(
         shop(folder / "warehouse.duckdb")
         reports.write_text("a file where the folder should be")
     with caplog.at_level(logging.WARNING, logger="prefect.task_runs"):
-        assert write_report(finished(), *here()) is None
+        assert write_report(finished(), *here()) == (None, {})
     assert f"no report for {DAY}: " in caplog.text
 
 
 @pytest.mark.usefixtures("prefect_server")
 def test_what_can_be_written_is_written(folder: Path, reports: Path) -> None:
     shop(folder / "warehouse.duckdb")
-    assert write_report(finished(), *here()) == (reports / f"{DAY}.html").as_uri()
+    assert write_report(finished(), *here())[0] == (reports / f"{DAY}.html").as_uri()
 
 
 def test_a_page_asks_for_nothing(reports: Path) -> None:

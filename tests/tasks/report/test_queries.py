@@ -101,7 +101,7 @@ def test_the_funnel(data: ReportData) -> None:
         ("Viewed a product", 150, 90),
         ("Added to cart", 80, 50),
         ("Went to checkout", 40, 20),
-        ("Bought", 30, 10),
+        ("Sessions that bought", 30, 10),
     ]
 
 
