@@ -92,7 +92,6 @@ NO_FLOW = {
     "connect.py",
     "features.py",
     "lineage.py",
-    "repeat_purchase.py",
     "status.py",
 }
 FLOWS = sorted(path for path in (REPOSITORY / "flows").rglob("*.py") if path.name not in NO_FLOW)

@@ -1,4 +1,4 @@
-"""`python -m flows.features` and `python -m flows.repeat_purchase`, as a person runs them."""
+"""`python -m flows.features` and `python -m tasks.repeat_purchase`, as a person runs them."""
 
 import datetime as dt
 import os
@@ -89,6 +89,6 @@ def test_before_the_first_run_it_says_what_to_do(platform: Platform) -> None:
 
 
 def test_a_model_without_features_says_what_to_do(platform: Platform) -> None:
-    done = command("flows.repeat_purchase")
+    done = command("tasks.repeat_purchase")
     assert (done.returncode, done.stdout) == (1, "")
     assert "python -m flows.features --first" in done.stderr

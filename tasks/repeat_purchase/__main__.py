@@ -1,8 +1,8 @@
 """The worked example of a model: who orders again within 30 days (docs/features.md).
 
-python -m flows.repeat_purchase    # train, evaluate, write the model card, publish the scores
+python -m tasks.repeat_purchase    # train, evaluate, write the model card, publish the scores
 
-Needs the extra ml, and feature days (flows/features.py). Not a flow. Exit code 1: it could not be done.
+Needs the extra ml, and feature days (flows/features.py). Exit code 1: it could not be done.
 """
 
 import sys
