@@ -3,10 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
-# The same with the extra `bi`.
-WITH_BI := $(VENV)/.installed-bi
-# The same with the workers of pools of containers, which the tests need both.
-WITH_WORKERS := $(VENV)/.installed-docker $(VENV)/.installed-kubernetes
+# What tests need besides: the extras, and the workers of pools of containers.
+WITH_EXTRAS := $(addprefix $(VENV)/.installed-,bi ml docker kubernetes)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 # The demo's runs live beside its data, not among your own Prefect runs.
 export PREFECT_HOME ?= $(CURDIR)/data/prefect
@@ -15,7 +13,7 @@ export PREFECT_PROFILE ?= ephemeral
 # The tests of a file share what they have started. In the order of tests/conftest.py.
 ON_TWO_CORES := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo ui pictures bi image worker sbom test slow containers lint bench audit clean lock
+.PHONY: help demo ui pictures bi ml image worker sbom test slow containers lint bench audit clean lock
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -44,7 +42,9 @@ pictures: $(READY) | data/reports/latest.html ## make docs/images from what the 
 data/reports/latest.html: | $(READY)
 	$(BIN)/python -m demo
 
-bi: $(WITH_BI) ## install the extra for Looker, Tableau and MetricFlow (docs/bi.md)
+bi: $(VENV)/.installed-bi ## install the extra for Looker, Tableau and MetricFlow (docs/bi.md)
+
+ml: $(VENV)/.installed-ml ## install the extra for scores and forecasts (docs/features.md)
 
 IMAGE ?= ecommerce-pipeline:latest
 image: ## build the image that servers, workers and runs in containers use, as IMAGE
@@ -57,13 +57,13 @@ worker: $(READY) ## install what a worker of a pool of containers needs (KIND=do
 sbom: | $(PREFECT_HOME) ## list what the image holds, as CycloneDX in data/sbom.json (needs uv)
 	uvx --from cyclonedx-bom@7.5.0 cyclonedx-py requirements requirements-image.txt --pyproject pyproject.toml -o data/sbom.json
 
-test: $(WITH_BI) $(WITH_WORKERS) ## run the tests, on real services (under 20 minutes)
+test: $(WITH_EXTRAS) ## run the tests, on real services (under 20 minutes)
 	$(BIN)/python -m pytest $(ON_TWO_CORES) -m "not slow and not containers"
 
-slow: $(WITH_BI) $(WITH_WORKERS) ## run the tests that take minutes each: the law through dbt, kill tests, the how-tos
+slow: $(WITH_EXTRAS) ## run the tests that take minutes each: the law through dbt, kill tests, the how-tos
 	$(BIN)/python -m pytest $(ON_TWO_CORES) -m slow
 
-containers: $(WITH_BI) $(WITH_WORKERS) ## run the image, the docker pool and the compose kit for real (needs root, Docker Engine)
+containers: $(WITH_EXTRAS) ## run the image, the docker pool and the compose kit for real (needs root, Docker Engine)
 	$(BIN)/python -m pytest -m containers
 
 lint: $(READY) ## ruff, mypy, sqlfluff
@@ -90,10 +90,11 @@ LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-ha
 
 lock: ## pin every package with its hashes in requirements*.txt (needs uv)
 	$(LOCKED) --group dev --no-strip-extras pyproject.toml -o requirements.txt
-	$(LOCKED) --extra bi --constraint requirements.txt pyproject.toml -o requirements-bi.txt \
-		$$(sed -nE 's/^([a-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements.txt)
 	$(LOCKED) --extra kubernetes --constraint requirements.txt --no-strip-extras pyproject.toml -o requirements-image.txt
-	for kind in docker kubernetes; do $(LOCKED) --extra $$kind --constraint requirements.txt pyproject.toml \
-		-o requirements-$$kind.txt $$(sed -nE 's/^([a-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements.txt); done
+	for extra in bi ml docker kubernetes; do \
+		$(LOCKED) --extra $$extra --constraint requirements.txt pyproject.toml -o requirements-$$extra.txt \
+			$$(sed -nE 's/^([a-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements.txt) || exit 1; \
+	done
 	$(LOCKED) --group datacontract -o tests/support/datacontract-requirements.txt
+	$(LOCKED) --group stockpyl -o tests/support/stockpyl-requirements.txt
 	$(LOCKED) --group dlt -o benchmarks/dlt_dbt/requirements.txt

@@ -1,7 +1,8 @@
 """Every source table, by name: the one place that reads the contracts (expectations/contracts/*.yaml).
 
 A contract in the folder that SHOP_QUERIES names replaces the one of its name here: a shop whose keys are
-texts says so beside its queries.
+texts says so beside its queries. The contracts in `optional/` are of tables that not every shop has: they
+count if OPTIONAL_TABLES names them.
 """
 
 import os
@@ -17,18 +18,24 @@ CONTRACTS = Path(__file__).resolve().parents[1] / "expectations" / "contracts"
 
 # Settings hand it on to the process's environment (blocks/settings/settings.py).
 SHOP_QUERIES = "SHOP_QUERIES"
+OPTIONAL_TABLES = "OPTIONAL_TABLES"
 
 
 def catalog() -> dict[str, SourceTable]:
     """All source tables, those of PostgreSQL first. Raises ContractError if one contract is wrong."""
-    return _catalog(CONTRACTS, os.environ.get(SHOP_QUERIES, ""))
+    return _catalog(CONTRACTS, os.environ.get(SHOP_QUERIES, ""), os.environ.get(OPTIONAL_TABLES, ""))
 
 
 @cache
-def _catalog(contracts: Path, queries: str) -> dict[str, SourceTable]:
+def _catalog(contracts: Path, queries: str, optional: str) -> dict[str, SourceTable]:
     files = {file.name: file for file in contracts.glob("*.yaml")}
     if not files:
         raise ContractError(f"{contracts.parent.name}/{contracts.name} holds no contract; restore the files")
+    wanted = [contracts / "optional" / f"{name.strip()}.yaml" for name in optional.split(",") if name.strip()]
+    if unknown := [file.stem for file in wanted if not file.exists()]:
+        known = ", ".join(sorted(file.stem for file in (contracts / "optional").glob("*.yaml")))
+        raise ContractError(f"OPTIONAL_TABLES: {', '.join(unknown)} has no contract; there are: {known}")
+    files |= {file.name: file for file in wanted}
     if queries:
         files |= {file.name: file for file in Path(queries).glob("*.yaml")}
     tables = [read_contract(files[name]) for name in sorted(files)]

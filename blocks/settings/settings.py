@@ -38,6 +38,7 @@ class EnvironmentSettings(AllFields, Environment):
     duckdb_path: Path = DATA / "warehouse.duckdb"
     runbook_url: str = (REPOSITORY / "docs" / "runbook.md").as_uri()
     shop_queries: str = ""
+    optional_tables: str = ""
 
     # The object store's key, whose block is prefect-aws' own (`integration_blocks.py`).
     aws_endpoint_url: str = ""
@@ -49,6 +50,9 @@ class EnvironmentSettings(AllFields, Environment):
     # What no outside system has to do with.
     lead_time_days: float = Field(default=7, ge=0)
     safety_stock_days: float = Field(default=3, ge=0)
+    order_cycle_days: float = Field(default=7, ge=0)
+    reorder_forecast: bool = False
+    service_level: float = Field(default=0.85, ge=0.5, lt=1)
     dbt_target_path: Path = DATA / "dbt_target"
     lake_file_mb: int = Field(default=256, ge=128, le=512)
     lake_retention: dt.timedelta = Field(default=dt.timedelta(days=7), ge=dt.timedelta(days=7))
@@ -67,6 +71,8 @@ class EnvironmentSettings(AllFields, Environment):
     report_url: str = ""
     bi_dir: Path = DATA / "bi"
     tableau_extracts: bool = False
+    feature_tables: bool = False
+    model_dir: Path = DATA / "models"
 
     @field_validator("clickstream_uri", "lake_uri", "runbook_url")
     @classmethod
@@ -95,6 +101,7 @@ class EnvironmentSettings(AllFields, Environment):
     def _hand_on(self) -> Self:
         variables = {
             "SHOP_QUERIES": self.shop_queries,
+            "OPTIONAL_TABLES": self.optional_tables,
             "DUCKDB_MEMORY_LIMIT": self.duckdb_memory_limit,
             "AWS_ENDPOINT_URL": self.aws_endpoint_url,
             "AWS_REGION": self.aws_region,

@@ -1,4 +1,7 @@
-"""dbt: load silver into the staged warehouse, then build and test the marts."""
+"""dbt: load silver into the staged warehouse, then build and test the marts.
+
+Where they are asked for, the feature tables come after them.
+"""
 
 import datetime as dt
 
@@ -6,6 +9,7 @@ from prefect import flow
 
 from blocks.settings.settings import Settings
 from lake.delta import Lake
+from tasks.features.refresh import refresh_if_wanted
 from tasks.ingest.decisions import Decisions
 from tasks.ledger.quality_result import record_results
 from tasks.timing import timed
@@ -36,4 +40,6 @@ def dbt_build(
         warehouse, ds.isoformat(), settings, full_refresh=full, topic=topic, decisions=decisions
     )
     record_results(lake, built.results, ds, run_id)
+    if not topic:
+        refresh_if_wanted(warehouse, settings, lake)
     return loaded, built

@@ -1,4 +1,7 @@
-"""Transform: the flagged rows become silver, silver becomes the lake's gold tables, with Spark."""
+"""Transform: the flagged rows become silver, silver becomes the lake's gold tables, with Spark.
+
+Where they are asked for, forecasts and the suppliers' terms become the lake's reorder plan.
+"""
 
 import datetime as dt
 
@@ -7,6 +10,7 @@ from prefect import flow
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 from lake.row_counts import Flagged, RowCounts
+from tasks.reorder.plan import plan_if_wanted
 from tasks.timing import timed
 from tasks.transform.spark import GOLD_TABLES, build_gold, write_silver
 
@@ -28,4 +32,5 @@ def transform(
     counts = [write_silver(table, settings, lake, full, days) for table in flagged]
     for table in GOLD_TABLES:
         build_gold(table, settings, lake)
+    plan_if_wanted(settings, lake)
     return counts

@@ -83,7 +83,7 @@ def flag_new(
     row of these. Returns the number of rows, and of rejected ones by reason.
     """
     since = None if full else lake.progress(f"silver.{job.table}", "bronze")
-    bronze, version = _bronze_since(spark, lake, job, since)
+    bronze, version = bronze_since(spark, lake, job, since)
     flagged = job.flag(bronze, timezone)
     if days:
         flagged = of_days(flagged, job.key, days)
@@ -109,7 +109,7 @@ def flag_day(spark: SparkSession, lake: Lake, job: SilverJob, timezone: str, ds:
 
     For validation only: silver and quarantine stay as they are.
     """
-    bronze, _ = _bronze_since(spark, lake, job, None)
+    bronze, _ = bronze_since(spark, lake, job, None)
     return overwrite(job.flag(bronze, timezone).where(F.col("ds") == ds), lake, f"flagged_day.{job.table}")
 
 
@@ -188,7 +188,7 @@ def _not_replayed(spark: SparkSession, rejected: DataFrame, lake: Lake) -> DataF
     return rejected.join(left, is_same & is_older, "left_anti")
 
 
-def _bronze_since(
+def bronze_since(
     spark: SparkSession, lake: Lake, job: SilverJob, version: int | None
 ) -> tuple[DataFrame, int | None]:
     """The bronze rows added after `version` (None: all), and the present version."""

@@ -21,7 +21,7 @@ from lake.delta import Lake
 from lake.row_counts import Extracted, Flagged, RowCounts
 from tasks.alerts.delivery import deliver
 from tasks.inventory.consumer import InventoryConsumer, consume_to_end, consume_until
-from tasks.inventory.reorder_points import Product, ProductId, read_products, reserve_days
+from tasks.inventory.reorder_points import Product, ProductId, read_products
 from tasks.inventory.silver import TABLE, write_silver
 from tasks.inventory.stock_alerts import alerts_about, emit
 from tasks.inventory.stock_changes import StockChange, record_changes, unsent
@@ -60,7 +60,7 @@ class InventoryMonitor:
         record_counts(self._run, self._counts, self._gaps, self._settings.quarantine_threshold)
         is_time = time.monotonic() >= self._refresh_at
         if is_time:
-            self._products = read_products(self._lake, reserve_days(self._settings))
+            self._products = read_products(self._lake, self._settings)
             self._refresh_at = time.monotonic() + REFRESH_SECONDS
         on_hand = self._stock.on_hand()
         changes = record_changes(self._lake, on_hand, self._products, self._run.run_id)

@@ -7,11 +7,19 @@
     days_of_cover  on_hand / units_per_day; none for a product that does not sell
     state          out: nothing left; low: less than the reorder point; ok
 
+The plan of tasks/reorder, where there is one, has the terms of the product's supplier, its reorder point by a
+forecast, and what to order:
+
+    quantity_to_order  what lifts on_hand and on_order to order_up_to, in whole packs and at least the
+                       minimum, once both together are below the reorder point
+    order_up_to        the reorder point and what sells in ORDER_CYCLE_DAYS
+
 Reorder point: Silver, Pyke, Thomas, Inventory and Production Management in Supply Chains, ch. 6, with a
 safety stock in days of sales. dbt's `inventory_status` computes the same from `fct_orders`; a test compares
 the two. Here it comes from the lake, so that alerts need no warehouse.
 """
 
+import math
 from typing import Literal
 
 from pydantic import BaseModel
@@ -21,6 +29,7 @@ from lake.catalog import catalog
 from lake.delta import Lake
 from lake.local_sql import connect
 from lake.present_rows import present_rows
+from tasks.reorder.policy_table import FORECAST_LASTS_DAYS, read_policies
 
 TRAILING_DAYS = 28
 State = Literal["ok", "low", "out"]
@@ -46,14 +55,34 @@ PRODUCTS = """
         from sold, period
         where order_date > last_date - cast(days as integer)
         group by product_id
+    ),
+    terms as (
+        select
+            products.product_id,
+            products.product_name,
+            coalesce(sales.units_per_day, 0) as units_per_day,
+            coalesce(policies.on_order, 0) as on_order,
+            coalesce(policies.pack_size, 1) as pack_size,
+            coalesce(policies.minimum_order, 0) as minimum_order,
+            coalesce(policies.lead_time_days, cast(? as decimal(9, 2))) + cast(? as decimal(9, 2)) as days,
+            case when date_diff('day', policies.forecast_date, period.last_date) <= ?
+                then policies.reorder_point end as forecast_point,
+            policies.order_up_to as forecast_up_to
+        from products
+        cross join period
+        left join sales on products.product_id = sales.product_id
+        left join policies on products.product_id = policies.product_id
+    ),
+    points as (
+        select *, coalesce(forecast_point, cast(ceil(units_per_day * days) as bigint)) as reorder_point
+        from terms
     )
     select
-        products.product_id,
-        products.product_name,
-        coalesce(sales.units_per_day, 0) as units_per_day,
-        cast(ceil(coalesce(sales.units_per_day, 0) * cast(? as decimal(9, 2))) as bigint) as reorder_point
-    from products
-    left join sales on products.product_id = sales.product_id
+        product_id, product_name, units_per_day, reorder_point, on_order, pack_size, minimum_order,
+        case when forecast_point is not null then forecast_up_to
+            else reorder_point + cast(ceil(units_per_day * cast(? as decimal(9, 2))) as bigint)
+        end as order_up_to
+    from points
 """
 
 
@@ -64,6 +93,18 @@ class Product(BaseModel):
     product_name: str | None
     units_per_day: float
     reorder_point: int
+    on_order: int = 0
+    pack_size: int = 1
+    minimum_order: int = 0
+    order_up_to: int = 0
+
+    def quantity_to_order(self, on_hand: int) -> int:
+        """The pieces to order now, at a stock of so many."""
+        position = on_hand + self.on_order
+        if position >= self.reorder_point:
+            return 0
+        pieces = max(self.order_up_to - position, self.minimum_order)
+        return self.pack_size * math.ceil(pieces / self.pack_size)
 
     def state(self, on_hand: int) -> State:
         """The state of a stock of so many pieces."""
@@ -76,16 +117,8 @@ class Product(BaseModel):
         return on_hand / self.units_per_day if self.units_per_day else None
 
 
-def reserve_days(settings: EnvironmentSettings) -> float:
-    """Days of sales that the stock must last at the reorder point: the lead time, and the safety stock."""
-    return settings.lead_time_days + settings.safety_stock_days
-
-
-def read_products(lake: Lake, days: float) -> dict[ProductId, Product]:
-    """Every product of silver, by product_id; one without orders in silver does not sell.
-
-    `days` are those that the stock must last at the reorder point.
-    """
+def read_products(lake: Lake, settings: EnvironmentSettings) -> dict[ProductId, Product]:
+    """Every product of silver, by product_id; one without orders in silver does not sell."""
     if lake.table("silver.products") is None:
         return {}
     with connect() as connection:
@@ -97,6 +130,8 @@ def read_products(lake: Lake, days: float) -> dict[ProductId, Product]:
             if has_orders
             else catalog()["orders"].schema.empty_table(),
         )
-        found = connection.execute(PRODUCTS, [TRAILING_DAYS, days])
-        columns = list(Product.model_fields)
+        connection.register("policies", read_policies(lake))
+        lead, safety, cycle = (settings.lead_time_days, settings.safety_stock_days, settings.order_cycle_days)
+        found = connection.execute(PRODUCTS, [TRAILING_DAYS, lead, safety, FORECAST_LASTS_DAYS, cycle])
+        columns = [column[0] for column in found.description]
         return {row[0]: Product(**dict(zip(columns, row, strict=True))) for row in found.fetchall()}

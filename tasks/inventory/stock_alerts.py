@@ -98,4 +98,7 @@ def _title(changes: list[StockChange]) -> str:
 def _describe(change: StockChange) -> str:
     left = f"{change.on_hand:,} left" if change.on_hand > 0 else "none left"
     lasts = f", enough for {change.days_of_cover:.1f} days" if change.days_of_cover else ""
-    return f"{left}{lasts}; sells {change.units_per_day:.1f} a day, order below {change.reorder_point:,}"
+    rule = f"sells {change.units_per_day:.1f} a day, order below {change.reorder_point:,}"
+    coming = f"; {change.on_order:,} on order" if change.on_order else ""
+    order = f"; order {change.quantity_to_order:,} now" if change.quantity_to_order else ""
+    return f"{left}{lasts}; {rule}{coming}{order}"

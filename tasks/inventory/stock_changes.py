@@ -56,6 +56,8 @@ class StockChange(BaseModel):
     units_per_day: float
     days_of_cover: float | None
     reorder_point: int
+    quantity_to_order: int | None = None
+    on_order: int | None = None
 
     @property
     def label(self) -> str:
@@ -159,6 +161,8 @@ def _changes(
                     units_per_day=product.units_per_day,
                     days_of_cover=product.days_of_cover(pieces),
                     reorder_point=product.reorder_point,
+                    quantity_to_order=product.quantity_to_order(pieces),
+                    on_order=product.on_order,
                 )
             )
     return changes

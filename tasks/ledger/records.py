@@ -46,7 +46,8 @@ def ensure_table(lake: Lake, table: str) -> DeltaTable:
     """The Delta table `ops.<table>`, made empty at first use.
 
     If the contract has given product_id another type since, the column gets it, in one commit. An id that
-    cannot have that type becomes null: such a product no longer exists.
+    cannot have that type becomes null: such a product no longer exists. A column that an older pipeline did
+    not write is added, null in its rows.
     """
     name, schema = f"ops.{table}", ledger_schema(table)
     held = lake.ensure(name, schema)
@@ -58,5 +59,8 @@ def ensure_table(lake: Lake, table: str) -> DeltaTable:
             query = f"select * replace (try_cast(product_id as {kind}) as product_id) from records"
             rows = connection.sql(query).to_arrow_table().cast(schema)
         write_deltalake(held, rows, mode="overwrite", schema_mode="overwrite")
+        held = DeltaTable(lake.uri(name))
+    if set(schema.names) - set(columns.names):
+        lake.add_columns(name, schema)
         held = DeltaTable(lake.uri(name))
     return held

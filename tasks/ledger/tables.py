@@ -88,6 +88,8 @@ STOCK_ALERTS = pa.schema(
         ("days_of_cover", pa.float64()),
         ("reorder_point", pa.int64()),
         ("recorded_at", TIMESTAMP),
+        ("quantity_to_order", pa.int64()),
+        ("on_order", pa.int64()),
     ]
 )
 

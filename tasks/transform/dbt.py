@@ -22,6 +22,7 @@ from expectations.suite import CRITICAL, WARNING
 from lake.catalog import catalog
 from tasks.ingest.decisions import Decisions, command
 from tasks.ledger.quality_result import QualityResult
+from tasks.reorder.policy_table import WAREHOUSE_NAME
 from tasks.transform.dbt_sources import write_sources
 from tasks.warehouse.interface import Session, Warehouse
 
@@ -157,7 +158,11 @@ def _run(
 
 
 def _variables(settings: Settings) -> dict[str, float]:
-    return {"lead_time_days": settings.lead_time_days, "safety_stock_days": settings.safety_stock_days}
+    return {
+        "lead_time_days": settings.lead_time_days,
+        "safety_stock_days": settings.safety_stock_days,
+        "order_cycle_days": settings.order_cycle_days,
+    }
 
 
 class Inputs(BaseModel):
@@ -167,7 +172,7 @@ class Inputs(BaseModel):
     project: str
     """A hash of the project's files and variables."""
     loads: dict[str, str]
-    """Of each source table, its newest load that changed rows, and its number of rows."""
+    """Of each source of dbt, as it names them, its newest load that changed rows, and its number of rows."""
 
     @property
     def as_text(self) -> str:
@@ -185,7 +190,7 @@ class Inputs(BaseModel):
         Recency changes without a load: time goes on.
         """
         changed = [table for table, load in now.loads.items() if self.loads.get(table) != load]
-        return [*(f"source:silver.{table}+" for table in changed), "test_name:recency"]
+        return [*(f"source:{table}+" for table in changed), "test_name:recency"]
 
 
 def _inputs(session: Session, ds: str, variables: dict[str, float]) -> Inputs:
@@ -196,9 +201,8 @@ def _inputs(session: Session, ds: str, variables: dict[str, float]) -> Inputs:
     # Asked of the tables themselves: a run that died after its load has left no other word of it.
     loads = session.rows(
         " union all ".join(
-            f"select '{table}' as name, coalesce(max(load_id), 0) as newest, count(*) as total"
-            f" from silver.{table}"
-            for table in catalog()
+            f"select '{table}' as name, coalesce(max(load_id), 0) as newest, count(*) as total from {table}"
+            for table in (*(f"silver.{name}" for name in catalog()), WAREHOUSE_NAME)
         )
     )
     return Inputs(

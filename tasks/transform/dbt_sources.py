@@ -28,7 +28,7 @@ DESCRIPTION = (
     "with ids counted from 1 again, run dbt with `--full-refresh`: the incremental models look only at ids "
     "above the largest they have seen."
 )
-DELETED = {
+OPS = {
     "name": "ops",
     "description": "What the pipeline keeps on record besides its tables.",
     "schema": "ops",
@@ -50,7 +50,27 @@ DELETED = {
                 {"name": "deleted_at", "description": "When the delete was noticed."},
                 {"name": "load_id", "description": "The load that recorded it."},
             ],
-        }
+        },
+        {
+            "name": "reorder_policy",
+            "description": (
+                "What is known of a product's reorders beyond the 28-day rule: the terms of its supplier, "
+                "and its forecast. Grain: one row per product with either; none without them."
+            ),
+            "columns": [
+                {"name": "product_id", "description": "The product."},
+                {"name": "lead_time_days", "description": "Days from an order to goods on the shelf."},
+                {"name": "pack_size", "description": "Pieces in a pack; only whole packs can be ordered."},
+                {"name": "minimum_order", "description": "The fewest pieces that the supplier delivers."},
+                {"name": "on_order", "description": "Pieces ordered and not yet delivered."},
+                {"name": "forecast_model", "description": "How demand was forecast."},
+                {"name": "forecast_per_day", "description": "Pieces a day that are expected."},
+                {"name": "forecast_date", "description": "The last day that the forecast has seen."},
+                {"name": "reorder_point", "description": "Pieces below which to order, by the forecast."},
+                {"name": "order_up_to", "description": "Pieces that an order lifts the stock to."},
+                {"name": "load_id", "description": "The load that last changed the row."},
+            ],
+        },
     ],
 }
 VERSION_COLUMNS = [
@@ -87,9 +107,7 @@ def sources_page() -> str:
         "schema": "silver",
         "tables": [_table(table) for table in catalog().values()],
     }
-    return HEADER + yaml.safe_dump(
-        {"sources": [source, DELETED]}, sort_keys=False, allow_unicode=True, width=110
-    )
+    return HEADER + yaml.safe_dump({"sources": [source, OPS]}, sort_keys=False, allow_unicode=True, width=110)
 
 
 def _table(table: SourceTable) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from lake.quarantine import QUARANTINE_SCHEMA
 from lake.source_table import DELETED_AT, READ_AT
 from tasks.warehouse.deletes import DELETED_ROWS, apply_deletes, record_deleted
 from tasks.warehouse.interface import Loaded, Scope, Session, Warehouse
+from tasks.warehouse.reorder_policy import load_reorder_policy
 
 CLOCK_SKEW = dt.timedelta(minutes=5)
 # When a rejected version was read; of events, and of older versions, when it became true.
@@ -52,6 +53,7 @@ def load_warehouse(
                 lake.add_columns(name, schema)
             rows[table] = _load(session, lake, f"silver.{table}", catalog()[table].key, load_id, full)
             _load(session, lake, f"quarantine.{table}", "quarantine_id", load_id, full)
+        load_reorder_policy(session, lake, load_id)
         if len(rows) == len(catalog()):
             _create_open_quarantine(session)
     return Loaded(load_id=load_id, rows=rows)

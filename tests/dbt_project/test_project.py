@@ -19,7 +19,7 @@ from deltalake import write_deltalake
 from blocks.settings.settings import Settings
 from lake.catalog import catalog
 from lake.delta import Lake
-from tasks.inventory.reorder_points import read_products, reserve_days
+from tasks.inventory.reorder_points import read_products
 from tasks.inventory.silver import ensure_tables
 from tasks.inventory.stock_levels import Stock
 from tasks.warehouse.duckdb import DuckDBWarehouse
@@ -289,7 +289,7 @@ def test_the_mart_says_of_stock_what_the_alerts_say(
     with duckdb.connect(shop.path) as connection:
         for table in ("silver.orders", "silver.products"):
             write_deltalake(lake.uri(table), connection.sql(f"from {table}").to_arrow_table())
-    products = read_products(lake, reserve_days(Settings()))
+    products = read_products(lake, Settings())
     found = shop.sql(
         "select product_id, on_hand, units_per_day, reorder_point, state, days_of_cover, total_gaps "
         "from gold.inventory_status order by 1"

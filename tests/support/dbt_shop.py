@@ -13,6 +13,11 @@ AS_OF = "2024-03-04"
 SILVER = """
 create schema ops;
 create table ops.deleted_rows (table_name varchar, key varchar, deletes varchar);
+create table ops.reorder_policy (
+    product_id bigint, lead_time_days decimal(9, 2), pack_size bigint, minimum_order bigint, on_order bigint,
+    forecast_model varchar, forecast_per_day decimal(18, 4), forecast_date date, reorder_point bigint,
+    order_up_to bigint, load_id bigint
+);
 create schema silver;
 create table silver.orders (
     order_id bigint, customer_id bigint, product_id bigint, order_date date, amount decimal(12, 2),

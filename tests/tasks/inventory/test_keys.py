@@ -16,7 +16,7 @@ from lake import source_table
 from lake.catalog import catalog
 from lake.delta import Lake
 from tasks.inventory.message import SCHEMA
-from tasks.inventory.reorder_points import ProductId, read_products, reserve_days
+from tasks.inventory.reorder_points import ProductId, read_products
 from tasks.inventory.silver import BRONZE, QUARANTINE, SILVER, write_silver
 from tasks.inventory.stock_alerts import alerts_about
 from tasks.inventory.stock_changes import MARK, record_changes, unsent
@@ -99,7 +99,7 @@ def test_from_the_message_to_the_alert(platform: Platform, type_name: str) -> No
             write_silver(lake, UTC)
             [gap] = stock.refresh()
             assert (gap.product_id, [level.product_id for level in stock.levels()]) == (key, [key])
-        products = read_products(lake, reserve_days(Settings()))
+        products = read_products(lake, Settings())
         assert (on_hand, products[key].reorder_point) == ({key: 3}, 20)
         for pieces in (3, 0):
             [change] = record_changes(lake, {key: pieces}, products, "run-1")
@@ -132,7 +132,7 @@ def test_before_the_first_product_every_text_key_is_unknown(platform: Platform) 
 def test_a_ledger_of_integers_goes_on_as_text_and_forgets_nothing(platform: Platform) -> None:
     lake = platform.lake
     with shop(platform, "bigint", 7):
-        numbered = read_products(lake, 10)
+        numbered = read_products(lake, Settings())
         assert len(record_changes(lake, {7: 0}, numbered, "run-1")) == 1
     named = {"7": numbered[7].model_copy(update={"product_id": "7"})}
     with keys_of_type("text"):

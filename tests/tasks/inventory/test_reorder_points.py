@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from blocks.settings.settings import Settings
-from tasks.inventory.reorder_points import Product, read_products, reserve_days
+from tasks.inventory.reorder_points import Product, read_products
 from tests.support.platforms import Platform
 from tests.support.rows import DAY, order, product
 from tests.support.silver_tables import Silver
@@ -35,7 +35,7 @@ def silver(platform: Platform) -> Silver:
 def rates(silver: Silver) -> dict[int, tuple[float, int]]:
     return {
         key: (each.units_per_day, each.reorder_point)
-        for key, each in read_products(silver.lake, reserve_days(Settings())).items()
+        for key, each in read_products(silver.lake, Settings()).items()
     }
 
 
@@ -69,11 +69,11 @@ def test_without_orders_nothing_sells_and_without_products_there_is_nothing(
 ) -> None:
     assert rates(silver) == {1: (0, 0), 2: (0, 0), 3: (0, 0)}
     silver.delete("silver.products", "true")
-    assert read_products(platform.lake, reserve_days(Settings())) == {}
+    assert read_products(platform.lake, Settings()) == {}
 
 
 def test_a_lake_without_tables_has_no_products(platform: Platform) -> None:
-    assert read_products(platform.lake, reserve_days(Settings())) == {}
+    assert read_products(platform.lake, Settings()) == {}
 
 
 @pytest.mark.parametrize(

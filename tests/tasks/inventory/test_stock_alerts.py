@@ -46,6 +46,14 @@ def test_one_product_is_named_in_the_title() -> None:
 
 
 @pytest.mark.usefixtures("platform")
+def test_what_to_order_and_what_is_coming_are_said() -> None:
+    [alert] = alerts_about([change(1, "low", 9, quantity_to_order=24, on_order=6)], Settings())
+    assert alert.facts["Product 1 (1)"].endswith("order below 20; 6 on order; order 24 now")
+    [enough] = alerts_about([change(1, "low", 9, quantity_to_order=0, on_order=60)], Settings())
+    assert enough.facts["Product 1 (1)"].endswith("order below 20; 60 on order")
+
+
+@pytest.mark.usefixtures("platform")
 def test_many_at_once_are_one_message_with_the_ten_worst_first() -> None:
     low = [change(number, "low", number) for number in range(3, 15)]
     out = [change(1, "out", 0), change(2, "out", 0, units_per_day=5.0, product_name=None)]

@@ -21,6 +21,11 @@ from tasks.warehouse.duckdb import DuckDBWarehouse
 SILVER = """
 create schema silver; create schema ops;
 create table ops.deleted_rows (table_name varchar, key varchar, deletes varchar);
+create table ops.reorder_policy (
+    product_id bigint, lead_time_days decimal(9, 2), pack_size bigint, minimum_order bigint, on_order bigint,
+    forecast_model varchar, forecast_per_day decimal(18, 4), forecast_date date, reorder_point bigint,
+    order_up_to bigint, load_id bigint
+);
 create table silver.orders as select
     1::bigint as order_id, 1::bigint as customer_id, 1::bigint as product_id, date '2024-01-13' as order_date,
     10.50::decimal(12, 2) as amount, 1::integer as quantity, 'pending' as status,
@@ -86,7 +91,7 @@ def test_of_a_load_that_changed_all_that_comes_from_it_is_built_and_tested(wareh
         assert connection.sql("select total_revenue from gold.agg_daily_sales").fetchall() == [(99,)]
     assert again < first.keys()
     assert {first[name] for name in first.keys() - again} == {
-        *("stg_customers", "stg_products", "stg_clickstream", "stg_inventory"),
+        *("stg_customers", "stg_products", "stg_clickstream", "stg_inventory", "stg_reorder_policy"),
         *("snap_customers", "snap_products"),
         *("int_daily_sessions", "int_stock_movements", "fct_inventory_daily", "time_spine"),
     }
