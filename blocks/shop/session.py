@@ -7,6 +7,7 @@ have set.
 
 import contextlib
 import os
+import re
 import socket
 import threading
 import time
@@ -37,6 +38,7 @@ STATEMENT_TIMEOUT_SECONDS = 3600
 BEGIN_SECONDS = 300.0
 # The server ends a statement at its time limit: so long after it, the answer is not coming any more.
 ANSWER_SECONDS = 60.0
+UNITS = {"": 0.001, "ms": 0.001, "s": 1, "min": 60, "h": 3600, "d": 86_400}
 SETTINGS = {
     "client_encoding": "UTF8",
     "timezone": "UTC",
@@ -88,7 +90,8 @@ class ShopConnection(Connection):
         try:
             with self._cut_after(self.begin_seconds), super().cursor(cursor_factory=Cursor) as first:
                 first.execute(self.opening)
-                [(self.statement_seconds,)] = first.fetchall()
+                [(limit,)] = first.fetchall()
+                self.statement_seconds = _seconds(limit)
         except psycopg2.OperationalError as error:
             if self.is_cut:
                 raise NoSession(f"no session within {self.begin_seconds:g} s") from error
@@ -149,5 +152,12 @@ def _opening(server_version: int, options: str) -> str:
     asked = f"{options} {os.environ.get('PGOPTIONS', '')}".replace("-", "_")
     if "statement_timeout" not in asked:
         settings["statement_timeout"] = f"{STATEMENT_TIMEOUT_SECONDS}s"
-    limit = "select extract(epoch from current_setting('statement_timeout')::interval)::float8"
+    # No query: after one, the transaction could not share another's snapshot.
+    limit = "show statement_timeout"
     return "; ".join([*(f"set local {name} = '{value}'" for name, value in settings.items()), limit])
+
+
+def _seconds(shown: str) -> float:
+    """A time as PostgreSQL shows it: `0`, `500ms`, `1h`."""
+    number, unit = re.fullmatch(r"(\d+)([a-z]*)", shown).groups()  # type: ignore[union-attr]
+    return int(number) * UNITS[unit]

@@ -69,6 +69,22 @@ def test_an_extract_that_breaks_off_is_transient_and_the_next_brings_every_row(
     assert extract() == 100
 
 
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [("0", 0.0), ("1500ms", 1.5), ("3s", 3.0), ("90min", 5400.0), ("", 3600.0), ("2d", 172_800.0)],
+)
+def test_the_limit_of_a_statement_is_the_servers(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, given: str, seconds: float
+) -> None:
+    if given:
+        monkeypatch.setenv("PGOPTIONS", f"-cstatement_timeout={given}")
+    connection = session.connect(platform.dsn)
+    with connection.cursor() as cursor:
+        cursor.execute("select 1")
+    assert connection.statement_seconds == seconds
+    connection.close()
+
+
 def test_a_blackhole_is_given_up_after_the_connect_timeout(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
