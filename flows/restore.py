@@ -35,8 +35,7 @@ def restore(wanted: Restoration, why: str = "", person: str = "", dry_run: bool 
     """
     settings = Settings()
     lake, day = Lake(settings.lake_uri), business_day(None, settings.shop_timezone)
-    plan = plan_restore(wanted, settings, lake)
-    log_plan(plan)
+    log_plan(plan := plan_restore(wanted, settings, lake))
     if dry_run:
         return
     check_record("a restore", why, person, "--why")

@@ -106,7 +106,10 @@ def test_a_stock_out_is_one_message_and_a_row_of_the_mart(
     note = webhook.requests[1].body["attachments"][0]["blocks"][1]["text"]["text"]
     assert "1 of 3 messages were rejected (line_is_event 1)" in note
     facts = webhook.requests[0].body["attachments"][0]["blocks"][1]["text"]["text"]
-    assert facts == "*Product 1 (1)*  99 left, enough for 9.9 days; sells 10.0 a day, order below 100; order 71 now"
+    assert (
+        facts
+        == "*Product 1 (1)*  99 left, enough for 9.9 days; sells 10.0 a day, order below 100; order 71 now"
+    )
     assert query(platform, STATUS) == [(1, 99, 100, "low"), (2, 10, 10, "ok")]
 
     # Nothing new, no alert; then both run out, and one of them is filled up again.

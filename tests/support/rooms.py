@@ -10,7 +10,8 @@ from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-MOST_MODULES = 12
+# About a dozen.
+MOST_MODULES = 13
 MOST_LINES = 300
 # What the modules of each room may import of ours, besides those of the same room (docs/architecture.md).
 MAY_IMPORT = {

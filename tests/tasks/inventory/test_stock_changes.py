@@ -149,6 +149,8 @@ def test_what_no_channel_has_delivered_is_unsent_for_a_day(platform: Platform) -
         units_per_day=1,
         days_of_cover=0,
         reorder_point=10,
+        quantity_to_order=0,
+        on_order=0,
     )
     assert unsent(lake_here(), now + 24 * HOUR) == []
 

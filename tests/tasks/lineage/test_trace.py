@@ -53,6 +53,8 @@ KNOWN = {
 MADE = {
     *(f"gold.{mart}.load_id" for mart in ("fct_orders", "agg_daily_sales")),
     *(f"gold.{mart}.deleted_at" for mart in ("fct_orders", "dim_customers", "dim_products")),
+    # Of the reorder plan, which no column says how it was made.
+    *(f"gold.inventory_status.{name}" for name in ("lead_time_days", "on_order")),
 }
 
 
