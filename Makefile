@@ -72,7 +72,7 @@ lint: $(READY) ## ruff, mypy, sqlfluff
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint dbt --disable-progress-bar
 
-bench: $(READY) ## time the lesson's chain, this pipeline and DuckDB by hand on one data set (SCALE=S|M|L)
+bench: $(READY) ## time this pipeline, the lesson's chain, dlt with dbt, and DuckDB by hand on one data set (SCALE=S|M|L)
 	$(BIN)/python -m benchmarks --scale $(or $(SCALE),S)
 
 audit: $(READY) ## list the licences of all dependencies, and the known vulnerabilities of the locked versions
