@@ -12,33 +12,24 @@ import sys
 from pathlib import Path
 
 import humanize
-from pydantic import ValidationError
 
-from blocks.settings.environment import UnreadableEnvFile
-from blocks.settings.failures import PipelineFailure, wrong_configuration
 from blocks.settings.settings import Settings
 from tasks.bi.files import TOOLS, build_files
+from tasks.runs.command_line import failures_in_words
 from tasks.runs.console import silence_teardown
 
 
-def main() -> int:
-    """Write what the command line names, and say where it is; returns the exit code."""
+def main() -> None:
+    """Write what the command line names, and say where it is."""
     parser = argparse.ArgumentParser(prog="python -m flows.bi", description="Write the files for BI tools.")
     parser.add_argument("tools", nargs="*", help=f"of {', '.join(TOOLS)}; default: all", metavar="TOOL")
     silence_teardown()
     tools = parser.parse_args().tools or TOOLS
     if unknown := [tool for tool in tools if tool not in TOOLS]:
         parser.error(f"no such tool: {', '.join(unknown)}; choose from {', '.join(TOOLS)}")
-    try:
+    with failures_in_words():
         for folder in build_files(Settings(), tools):
             sys.stdout.write(f"{summary(folder)}\n")
-    except (PipelineFailure, UnreadableEnvFile) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    except ValidationError as error:
-        sys.stderr.write(f"{wrong_configuration(error)}\n")
-        return 1
-    return 0
 
 
 def summary(folder: Path) -> str:
@@ -49,4 +40,4 @@ def summary(folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

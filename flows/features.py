@@ -12,19 +12,16 @@ import argparse
 import datetime as dt
 import sys
 
-from pydantic import ValidationError
-
-from blocks.settings.environment import UnreadableEnvFile
-from blocks.settings.failures import PipelineFailure, wrong_configuration
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 from tasks.features.refresh import Refreshed, write_features
+from tasks.runs.command_line import failures_in_words
 from tasks.runs.console import silence_teardown
 from tasks.warehouse.access import staged_warehouse
 
 
-def main() -> int:
-    """Write what the command line names, and say what; returns the exit code."""
+def main() -> None:
+    """Write what the command line names, and say what."""
     parser = argparse.ArgumentParser(prog="python -m flows.features", description="Write the feature tables.")
     parser.add_argument("--first", type=dt.date.fromisoformat, help="default: the lake's first read")
     parser.add_argument("--last", type=dt.date.fromisoformat, help="default: yesterday")
@@ -32,7 +29,7 @@ def main() -> int:
     parser.add_argument("--full", action="store_true", help="read all of bronze again")
     silence_teardown()
     options = parser.parse_args()
-    try:
+    with failures_in_words():
         settings = Settings()
         lake = Lake(settings.lake_uri)
         with staged_warehouse(settings) as warehouse:
@@ -40,14 +37,7 @@ def main() -> int:
                 warehouse, settings, lake, options.first, options.last, options.again, options.full
             )
             warehouse.publish(built=())
-    except (PipelineFailure, UnreadableEnvFile) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    except ValidationError as error:
-        sys.stderr.write(f"{wrong_configuration(error)}\n")
-        return 1
     sys.stdout.writelines(f"{summary(each)}\n" for each in done)
-    return 0
 
 
 def summary(refreshed: Refreshed) -> str:
@@ -59,4 +49,4 @@ def summary(refreshed: Refreshed) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

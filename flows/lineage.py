@@ -10,45 +10,35 @@ or there is no such column.
 import argparse
 import sys
 
-from pydantic import ValidationError
 from rich.console import Console
 from rich.tree import Tree
 
-from blocks.settings.environment import UnreadableEnvFile
-from blocks.settings.failures import PipelineFailure, wrong_configuration
 from blocks.settings.settings import Settings
 from tasks.lineage.files import trace_lineage, write_lineage_files
 from tasks.lineage.graph import Lineage, Ref
+from tasks.runs.command_line import failures_in_words
 from tasks.runs.console import silence_teardown
 
 
-def main() -> int:
-    """Write the files, and show the columns that the command line names; returns the exit code."""
+def main() -> None:
+    """Write the files, and show the columns that the command line names."""
     parser = argparse.ArgumentParser(
         prog="python -m flows.lineage", description="Write the lineage of every column."
     )
     parser.add_argument("columns", nargs="*", help="to show: [<dataset>.]<column>", metavar="COLUMN")
     silence_teardown()
     names = parser.parse_args().columns
-    try:
+    with failures_in_words():
         settings = Settings()
         lineage = trace_lineage(settings)
         files = write_lineage_files(settings, lineage)
-    except (PipelineFailure, UnreadableEnvFile) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    except ValidationError as error:
-        sys.stderr.write(f"{wrong_configuration(error)}\n")
-        return 1
     for name in names:
         if not lineage.find(name):
-            sys.stderr.write(f"error: no column is called {name}\n")
-            return 1
+            sys.exit(f"error: no column is called {name}")
         for ref in lineage.find(name):
             Console(soft_wrap=True).print(tree(lineage, ref))
             sys.stdout.write(f"seen in: {', '.join(seen_in(lineage, ref)) or 'nothing that people read'}\n\n")
     sys.stdout.write("".join(f"{file}\n" for file in files))
-    return 0
 
 
 def tree(lineage: Lineage, ref: Ref) -> Tree:
@@ -67,4 +57,4 @@ def seen_in(lineage: Lineage, ref: Ref) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
