@@ -1,4 +1,4 @@
-"""Lake tables as Spark reads and writes them: overwrite, or upsert by key, each in one Delta commit.
+"""Lake tables as Spark reads and writes them: overwrite, or upsert by key.
 
 The number of rows that a write changes is computed before it and compared after it.
 """

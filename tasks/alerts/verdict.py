@@ -47,7 +47,7 @@ def judge(alert: Alert, known: Mapping[str, Trouble], standing: Sequence[Overrid
 
 
 def record_outcome(alert: Alert, lake: Lake, outcome: Outcome, override: Override | None = None) -> None:
-    """Record what became of an alert, once, and end the acknowledgements of troubles that are over."""
+    """Record what became of an alert, once for each outcome."""
     names: list[str | None] = [*alert.troubles]
     # An alert that was told about no trouble is in `ops.alert_deliveries`.
     if not names and (override or not alert.ends) and outcome not in ("told", "undelivered"):

@@ -8,21 +8,18 @@ All are of what people read in the warehouse.
 """
 
 from collections.abc import Collection
-from importlib.util import find_spec
 from pathlib import Path
 
 from prefect import task
 from prefect.logging import get_run_logger
 
 from blocks.settings.environment import namespaced
-from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
+from tasks.extras import check_extra
 from tasks.replaced_folder import replaced_folder
 from tasks.timing import timed
 from tasks.warehouse.access import reading_warehouse
 
-# Of the extra bi; whatever needs them is imported where it is used.
-PACKAGES = ("lkml", "openlineage", "pantab", "sqlglot", "tableauserverclient")
 TOOLS = ("looker", "ossie", "tableau")
 
 
@@ -63,7 +60,7 @@ def build_files(settings: Settings, tools: Collection[str]) -> list[Path]:
 
     Tableau's are also published, if a server is named. Raises PipelineFailure.
     """
-    check_extra()
+    check_extra("bi")
     folders = {tool: bi_folder(settings) / tool for tool in tools}
     with reading_warehouse(settings) as session:
         from tasks.bi.lookml import lookml_files
@@ -88,15 +85,6 @@ def write_texts(folder: Path, texts: dict[str, str]) -> None:
         for name, text in texts.items():
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
             (draft / name).write_text(text, encoding="utf-8")
-
-
-def check_extra() -> None:
-    """Raise PermanentFailure if packages of the extra are missing."""
-    if missing := [name for name in PACKAGES if not find_spec(name)]:
-        raise PermanentFailure(
-            f"the extra bi is missing ({', '.join(missing)}); install it: `make bi`, or "
-            "`pip install --no-deps --require-hashes -r requirements-bi.txt`"
-        )
 
 
 def bi_folder(settings: Settings) -> Path:

@@ -12,6 +12,7 @@ from datetime import tzinfo
 from typing import NamedTuple
 
 from lake.source_table import DELETED_AT, READ_AT, SourceTable
+from tasks.ingest.extract_window import day_start
 
 # A version without `read_at` is from before there was such a column.
 ARRIVED = f"coalesce({READ_AT}, {{cursor}}) <= $known_by"
@@ -49,8 +50,8 @@ class Day(NamedTuple):
 
 def day_of(date: dt.date, zone: tzinfo, first_read: dt.datetime) -> Day:
     """The day `date` in the shop's time zone; reconstructed if it ended before the lake's first read."""
-    begin = dt.datetime.combine(date, dt.time(), zone).astimezone(dt.UTC)
-    end = dt.datetime.combine(date + dt.timedelta(days=1), dt.time(), zone).astimezone(dt.UTC)
+    begin = day_start(date, zone).astimezone(dt.UTC)
+    end = day_start(date + dt.timedelta(days=1), zone).astimezone(dt.UTC)
     return Day(date, begin, end, is_reconstructed=end < first_read)
 
 

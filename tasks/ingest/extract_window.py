@@ -30,7 +30,7 @@ class Window:
     end: dt.datetime
 
 
-def day_start(day: dt.date, timezone: ZoneInfo) -> dt.datetime:
+def day_start(day: dt.date, timezone: dt.tzinfo) -> dt.datetime:
     """Midnight at which the business day begins."""
     return dt.datetime.combine(day, dt.time(), tzinfo=timezone)
 

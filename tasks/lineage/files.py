@@ -13,7 +13,7 @@ from prefect.logging import get_run_logger
 from blocks.settings.environment import REPOSITORY
 from blocks.settings.settings import Settings
 from lake.catalog import CONTRACTS
-from tasks.bi.files import check_extra
+from tasks.extras import check_extra
 from tasks.lineage.graph import Lineage, Ref
 from tasks.replaced_file import replace_file
 from tasks.report.site import DOCUMENTATION, folder
@@ -58,7 +58,7 @@ def trace_lineage(settings: Settings) -> Lineage:
 
     Raises PermanentFailure without the extra, and if a model or a metric reads a column that is not there.
     """
-    check_extra()
+    check_extra("bi")
     from tasks.lineage.trace import trace
 
     write_sources()

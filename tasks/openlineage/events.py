@@ -21,6 +21,7 @@ from prefect.logging import get_logger
 from blocks.settings.environment import namespaced
 from blocks.settings.settings import Settings
 from lake.row_counts import Extracted, Flagged, RowCounts
+from tasks.ingest.extract_window import day_start
 from tasks.ledger.run import Run
 from tasks.lineage.files import read_lineage
 from tasks.openlineage.client import TIMEOUT_SECONDS, open_client
@@ -91,8 +92,10 @@ class Sender:
         self.client.emit(event)
 
     def _run_facets(self, kind: Kind, error: BaseException | None) -> Iterator[tuple[str, RunFacet]]:
-        begin = dt.datetime.combine(self.run.ds, dt.time(), self.settings.shop_timezone)
-        end = dt.datetime.combine(self.run.ds + dt.timedelta(days=1), dt.time(), self.settings.shop_timezone)
+        begin, end = (
+            day_start(day, self.settings.shop_timezone)
+            for day in (self.run.ds, self.run.ds + dt.timedelta(days=1))
+        )
         yield (
             "nominalTime",
             nominal_time_run.NominalTimeRunFacet(begin.isoformat(), end.isoformat()),

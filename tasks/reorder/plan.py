@@ -15,7 +15,7 @@ from blocks.settings.settings import Settings
 from lake.catalog import catalog
 from lake.delta import Lake
 from lake.present_rows import present_rows
-from tasks.ml_extra import check_extra
+from tasks.extras import check_extra
 from tasks.reorder.demand import read_histories
 from tasks.reorder.policy_table import KEY, LAKE_NAME, policy_schema, read_policies
 from tasks.timing import timed
@@ -53,7 +53,7 @@ def write_plan(settings: Settings, lake: Lake) -> int:
     forecasts = {}
     if settings.reorder_forecast:
         try:
-            check_extra()
+            check_extra("ml")
             forecasts = dict(_forecasts(settings, lake, terms))
         except PermanentFailure as missing:
             get_run_logger().warning("reorder points by the 28-day rule: %s", missing)

@@ -22,6 +22,7 @@ from tasks.timing import timed
 WORKERS = 8
 BLOCK_BYTES = 8 << 20
 LOG = "_delta_log"
+WAREHOUSE_FILE = "warehouse.duckdb"
 
 
 @task(task_run_name="copy-{name}", **RETRY_TRANSIENT)
@@ -55,9 +56,6 @@ def copy_warehouse(settings: Settings) -> bool:
     # Whoever publishes renames another file to its place: what is open stays what it was.
     _Way(folder, settings.backup_uri).copy(file, WAREHOUSE_FILE)
     return True
-
-
-WAREHOUSE_FILE = "warehouse.duckdb"
 
 
 def warehouse_copy(settings: Settings) -> str:

@@ -10,8 +10,8 @@ from prefect import flow
 from blocks.settings.environment import REPOSITORY
 from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
-from tasks.bi import files
-from tasks.bi.files import bi_folder, check_extra, refresh_extracts, write_metrics
+from tasks.bi.files import bi_folder, refresh_extracts, write_metrics
+from tasks.extras import PACKAGES, check_extra
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def write_both(settings: Settings) -> tuple[list[Path] | None, list[Path] | None
 def test_a_run_without_the_extra_says_so_and_goes_on(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(files, "PACKAGES", ("lkml", "not_installed"))
+    monkeypatch.setitem(PACKAGES, "bi", ("lkml", "not_installed"))
     assert write_both(settings) == (None, None)
     said = [record.getMessage() for record in caplog.records if "extra" in record.getMessage()]
     assert said == [
@@ -54,7 +54,7 @@ def test_extracts_that_are_asked_for_and_cannot_be_written_are_a_warning(
 
 def test_flows_and_blocks_do_without_the_extra() -> None:
     program = (
-        f"import sys; sys.modules |= dict.fromkeys({(*files.PACKAGES, 'metricflow')}); "
+        f"import sys; sys.modules |= dict.fromkeys({(*PACKAGES['bi'], 'metricflow')}); "
         "import flows.daily, flows.data_quality, flows.bi; "
         "from blocks.system_block import system_blocks; print(len(system_blocks()))"
     )
@@ -66,13 +66,13 @@ def test_flows_and_blocks_do_without_the_extra() -> None:
 
 def test_the_extra_is_there() -> None:
     """`make test` installs it."""
-    check_extra()
+    check_extra("bi")
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "PACKAGES", ("lkml", "not_installed", "neither"))
+    monkeypatch.setitem(PACKAGES, "bi", ("lkml", "not_installed", "neither"))
     with pytest.raises(PermanentFailure, match=r"the extra bi is missing \(not_installed, neither\)"):
-        check_extra()
+        check_extra("bi")
 
 
 def test_another_platform_has_a_folder_of_its_own(

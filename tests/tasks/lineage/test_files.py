@@ -11,7 +11,7 @@ from prefect import flow
 from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from demo.services.browser import CHROMIUM, Page, open_browser
-from tasks.bi import files as bi_files
+from tasks.extras import PACKAGES
 from tasks.lineage import files
 from tasks.lineage.files import read_lineage, write_lineage, write_lineage_files
 from tasks.lineage.graph import Lineage, Ref
@@ -117,7 +117,7 @@ def alone(settings: Settings) -> list[Path] | None:
 def test_a_run_that_cannot_write_it_says_so_and_goes_on(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(bi_files, "PACKAGES", ("sqlglot", "not_installed"))
+    monkeypatch.setitem(PACKAGES, "bi", ("sqlglot", "not_installed"))
     assert alone(settings) is None
     said = [record.getMessage() for record in caplog.records if "extra" in record.getMessage()]
     assert len(said) == 1
@@ -125,6 +125,6 @@ def test_a_run_that_cannot_write_it_says_so_and_goes_on(
 
 
 def test_without_the_extra_it_is_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bi_files, "PACKAGES", ("not_installed",))
+    monkeypatch.setitem(PACKAGES, "bi", ("not_installed",))
     with pytest.raises(PermanentFailure, match="the extra bi is missing"):
         files.trace_lineage(settings)

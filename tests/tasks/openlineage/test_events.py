@@ -13,7 +13,7 @@ import pytest
 from blocks.settings.failures import DataFailure
 from blocks.settings.settings import Settings
 from lake.row_counts import Extracted, Flagged, RowCounts
-from tasks.bi import files as bi_files
+from tasks.extras import PACKAGES
 from tasks.ledger.run import Run
 from tasks.lineage.graph import Lineage
 from tasks.openlineage import client, events, watch
@@ -305,4 +305,4 @@ def test_without_the_extra_it_is_said_once(
         play(run_of_steps, Settings(), extract, dbt_build)
     assert caplog.text.count("the extra bi is missing") == 1
     assert sent(webhook) == []
-    assert "openlineage" in bi_files.PACKAGES
+    assert "openlineage" in PACKAGES["bi"]

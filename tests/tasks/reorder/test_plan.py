@@ -10,7 +10,7 @@ import pytest
 from blocks.settings.settings import Settings
 from lake.catalog import OPTIONAL_TABLES, catalog
 from lake.contract import ContractError
-from tasks import ml_extra
+from tasks.extras import PACKAGES
 from tasks.inventory.reorder_points import Product, read_products
 from tasks.reorder import plan
 from tasks.reorder.plan import plan_if_wanted, write_plan
@@ -104,7 +104,7 @@ def test_without_the_extra_it_says_so_and_has_the_terms_alone(
 ) -> None:
     agree(silver, 1, pack_size=6)
     monkeypatch.setenv("REORDER_FORECAST", "true")
-    monkeypatch.setattr(ml_extra, "PACKAGES", ("sklearn", "not_installed"))
+    monkeypatch.setitem(PACKAGES, "ml", ("sklearn", "not_installed"))
     assert write_plan(Settings(), silver.lake) == 1
     assert [record.getMessage() for record in said.records][-1:] == [
         "reorder points by the 28-day rule: the extra ml is missing (not_installed); install it: `make ml`, or "
