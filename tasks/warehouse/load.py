@@ -15,6 +15,7 @@ from lake.quarantine import QUARANTINE_SCHEMA
 from lake.source_table import DELETED_AT, READ_AT
 from tasks.warehouse.deletes import DELETED_ROWS, apply_deletes, record_deleted
 from tasks.warehouse.interface import Loaded, Scope, Session, Warehouse
+from tasks.warehouse.loads import Load, loads, prepare_loads, record_load
 from tasks.warehouse.reorder_policy import load_reorder_policy
 
 CLOCK_SKEW = dt.timedelta(minutes=5)
@@ -36,9 +37,7 @@ def load_warehouse(
     with warehouse.session() as session:
         for schema in ("ops", "silver", "quarantine"):
             session.execute(f"create schema if not exists {schema}")
-        session.execute(
-            "create table if not exists ops.loads (table_name string, lake_table string, lake_version bigint)"
-        )
+        prepare_loads(session)
         load_id = session.next_load_id()
         rows = {}
         if not session.has("ops.deleted_rows"):
@@ -62,12 +61,9 @@ def load_warehouse(
 def record_versions(warehouse: Warehouse, lake: Lake, versions: dict[str, int]) -> None:
     """Note that these versions of the lake's tables have been loaded: the next load brings what is newer."""
     with warehouse.session() as session:
-        for name, version in versions.items():
-            identity = DeltaTable(lake.uri(name)).metadata().id
-            session.execute(
-                f"update ops.loads set lake_table = '{identity}', lake_version = {version} "
-                f"where table_name = '{name}'"
-            )
+        for name in versions.keys() & loads(session).keys():
+            identity = str(DeltaTable(lake.uri(name)).metadata().id)
+            record_load(session, name, Load(identity, versions[name]))
 
 
 def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full: bool) -> int:
@@ -79,16 +75,15 @@ def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full:
     fields = {names.get(field.name, field.name): field for field in pa.schema(lake_table.schema().to_arrow())}
     columns = {column: field for column, field in fields.items() if column}
     _add_missing(session, name, [field.with_name(str(column)) for column, field in columns.items()])
-    loads = session.rows("select table_name, lake_table, lake_version from ops.loads").read_all().to_pylist()
-    known_as = {each["table_name"]: (each["lake_table"], each["lake_version"]) for each in loads}
-    known_identity, known = known_as.get(name, (identity, None))
+    before = loads(session).get(name)
+    known = before.lake_version if before else None
     # A lake that was made anew counts its versions from the start again.
-    full = full or known_identity != identity
+    full = full or (before is not None and before.lake_table != identity)
     if known == version and not full:
         return 0
     # Rows leave quarantine, and only a comparison with all of it removes them here. Silver loses none.
-    is_quarantine = name.startswith("quarantine.") and known is not None
-    full = full or (is_quarantine and lake.has_lost_rows_since(name, known))
+    if name.startswith("quarantine.") and known is not None:
+        full = full or lake.has_lost_rows_since(name, known)
     rows = lake.rows_since(name, None if full else known)
     has_deletes = DELETED_AT in columns
     is_hidden = has_deletes and table.hides_deleted
@@ -106,16 +101,7 @@ def _load(session: Session, lake: Lake, name: str, key: str, load_id: int, full:
     changed = session.upsert(name, key, scanner, load_id, scope)
     if has_deletes:
         changed += apply_deletes(session, table, rows, load_id, scope)
-    session.execute(
-        f"""
-        merge into ops.loads as held
-        using (select '{name}' as table_name, '{identity}' as lake_table, {version} as lake_version) as latest
-        on held.table_name = latest.table_name
-        when matched then update set lake_table = latest.lake_table, lake_version = latest.lake_version
-        when not matched then insert (table_name, lake_table, lake_version)
-            values (latest.table_name, latest.lake_table, latest.lake_version)
-        """
-    )
+    record_load(session, name, Load(identity, version))
     return changed
 
 

@@ -5,6 +5,7 @@ import pyarrow.dataset as pads
 from lake.delta import Lake
 from tasks.reorder.policy_table import KEY, LAKE_NAME, WAREHOUSE_NAME, policy_schema, read_policies
 from tasks.warehouse.interface import Session
+from tasks.warehouse.loads import Load, loads, record_load
 
 
 def load_reorder_policy(session: Session, lake: Lake, load_id: int) -> int:
@@ -13,19 +14,10 @@ def load_reorder_policy(session: Session, lake: Lake, load_id: int) -> int:
     is_there = session.has(WAREHOUSE_NAME)
     if table is None and is_there:
         return 0
-    held = (
-        session.rows(f"select max(lake_version) as version from ops.loads where table_name = '{LAKE_NAME}'")
-        .read_all()["version"]
-        .to_pylist()
-    )
-    version = table.version() if table else -1
-    if is_there and held == [version]:
+    load = Load(str(table.metadata().id), table.version()) if table else Load("", -1)
+    if is_there and loads(session).get(LAKE_NAME) == load:
         return 0
     rows = pads.dataset(read_policies(lake).select(policy_schema().names)).scanner()
     changed = session.upsert(WAREHOUSE_NAME, KEY, rows, load_id, "all" if is_there else "first")
-    session.execute(f"delete from ops.loads where table_name = '{LAKE_NAME}'")
-    session.execute(
-        "insert into ops.loads (table_name, lake_table, lake_version) "
-        f"values ('{LAKE_NAME}', '{LAKE_NAME}', {version})"
-    )
+    record_load(session, LAKE_NAME, load)
     return changed

@@ -15,6 +15,7 @@ from tasks.inventory.reorder_points import Product, read_products
 from tasks.reorder import plan
 from tasks.reorder.plan import plan_if_wanted, write_plan
 from tasks.reorder.policy_table import LAKE_NAME, read_policies
+from tasks.restore.damage import drop
 from tasks.warehouse.access import staged_warehouse
 from tasks.warehouse.load import load_warehouse
 from tests.support.platforms import Platform
@@ -140,6 +141,29 @@ def test_the_warehouse_has_the_plan_and_an_empty_table_without(
             [row] = session.rows(query).read_all().to_pylist()
     assert (row["product_id"], row["load_id"]) == (1, second.load_id)
     assert second.load_id == first.load_id + 1
+
+
+def test_a_plan_that_was_made_anew_is_loaded_though_its_version_is_the_same(
+    silver: Silver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a restore, which may delete the lake's table: it counts its versions from 0 again."""
+    monkeypatch.setenv("REORDER_FORECAST", "true")
+    write_plan(Settings(), silver.lake)
+    before, version = policies(silver)[1]["reorder_point"], silver.lake.table(LAKE_NAME).version()
+    with staged_warehouse(Settings()) as warehouse:
+        load_warehouse.fn(warehouse, silver.lake)
+        drop(silver.lake, LAKE_NAME)
+        days = [DAY - dt.timedelta(days=number) for number in range(100)]
+        silver.append(
+            "silver.orders", *(order(3000 + n, quantity=9, order_date=day) for n, day in enumerate(days))
+        )
+        write_plan(Settings(), silver.lake)
+        after = policies(silver)[1]["reorder_point"]
+        assert (silver.lake.table(LAKE_NAME).version(), after > before) == (version, True)
+        load_warehouse.fn(warehouse, silver.lake)
+        with warehouse.session() as session:
+            held = session.rows("select reorder_point from ops.reorder_policy").read_all()["reorder_point"]
+    assert held.to_pylist() == [after]
 
 
 def test_an_optional_table_that_is_not_known_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
