@@ -1,5 +1,6 @@
 """Fixtures of the warehouse's and the report's tests."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from blocks.settings.settings import Settings
+from demo.services.browser import CHROMIUM, Page, open_browser
 from tasks.bi.manifest import compile_project
 from tasks.lineage.graph import Lineage
 from tasks.lineage.trace import trace
@@ -14,6 +16,16 @@ from tasks.warehouse.access import staged_warehouse
 from tests.support.platforms import Platform
 from tests.support.rows import customer, order, product
 from tests.support.silver_tables import Silver, event
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI has no chromium to look at the page with: apt-get install chromium")
+        pytest.skip("no chromium here to look at the page with")
+    with open_browser(tmp_path_factory.mktemp("chromium")) as page:
+        yield page
 
 
 @pytest.fixture

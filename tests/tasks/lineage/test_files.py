@@ -1,8 +1,6 @@
 """The lineage's page and JSON: what is on them, that they are used again, and that a run goes on without them."""
 
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,7 @@ from prefect import flow
 
 from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
-from demo.services.browser import CHROMIUM, Page, open_browser
+from demo.services.browser import Page
 from tasks.extras import PACKAGES
 from tasks.lineage import files
 from tasks.lineage.files import read_lineage, write_lineage, write_lineage_files
@@ -22,16 +20,6 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("REPORT_DIR", str(tmp_path / "reports"))
     monkeypatch.setitem(Settings.model_config, "env_file", None)
     return Settings()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI has no chromium to look at the page with: apt-get install chromium")
-        pytest.skip("no chromium here to look at the page with")
-    with open_browser(tmp_path_factory.mktemp("chromium")) as page:
-        yield page
 
 
 def test_the_json_is_the_lineage(settings: Settings, lineage: Lineage) -> None:

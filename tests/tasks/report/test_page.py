@@ -1,12 +1,11 @@
 """The report as a person sees it, in a headless Chromium: what is drawn, what it says, how wide it is."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from demo.services.browser import CHROMIUM, Page, open_browser
+from demo.services.browser import Page
 from tasks.report.daily_report import write_pages
 from tasks.report.queries import Query
 from tests.support.platforms import here
@@ -15,16 +14,6 @@ from tests.support.rows import DAY
 
 DRAWN = "document.querySelectorAll('.js-plotly-plot .main-svg').length > 0 && !document.querySelector('.chart:empty')"
 MAX_BYTES = 5_000_000
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI has no chromium to look at the report with: apt-get install chromium")
-        pytest.skip("no chromium here to look at the report with")
-    with open_browser(tmp_path_factory.mktemp("chromium")) as page:
-        yield page
 
 
 @pytest.fixture(scope="module")
