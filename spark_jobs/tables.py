@@ -40,7 +40,11 @@ def read_table(spark: SparkSession, lake: Lake, name: str) -> DataFrame:
 
 def read_silver(spark: SparkSession, lake: Lake, table: SourceTable) -> DataFrame:
     """The present rows of a source table's silver, without those that are gone."""
-    rows = read_table(spark, lake, f"silver.{table.name}")
+    return without_gone(read_table(spark, lake, f"silver.{table.name}"), table)
+
+
+def without_gone(rows: DataFrame, table: SourceTable) -> DataFrame:
+    """Rows of a source table's silver, without those that are gone, unless such rows are kept."""
     is_hidden = table.hides_deleted and DELETED_AT in rows.columns
     return rows.where(F.col(DELETED_AT).isNull()) if is_hidden else rows
 
