@@ -27,10 +27,14 @@ class CountMismatch(Exception):
 
 @dataclass(frozen=True)
 class Upserted:
-    """Row counts of an upsert: `written` are now in the table, `stale` were there already or older."""
+    """Row counts of an upsert: `fresh` have new keys, `replaced` have won, `stale` are old."""
 
-    written: int
-    stale: int
+    fresh: int = 0
+    replaced: int = 0
+    stale: int = 0
+
+    def __add__(self, other: "Upserted") -> "Upserted":
+        return Upserted(self.fresh + other.fresh, self.replaced + other.replaced, self.stale + other.stale)
 
 
 def read_table(spark: SparkSession, lake: Lake, name: str) -> DataFrame:
@@ -55,6 +59,12 @@ def overwrite(rows: DataFrame, lake: Lake, name: str) -> int:
     return row_count(DeltaTable(lake.uri(name)))
 
 
+def append(rows: DataFrame, lake: Lake, name: str) -> int:
+    """Add `rows` to the table in one commit; returns the number of rows that it has then."""
+    rows.write.format("delta").mode("append").save(lake.uri(name))
+    return row_count(DeltaTable(lake.uri(name)))
+
+
 def upsert(
     spark: SparkSession, rows: DataFrame, lake: Lake, name: str, key: str, wins_by: list[str], wins: str
 ) -> Upserted:
@@ -67,8 +77,7 @@ def upsert(
     """
     table = lake.table(name)
     if table is None or not table.file_uris():
-        rows.write.format("delta").mode("append").save(lake.uri(name))
-        return Upserted(written=row_count(DeltaTable(lake.uri(name))), stale=0)
+        return Upserted(fresh=append(rows, lake, name))
 
     # A table from before a column was added to its contract.
     lake.add_columns(name, to_arrow_schema(rows.schema, timezone="UTC"))
@@ -81,18 +90,19 @@ def upsert(
         F.count("*"),
     ).collect()[0]
     if fresh + winners:
-        changed = compared.where(is_new | F.expr(wins)).select("new.*")
+        # Else the keys of all of the table would be read again.
+        changed = rows if fresh == total else compared.where(is_new | F.expr(wins)).select("new.*")
         before = row_count(table)
         if winners and spark.conf.get(EMBEDDED, ""):
             _merge_here(changed, lake, name, key, fresh + winners)
         elif winners:
             _merge(spark, changed, lake, name, key)
         else:
-            changed.write.format("delta").mode("append").save(lake.uri(name))
+            append(changed, lake, name)
         grown = row_count(DeltaTable(lake.uri(name))) - before
         if grown != fresh:
             raise CountMismatch(f"{name}: {fresh} new keys were expected, the table grew by {grown} rows")
-    return Upserted(written=fresh + winners, stale=total - fresh - winners)
+    return Upserted(fresh, winners, stale=total - fresh - winners)
 
 
 def row_count(table: DeltaTable) -> int:
