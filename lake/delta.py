@@ -16,7 +16,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from lake.new_files import as_uri, exist, new_files
+from lake.new_files import COMPACTION, as_uri, exist, new_files
 
 # The folder of the tables that a rebuild makes, before they take the place of the live ones.
 REBUILT = "rebuilt"
@@ -117,6 +117,17 @@ class Lake:
             each["operation"] == "DELETE"
             or int(each.get("operationMetrics", {}).get("num_target_rows_deleted", 0)) > 0
             for each in table.history(commits)
+        )
+
+    def is_only_appended_since(self, name: str, version: int) -> bool:
+        """Whether all that was done to the table after `version` was to add rows, and to compact them."""
+        table = DeltaTable(self.uri(name))
+        commits = table.version() - version
+        return commits >= 0 and all(
+            each["operation"] == COMPACTION
+            or each["operation"].startswith("VACUUM")
+            or each["operationParameters"].get("mode") == "Append"
+            for each in (table.history(commits) if commits else [])
         )
 
     def has_values(self, name: str, column: str) -> bool:
