@@ -27,6 +27,8 @@ class Size:
     def options(self) -> list[str]:
         """The size as options of spark-submit."""
         conf = {
+            # A standalone cluster counts no executors but cores, and gives all that are free if not told.
+            "spark.cores.max": CORES_PER_EXECUTOR * self.executors,
             "spark.executor.cores": CORES_PER_EXECUTOR,
             "spark.executor.instances": self.executors,
             "spark.sql.shuffle.partitions": self.shuffle_partitions,

@@ -24,8 +24,9 @@ def test_the_size_follows_the_input(input_bytes: int, expected: Size) -> None:
 
 
 def test_as_options_of_spark_submit() -> None:
-    assert size_for(0).options() == [
+    assert Size(shuffle_partitions=16, executors=2).options() == [
+        *("--conf", "spark.cores.max=8"),
         *("--conf", "spark.executor.cores=4"),
-        *("--conf", "spark.executor.instances=1"),
-        *("--conf", "spark.sql.shuffle.partitions=4"),
+        *("--conf", "spark.executor.instances=2"),
+        *("--conf", "spark.sql.shuffle.partitions=16"),
     ]
