@@ -54,8 +54,9 @@ def _make(engine: Engine, images: set[str]) -> None:
 def _debootstrap(engine: Engine, root: Path) -> None:
     if not shutil.which("debootstrap"):
         raise EngineUnavailable("no image can be pulled here, nor made: apt-get install debootstrap")
+    # It mounts /proc, and does not always unmount it: what is mounted in a namespace of its own ends with it.
     subprocess.run(
-        ["debootstrap", "--variant=minbase", "bookworm", str(root)],
+        ["unshare", "--mount", "debootstrap", "--variant=minbase", "bookworm", str(root)],
         check=True,
         stdout=subprocess.DEVNULL,
         timeout=900,
