@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.containers.engine import Engine, EngineUnavailable
+from tests.containers.engine import COMMAND_SECONDS, Engine, EngineUnavailable
 
 FOLDER = Path(__file__).parent / "stand_ins"
 AUTHORITIES = Path("/usr/local/share/ca-certificates")
@@ -59,7 +59,7 @@ def _debootstrap(engine: Engine, root: Path) -> None:
         ["unshare", "--mount", "debootstrap", "--variant=minbase", "bookworm", str(root)],
         check=True,
         stdout=subprocess.DEVNULL,
-        timeout=900,
+        timeout=COMMAND_SECONDS,
     )
     for waste in (
         *(root / "var/cache/apt/archives").glob("*.deb"),
