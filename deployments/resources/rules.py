@@ -22,8 +22,8 @@ Labels = dict[str, str | list[str]]
 
 # How long a run may take to confirm that an alert of its own failure was delivered.
 CONFIRMED_WITHIN = dt.timedelta(minutes=1)
-# When a crashed run is started again: `run-died` has been told by then, with the state that it quotes, and so have all
-# who report a dead run done so: its own end, its worker, the cluster.
+# When a crashed run is started again: by then `run-died` has been told, and quotes the crash, and all who
+# report a dead run have done so: its own end, its worker, the cluster.
 AGAIN_AFTER = dt.timedelta(seconds=90)
 HEARTBEATS_MISSED = 3
 # Spans are said in hours at most, as they are set: 26 hours, not 1 day and 2 hours.
@@ -174,7 +174,7 @@ RULES = (
             force=True,
         ),
     ),
-    # Its machine was lost, its pod evicted, its worker stopped: the same run once more, wherever a worker takes it.
+    # Its machine was lost, its pod evicted, its worker stopped: the same run once more, wherever a worker is.
     # What crashed before it began, or twice, has a cause that stays: that is for people.
     Rule(
         "run-again",
