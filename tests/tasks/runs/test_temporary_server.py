@@ -54,6 +54,8 @@ def test_it_serves_the_run_and_ends_with_it(
     try:
         url = address(program)
         assert httpx.get(f"{url}/health", timeout=10).json() is True
+        # To register any, the server would import every integration first.
+        assert httpx.post(f"{url}/block_types/filter", json={}, timeout=10).json() == []
         end(program)
         port = urlsplit(url).port
         assert port
