@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from blocks.settings.settings import Settings
-from tasks.warehouse.access import KINDS, live_warehouse, staged_warehouse
+from tasks.warehouse.access import live_warehouse, staged_warehouse, warehouse_kind
 from tasks.warehouse.bigquery import BigQuerySession
 from tasks.warehouse.interface import Warehouse
 from tasks.warehouse.load import load_warehouse
@@ -33,7 +33,7 @@ def staged(platform: Platform, cloud: str, monkeypatch: pytest.MonkeyPatch) -> I
     for name in ("execute", "rows"):
         monkeypatch.setattr(SESSIONS[cloud], name, _noting(getattr(SESSIONS[cloud], name), said))
     with staged_warehouse(Settings()) as made:
-        assert type(made) is KINDS[cloud]
+        assert type(made) is warehouse_kind(Settings())
         yield made
     assert said
     assert {sql: found for sql in said if (found := faults(sql, cloud))} == {}
