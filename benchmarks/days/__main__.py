@@ -38,7 +38,8 @@ NOTE = (
     "On a machine that others share, seconds say nothing, and CPU seconds are somewhat high: judge by bytes, files, "
     "memory and the days' CPU seconds beside each other. Imports are in none of them: a day's process is forked from "
     "one that has imported the flows. All days are of one hour by the clock: what is deleted for its age, as Prefect's "
-    "events and old commits of Delta logs are after a week, is still there."
+    "events and old commits of Delta logs are after a week, is still there. Replaced files of the lake, which go a week "
+    "after a maintenance, go with it."
 )
 
 
