@@ -8,7 +8,6 @@ after them.
 
 import argparse
 import dataclasses
-import importlib
 import json
 import multiprocessing
 import os
@@ -18,7 +17,6 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psutil
 from rich.console import Console
@@ -28,19 +26,20 @@ from benchmarks.__main__ import database, scratch
 from benchmarks.contender import REPOSITORY
 from benchmarks.days.shop import FIRST_DAYS, Shop
 from benchmarks.days.trend import Record, grid, trend
+from benchmarks.days.work import FLOWS, work
 from demo.services import kafka
 from demo.services.postgres_cluster import locate
 from spark_jobs.engine.local_server import LOOPBACK, accepts, answers_in_time, free_port
 
 RESULT = Path(__file__).parents[1] / "results" / "days.json"
 SUNDAY = 7
-WORK = "benchmarks.days.work"
 SERVER_SECONDS = 180
 NOTE = (
     "On a machine that others share, seconds say nothing, and CPU seconds are somewhat high: judge by bytes, files, "
     "memory and the days' CPU seconds beside each other. Imports are in none of them: a day's process is forked from "
     "one that has imported the flows. All days are of one hour by the clock: what is deleted for its age, as Prefect's "
-    "events and old commits of Delta logs are after a week, is still there."
+    "events and old commits of Delta logs are after a week, is still there. Replaced files of the lake, which go a week "
+    "after a maintenance, go with it."
 )
 
 
@@ -79,31 +78,25 @@ def cpu_seconds(pid: int) -> float:
 def play(shop: Shop, servers: dict[str, int], gaps: list[int]) -> Iterator[Record]:
     """A record of each run; each brings in as many more days as `gaps` says, and the last is checked."""
     forks = multiprocessing.get_context("forkserver")
-    forks.set_forkserver_preload([WORK])
+    forks.set_forkserver_preload(FLOWS)
     with ProcessPoolExecutor(1, forks, max_tasks_per_child=1) as processes:
         for gap in gaps:
             for _ in range(gap):
                 shop.live()
             before = {name: cpu_seconds(pid) for name, pid in servers.items()}
             is_maintained = gap > 1 or shop.day.isoweekday() == SUNDAY
-            done = processes.submit(_work, shop.day, gap > 0, is_maintained).result()
+            done = processes.submit(work, shop.day, gap > 0, is_maintained).result()
             used = {name: cpu_seconds(pid) - before[name] for name, pid in servers.items()}
             if is_maintained:
                 shop.age_lake()
             yield {
                 "day": shop.age,
                 "days_brought_in": gap or FIRST_DAYS,
-                **done,
+                **dataclasses.asdict(done),
                 "servers": used,
                 "kept": shop.kept(),
             }
     shop.check()
-
-
-def _work(*day: Any) -> dict[str, Any]:
-    """In the process of a day. This one does without the flows: it keeps its memory and its settings."""
-    work = importlib.import_module(WORK)
-    return dataclasses.asdict(work.work(*day))
 
 
 def save(name: str, options: argparse.Namespace, facts: dict[str, object], records: list[Record]) -> None:

@@ -105,6 +105,5 @@ class Shop:
 
 
 def _size(*places: Path) -> dict[str, int]:
-    within = [file for place in places for file in (place.rglob("*") if place.is_dir() else [place])]
-    files = [file for file in within if file.is_file()]
+    files = [file for place in places for file in (place, *place.rglob("*")) if file.is_file()]
     return {"files": len(files), "bytes": sum(file.stat().st_size for file in files)}

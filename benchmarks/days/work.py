@@ -11,11 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Here, and not where they are called: a process that is forked from one that has imported them pays no imports.
-from flows.daily import daily_ecommerce_pipeline
-from flows.inventory import inventory
-from flows.maintenance import maintenance
-from tasks.runs.console import quiet_logs
+# What a day's process is forked from has imported these, and so no day pays for it.
+FLOWS = ["flows.daily", "flows.inventory", "flows.maintenance"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +61,12 @@ class DayOfWork:
 
 def work(day: dt.date, is_stocked: bool, is_maintained: bool) -> DayOfWork:
     """Run the flows that follow a day: stock events, the daily run, and at a week's end maintenance."""
+    # Not at the top: the process that starts the days has settings of its own, and needs no flows.
+    from flows.daily import daily_ecommerce_pipeline
+    from flows.inventory import inventory
+    from flows.maintenance import maintenance
+    from tasks.runs.console import quiet_logs
+
     quiet_logs()
     done = DayOfWork()
     if is_stocked:
