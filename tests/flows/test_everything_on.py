@@ -15,9 +15,13 @@ import pytest
 from deltalake import DeltaTable
 from kafka import KafkaProducer
 
+from blocks.settings.settings import Settings
+from demo.services.browser import open_browser
 from flows.daily import daily_ecommerce_pipeline
 from flows.inventory import inventory
 from lake.catalog import OPTIONAL_TABLES
+from tasks.bi.explore import PAGE
+from tasks.bi.files import build_files
 from tasks.bi.hyper import query_extract
 from tests.support.fake_tableau import FakeTableau, fields, open_tableau
 from tests.support.openlineage_events import check_events, outline
@@ -121,7 +125,9 @@ def test_a_day_with_everything_on(
         daily_ecommerce_pipeline(DAY)
     # Each of them goes on without what it cannot do, and says so.
     assert [
-        each.message for each in caplog.records if each.message.startswith(("no ", "reorder points by"))
+        each.getMessage()
+        for each in caplog.records
+        if each.getMessage().startswith(("no ", "reorder points by"))
     ] == []
 
     events = [json.loads(line) for line in (shop.folder / "events.jsonl").read_text().splitlines()]
@@ -136,6 +142,20 @@ def test_a_day_with_everything_on(
     by_day = 'select "order_date", sum("order_amount") from "Extract"."Extract" group by 1'
     assert sold.items() <= dict(query_extract(extracts / "fct_orders.hyper", by_day)).items()
     assert tableau.published.keys() == {extract.stem for extract in extracts.iterdir()}
+
+    # What a person without any of these tools sees.
+    [folder] = build_files(Settings(), ["explore"])
+    with open_browser(shop.folder / "chromium") as page:
+        page.open(folder / PAGE, 1280, "document.getElementById('table')?.dataset.shown === '1'")
+        shown = page.evaluate(
+            "[...document.querySelectorAll('.tabulator-row')].map(row => "
+            "[...row.querySelectorAll('.tabulator-cell')].slice(0, 2).map(cell => cell.textContent.trim()))"
+        )
+    revenue = rows(
+        shop, "select order_date, sum(total_revenue) from gold.agg_daily_sales group by 1 order by 1 desc"
+    )
+    assert shown[:3] == [[str(day), f"{amount:,.2f}"] for day, amount in revenue[:3]]
+    assert shown[-1] == ["All", f"{sum(amount for _, amount in revenue):,.2f}"]
 
     webhook.requests.clear()
     producer = KafkaProducer(bootstrap_servers=os.environ["KAFKA_BOOTSTRAP_SERVERS"])
