@@ -75,9 +75,10 @@ def _rows(session: Session, query: str) -> pa.Table:
 
 def _is_dimension(column: Column, model: SemanticModel) -> bool:
     """Whether people group by it: what the model names, and what else is text, a day or a yes and no."""
+    if column.is_personal:
+        return False
     is_key = column.name == model.key or column.name.endswith(KEYS)
-    is_groupable = column.name in model.dimensions or column.kind in ("text", "boolean", "date")
-    return is_groupable and not is_key and not column.is_personal
+    return column.name in model.dimensions or (column.kind in ("text", "boolean", "date") and not is_key)
 
 
 def _is_date(column: Column) -> bool:

@@ -23,6 +23,7 @@ from lake.catalog import OPTIONAL_TABLES
 from tasks.bi.explore import PAGE
 from tasks.bi.files import build_files
 from tasks.bi.hyper import query_extract
+from tasks.transform.dbt_sources import write_sources
 from tests.support.fake_tableau import FakeTableau, fields, open_tableau
 from tests.support.openlineage_events import check_events, outline
 from tests.support.platforms import Broker, Platform
@@ -52,9 +53,13 @@ def tableau() -> Iterator[FakeTableau]:
 
 
 @pytest.fixture
-def terms(monkeypatch: pytest.MonkeyPatch) -> None:
+def terms(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The shop has the table replenishment, from before its database is made."""
     monkeypatch.setenv(OPTIONAL_TABLES, "replenishment")
+    yield
+    monkeypatch.delenv(OPTIONAL_TABLES)
+    # A run writes dbt's page of sources, which is in the repository.
+    write_sources()
 
 
 @pytest.fixture
