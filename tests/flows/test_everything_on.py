@@ -38,11 +38,12 @@ STEPS = [
     *("quality-gold", "publish-warehouse", "write-report", "write-extracts"),
 ]
 PERSON = "Zelda Quillfeather"
+MARTS = ("customer_segments", "dim_customers", "fct_orders")
 # In the files of the lake, in the warehouse, and in any other file.
 PLACES = {
-    *("bronze.customers", "bronze.clickstream", "flagged.customers", "flagged_day.clickstream"),
-    *("silver.customers", "silver.clickstream", "quarantine.clickstream"),
-    *("gold.dim_customers", "gold.fct_orders", "snapshots.snap_customers"),
+    *("bronze.customers", "bronze.clickstream", "flagged.customers", "flagged.clickstream"),
+    *("silver.customers", "silver.clickstream", "quarantine.clickstream", "snapshots.snap_customers"),
+    *(f"{layer}.{mart}" for layer in ("gate", "gold") for mart in MARTS),
 }
 
 
