@@ -52,10 +52,10 @@ def test_the_rows_are_those_of_the_mart_without_keys_and_persons() -> None:
     values = {each["name"]: each.get("values") for each in held["metrics"]}
     rows = list(zip(names, values["total_revenue"], values["total_pieces"], strict=True))
     assert sorted(rows, key=str) == [
-        (None, None, None),
         ("north", 10.1, 3),
         ("north", 5.05, 2),
         ("south", 0.2, 1),
+        (None, None, None),
     ]
     # Of what is only counted there is a number, which tells it from others.
     assert set(zip(names, values["total_regions"], strict=True)) == {(None, None), ("north", 1), ("south", 2)}
