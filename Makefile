@@ -36,7 +36,7 @@ demo: $(READY) ## play the synthetic shop (three days at first, then one at a ti
 ui: $(READY) ## open the Prefect UI on the runs made here (stop with Ctrl-C)
 	$(BIN)/prefect server start
 
-pictures: $(READY) | data/reports/latest.html ## make docs/images from what the demo shows (needs Chromium)
+pictures: $(VENV)/.installed-bi | data/reports/latest.html ## make docs/images from what the demo shows (needs Chromium)
 	$(BIN)/python -m demo.pictures
 
 data/reports/latest.html: | $(READY)

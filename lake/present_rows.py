@@ -17,8 +17,8 @@ def present_rows(lake: Lake, table: SourceTable) -> pads.Dataset:
 def comparable(rows: pads.FileSystemDataset) -> pads.FileSystemDataset:
     """The same rows, whose text can be compared: a WHERE of DuckDB is left to Arrow.
 
-    A merge of delta-rs marks text as string_view, which Arrow compares with nothing
-    (apache/arrow#49368); read as dictionaries it is of that type in no file.
+    A merge or a delete of delta-rs marks text as string_view, which Arrow compares with nothing
+    (apache/arrow#49368, delta-io/delta-rs#4579); read as dictionaries it is of that type in no file.
     """
     texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
     reading = pads.ParquetFileFormat(read_options=pads.ParquetReadOptions(dictionary_columns=texts))

@@ -3,6 +3,7 @@
 - `looker`: a LookML project
 - `ossie`: the same metrics in Apache Ossie
 - `tableau`: an extract and a data source per mart
+- `explore`: a page that needs no tool
 
 All are of what people read in the warehouse.
 """
@@ -20,7 +21,7 @@ from tasks.replaced_folder import replaced_folder
 from tasks.timing import timed
 from tasks.warehouse.access import reading_warehouse
 
-TOOLS = ("looker", "ossie", "tableau")
+TOOLS = ("looker", "ossie", "tableau", "explore")
 
 
 @task(task_run_name="write-metrics")
@@ -63,6 +64,7 @@ def build_files(settings: Settings, tools: Collection[str]) -> list[Path]:
     check_extra("bi")
     folders = {tool: bi_folder(settings) / tool for tool in tools}
     with reading_warehouse(settings) as session:
+        from tasks.bi.explore import explore_files
         from tasks.bi.lookml import lookml_files
         from tasks.bi.manifest import parse_project, read_semantic_layer
         from tasks.bi.ossie import ossie_files
@@ -72,6 +74,8 @@ def build_files(settings: Settings, tools: Collection[str]) -> list[Path]:
         for tool, texts in {"looker": lookml_files, "ossie": ossie_files}.items():
             if tool in folders:
                 write_texts(folders[tool], texts(layer))
+        if "explore" in folders:
+            write_texts(folders["explore"], explore_files(session, layer))
         if "tableau" in folders:
             sources = write_tableau_files(session, layer, folders["tableau"])
             if settings.tableau_server_url:

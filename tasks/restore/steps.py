@@ -11,6 +11,7 @@ from blocks.settings.failures import RETRY_TRANSIENT, PermanentFailure
 from blocks.settings.settings import Settings
 from lake.delta import UNREAD, Lake, rows_of
 from lake.local_sql import connect
+from lake.present_rows import comparable
 from lake.quarantine import REPLAYED
 from tasks.ledger.interventions import record_decision
 from tasks.ledger.run import Run
@@ -155,7 +156,7 @@ def _leave_again(lake: Lake, table: str, since: dt.datetime) -> None:
     if replayed is None:
         return
     with connect() as connection:
-        connection.register("replayed", replayed.to_pyarrow_dataset())
+        connection.register("replayed", comparable(replayed.to_pyarrow_dataset()))
         gone = connection.execute(
             "select distinct quarantine_id from replayed where table_name = ? and recorded_at > ?",
             [table, since],

@@ -15,10 +15,15 @@ import pytest
 from deltalake import DeltaTable
 from kafka import KafkaProducer
 
+from blocks.settings.settings import Settings
+from demo.services.browser import open_browser
 from flows.daily import daily_ecommerce_pipeline
 from flows.inventory import inventory
 from lake.catalog import OPTIONAL_TABLES
+from tasks.bi.explore import PAGE
+from tasks.bi.files import build_files
 from tasks.bi.hyper import query_extract
+from tasks.transform.dbt_sources import write_sources
 from tests.support.fake_tableau import FakeTableau, fields, open_tableau
 from tests.support.openlineage_events import check_events, outline
 from tests.support.platforms import Broker, Platform
@@ -33,11 +38,12 @@ STEPS = [
     *("quality-gold", "publish-warehouse", "write-report", "write-extracts"),
 ]
 PERSON = "Zelda Quillfeather"
+MARTS = ("customer_segments", "dim_customers", "fct_orders")
 # In the files of the lake, in the warehouse, and in any other file.
 PLACES = {
-    *("bronze.customers", "bronze.clickstream", "flagged.customers", "flagged_day.clickstream"),
-    *("silver.customers", "silver.clickstream", "quarantine.clickstream"),
-    *("gold.dim_customers", "gold.fct_orders", "snapshots.snap_customers"),
+    *("bronze.customers", "bronze.clickstream", "flagged.customers", "flagged.clickstream"),
+    *("silver.customers", "silver.clickstream", "quarantine.clickstream", "snapshots.snap_customers"),
+    *(f"{layer}.{mart}" for layer in ("gate", "gold") for mart in MARTS),
 }
 
 
@@ -48,9 +54,13 @@ def tableau() -> Iterator[FakeTableau]:
 
 
 @pytest.fixture
-def terms(monkeypatch: pytest.MonkeyPatch) -> None:
+def terms(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The shop has the table replenishment, from before its database is made."""
     monkeypatch.setenv(OPTIONAL_TABLES, "replenishment")
+    yield
+    monkeypatch.delenv(OPTIONAL_TABLES)
+    # A run writes dbt's page of sources, which is in the repository.
+    write_sources()
 
 
 @pytest.fixture
@@ -121,7 +131,9 @@ def test_a_day_with_everything_on(
         daily_ecommerce_pipeline(DAY)
     # Each of them goes on without what it cannot do, and says so.
     assert [
-        each.message for each in caplog.records if each.message.startswith(("no ", "reorder points by"))
+        each.getMessage()
+        for each in caplog.records
+        if each.getMessage().startswith(("no ", "reorder points by"))
     ] == []
 
     events = [json.loads(line) for line in (shop.folder / "events.jsonl").read_text().splitlines()]
@@ -136,6 +148,20 @@ def test_a_day_with_everything_on(
     by_day = 'select "order_date", sum("order_amount") from "Extract"."Extract" group by 1'
     assert sold.items() <= dict(query_extract(extracts / "fct_orders.hyper", by_day)).items()
     assert tableau.published.keys() == {extract.stem for extract in extracts.iterdir()}
+
+    # What a person without any of these tools sees.
+    [folder] = build_files(Settings(), ["explore"])
+    with open_browser(shop.folder / "chromium") as page:
+        page.open(folder / PAGE, 1280, "document.getElementById('table')?.dataset.shown === '1'")
+        shown = page.evaluate(
+            "[...document.querySelectorAll('.tabulator-row')].map(row => "
+            "[...row.querySelectorAll('.tabulator-cell')].slice(0, 2).map(cell => cell.textContent.trim()))"
+        )
+    revenue = rows(
+        shop, "select order_date, sum(total_revenue) from gold.agg_daily_sales group by 1 order by 1 desc"
+    )
+    assert shown[:3] == [[str(day), f"{amount:,.2f}"] for day, amount in revenue[:3]]
+    assert shown[-1] == ["All", f"{sum(amount for _, amount in revenue):,.2f}"]
 
     webhook.requests.clear()
     producer = KafkaProducer(bootstrap_servers=os.environ["KAFKA_BOOTSTRAP_SERVERS"])

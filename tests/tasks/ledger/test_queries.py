@@ -3,13 +3,22 @@
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from flows import backfill, daily, rebuild, replay
-from tasks.ledger.queries import PUBLISHING, delivered_alerts, missed_rows, previous_status, usual_rows
+from lake.delta import Lake
+from tasks.ledger.queries import (
+    PUBLISHING,
+    delivered_alerts,
+    missed_rows,
+    previous_status,
+    query_records,
+    usual_rows,
+)
 from tasks.ledger.records import append_records
-from tasks.ledger.tables import TABLES, UNIQUE_BY
+from tasks.ledger.tables import TABLES, UNIQUE_BY, ledger_schema
 from tasks.ledger.warehouse_copy import copy_to_warehouse
 from tasks.quality.validation import validate_bronze, validate_empty
 from tasks.transform.compaction import compact_table
@@ -231,3 +240,13 @@ def test_every_ledger_table_is_copied() -> None:
 
 def test_the_flows_that_publish_are_known_by_their_names() -> None:
     assert [flow.NAME for flow in (daily, backfill, rebuild, replay)] == PUBLISHING
+
+
+def test_what_a_restore_has_taken_out_of_the_ledger_hides_nothing_else(lake: Lake) -> None:
+    """What delta-rs writes at a delete is text that Arrow compares with nothing."""
+    name, schema = "ops.replayed_rows", ledger_schema("replayed_rows")
+    rows = [{"quarantine_id": f"q{number}", "table_name": "orders"} for number in range(3)]
+    write_deltalake(lake.uri(name), pa.Table.from_pylist(rows, schema=schema))
+    DeltaTable(lake.uri(name)).delete("quarantine_id = 'q1'")
+    query = "select quarantine_id from records where quarantine_id > 'q0' and table_name = 'orders'"
+    assert query_records(lake, "replayed_rows", query) == [("q2",)]
