@@ -27,14 +27,10 @@ class CountMismatch(Exception):
 
 @dataclass(frozen=True)
 class Upserted:
-    """Row counts of an upsert: `fresh` have new keys, `replaced` have won, `stale` are old."""
+    """Row counts of an upsert: `written` are now in the table, `stale` were there already or older."""
 
-    fresh: int = 0
-    replaced: int = 0
-    stale: int = 0
-
-    def __add__(self, other: "Upserted") -> "Upserted":
-        return Upserted(self.fresh + other.fresh, self.replaced + other.replaced, self.stale + other.stale)
+    written: int
+    stale: int
 
 
 def read_table(spark: SparkSession, lake: Lake, name: str) -> DataFrame:
@@ -59,12 +55,6 @@ def overwrite(rows: DataFrame, lake: Lake, name: str) -> int:
     return row_count(DeltaTable(lake.uri(name)))
 
 
-def append(rows: DataFrame, lake: Lake, name: str) -> int:
-    """Add `rows` to the table in one commit; returns the number of rows that it has then."""
-    rows.write.format("delta").mode("append").save(lake.uri(name))
-    return row_count(DeltaTable(lake.uri(name)))
-
-
 def upsert(
     spark: SparkSession, rows: DataFrame, lake: Lake, name: str, key: str, wins_by: list[str], wins: str
 ) -> Upserted:
@@ -77,7 +67,8 @@ def upsert(
     """
     table = lake.table(name)
     if table is None or not table.file_uris():
-        return Upserted(fresh=append(rows, lake, name))
+        rows.write.format("delta").mode("append").save(lake.uri(name))
+        return Upserted(written=row_count(DeltaTable(lake.uri(name))), stale=0)
 
     # A table from before a column was added to its contract.
     lake.add_columns(name, to_arrow_schema(rows.schema, timezone="UTC"))
@@ -98,11 +89,11 @@ def upsert(
         elif winners:
             _merge(spark, changed, lake, name, key)
         else:
-            append(changed, lake, name)
+            changed.write.format("delta").mode("append").save(lake.uri(name))
         grown = row_count(DeltaTable(lake.uri(name))) - before
         if grown != fresh:
             raise CountMismatch(f"{name}: {fresh} new keys were expected, the table grew by {grown} rows")
-    return Upserted(fresh, winners, stale=total - fresh - winners)
+    return Upserted(written=fresh + winners, stale=total - fresh - winners)
 
 
 def row_count(table: DeltaTable) -> int:
