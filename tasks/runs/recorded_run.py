@@ -20,7 +20,7 @@ from tasks.ledger.warehouse_copy import copy_to_warehouse
 from tasks.monitoring.metrics import push_metrics
 from tasks.openlineage.watch import watched_run
 from tasks.restore.damage import remedies
-from tasks.runs.console import silence_teardown
+from tasks.runs.console import outlive_reader, silence_teardown
 from tasks.runs.thresholds import record_thresholds
 from tasks.timing import current
 
@@ -40,6 +40,7 @@ def recorded_run(flow: str, ds: dt.date, settings: Settings, lake: Lake, notify:
     if context is None or context.flow_run is None:
         raise RuntimeError("recorded_run belongs inside a flow")
     silence_teardown()
+    outlive_reader()
     run = Run(
         run_id=str(context.flow_run.id),
         flow=flow,
