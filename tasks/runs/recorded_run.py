@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import httpx
+from prefect import Flow
 from prefect.context import FlowRunContext
 from prefect.logging import get_logger
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
@@ -128,7 +130,13 @@ def _record(run: Run, settings: Settings, lake: Lake) -> None:
 
 def _notify(run: Run, settings: Settings, lake: Lake, notify: Notify) -> None:
     try:
-        notify(run, settings, lake)
+        try:
+            notify(run, settings, lake)
+        except httpx.TransportError:
+            if not isinstance(notify, Flow):
+                raise
+            # Prefect's server is gone: a flow within the run needs it, a message does not.
+            notify.fn(run, settings, lake)
     except Exception as error:
         get_logger("ledger").warning(
             "run %s has %s; people could not be notified: %s", run.run_id, run.status, error
