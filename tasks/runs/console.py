@@ -40,7 +40,7 @@ def outlive_reader() -> None:
 
     rich, by which Prefect logs, would end it at the next line, wherever that comes from.
     """
-    Console.on_broken_pipe = _speak_to_nobody  # type: ignore[method-assign]
+    Console.on_broken_pipe = _speak_to_nobody  # type: ignore[assignment, method-assign]
 
 
 def _speak_to_nobody(_console: Console) -> None:
