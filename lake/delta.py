@@ -5,7 +5,7 @@ in `spark_jobs/tables.py`; this module only reads Delta logs, makes empty tables
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from lake.new_files import COMPACTION, as_uri, exist, new_files
+from lake.right import check_right
 
 # The folder of the tables that a rebuild makes, before they take the place of the live ones.
 REBUILT = "rebuilt"
@@ -73,7 +74,8 @@ class Lake:
         held = {field.name for field in table.schema().fields}
         missing = [field for field in schema if field.name not in held]
         if missing:
-            table.alter.add_columns(DeltaSchema.from_arrow(pa.schema(missing)).fields)
+            fields = DeltaSchema.from_arrow(pa.schema(missing)).fields
+            table.alter.add_columns(fields, commit_properties=commit())
 
     def tables(self) -> list[str]:
         """The names of all tables, `<layer>.<table>`, sorted."""
@@ -192,8 +194,17 @@ class Lake:
             table,
             pa.schema(table.schema().to_arrow()).empty_table(),
             mode="append",
-            commit_properties=CommitProperties(app_transactions=[Transaction(reader_of, version)]),
+            commit_properties=commit({reader_of: version}),
         )
+
+
+def commit(marks: Mapping[str, int] | None = None) -> CommitProperties:
+    """The properties of a commit that sets `marks`, as Delta application transactions; made just before it.
+
+    Raises if this process has held the right to write the lake, and lost it (lake/right.py).
+    """
+    check_right()
+    return CommitProperties(app_transactions=[Transaction(*mark) for mark in (marks or {}).items()])
 
 
 def progress_of(table: DeltaTable, reader_of: str) -> int | None:

@@ -12,7 +12,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 
-from lake.delta import Lake
+from lake.delta import Lake, commit
+from lake.right import check_right
 from lake.source_table import DELETED_AT, SourceTable
 
 # Set in a session whose engine, Sail, runs in this process (engine/session.py).
@@ -51,8 +52,15 @@ def without_gone(rows: DataFrame, table: SourceTable) -> DataFrame:
 
 def overwrite(rows: DataFrame, lake: Lake, name: str) -> int:
     """Replace the table by `rows` in one commit; returns the number of rows."""
+    check_right()
     rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(lake.uri(name))
     return row_count(DeltaTable(lake.uri(name)))
+
+
+def append(rows: DataFrame, lake: Lake, name: str) -> None:
+    """Append `rows` to the table, or make it of them, in one commit."""
+    check_right()
+    rows.write.format("delta").mode("append").save(lake.uri(name))
 
 
 def upsert(
@@ -67,7 +75,7 @@ def upsert(
     """
     table = lake.table(name)
     if table is None or not table.file_uris():
-        rows.write.format("delta").mode("append").save(lake.uri(name))
+        append(rows, lake, name)
         return Upserted(written=row_count(DeltaTable(lake.uri(name))), stale=0)
 
     # A table from before a column was added to its contract.
@@ -89,7 +97,7 @@ def upsert(
         elif winners:
             _merge(spark, changed, lake, name, key)
         else:
-            changed.write.format("delta").mode("append").save(lake.uri(name))
+            append(changed, lake, name)
         grown = row_count(DeltaTable(lake.uri(name))) - before
         if grown != fresh:
             raise CountMismatch(f"{name}: {fresh} new keys were expected, the table grew by {grown} rows")
@@ -110,11 +118,12 @@ def _merge_here(changed: DataFrame, lake: Lake, name: str, key: str, rows: int) 
         schema = pa.schema(table.schema().to_arrow())
         same = f"old.{key} = new.{key}"
         source = of_part.toArrow().select(schema.names).cast(schema)
-        merge = table.merge(source, same, "new", "old", streamed_exec=False)
+        merge = table.merge(source, same, "new", "old", streamed_exec=False, commit_properties=commit())
         merge.when_matched_update_all().when_not_matched_insert_all().execute()
 
 
 def _merge(spark: SparkSession, changed: DataFrame, lake: Lake, name: str, key: str) -> None:
+    check_right()
     # A view of its own per table: threads that merge into several tables share the session.
     view = f"changed_{name.replace('.', '_')}"
     changed.createOrReplaceTempView(view)

@@ -158,12 +158,13 @@ RULES = (
         command=lambda _: "prefect gcl inspect warehouse-writer",
         over="a run has had its turn",
     ),
-    # Its process is gone without a word. As Crashed it frees its slots, and `run-died` notifies people.
+    # Its process is gone without a word, or before its first. As Crashed it frees its slots, and `run-died`
+    # notifies people.
     Rule(
         "run-silent",
         None,
         each_run(
-            {HEARTBEAT},
+            {STARTED, HEARTBEAT},
             {HEARTBEAT} | ENDED,
             lambda _: dt.timedelta(seconds=HEARTBEATS_MISSED * HEARTBEAT_SECONDS),
         ),
@@ -181,7 +182,10 @@ RULES = (
         None,
         each_run({CRASHED}, {AWAITING_RETRY}, lambda _: AGAIN_AFTER, FIRST_ATTEMPT),
         action=ChangeFlowRunState(
-            state=StateType.SCHEDULED, name="AwaitingRetry", message="It crashed, and is started again once"
+            state=StateType.SCHEDULED,
+            name="AwaitingRetry",
+            message="It crashed, and is started again once",
+            force=False,
         ),
     ),
     Rule(

@@ -18,7 +18,7 @@ from blocks.settings.environment import namespaced
 from blocks.settings.extras import check_extra
 from blocks.settings.settings import Settings
 from tasks.replaced_folder import replaced_folder
-from tasks.timing import timed
+from tasks.timing import remark, timed
 from tasks.warehouse.access import reading_warehouse
 
 TOOLS = ("looker", "ossie", "tableau", "explore")
@@ -34,6 +34,7 @@ def write_metrics(settings: Settings) -> list[Path] | None:
         return build_files(settings, ("looker", "ossie"))
     except Exception as error:
         get_run_logger().warning("no files for Looker: %s", error)
+        remark(f"no files for Looker: {error}; the last ones stay until `python -m flows.bi looker ossie`")
         return None
 
 
@@ -53,6 +54,7 @@ def write_extracts(settings: Settings) -> list[Path] | None:
         return build_files(settings, ("tableau",))
     except Exception as error:
         get_run_logger().warning("no Tableau extracts: %s", error)
+        remark(f"no Tableau extracts: {error}; people see the last ones until `python -m flows.bi tableau`")
         return None
 
 

@@ -13,7 +13,7 @@ from tasks.features.contract import feature_tables
 from tasks.features.tables import SOURCES, days_between, first_read, reading_versions, write_day, written_days
 from tasks.features.versions import write_versions
 from tasks.features.warehouse_copy import load_features
-from tasks.timing import timed
+from tasks.timing import remark, timed
 from tasks.warehouse.interface import Warehouse
 
 
@@ -39,6 +39,7 @@ def refresh_features(warehouse: Warehouse, settings: Settings, lake: Lake) -> li
         return write_features(warehouse, settings, lake)
     except Exception as error:
         get_run_logger().warning("no new features: %s", error)
+        remark(f"no new features: {error}; then `python -m flows.features` writes the days that are missing")
         return None
 
 

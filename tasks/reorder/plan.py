@@ -15,11 +15,11 @@ from blocks.settings.extras import check_extra
 from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from lake.catalog import catalog
-from lake.delta import Lake
+from lake.delta import Lake, commit
 from lake.present_rows import present_rows
 from tasks.reorder.demand import read_histories
 from tasks.reorder.policy_table import KEY, LAKE_NAME, policy_schema, read_policies
-from tasks.timing import timed
+from tasks.timing import remark, timed
 
 TERMS = "replenishment"
 Terms = dict[str, dict[str, Any]]
@@ -49,6 +49,7 @@ def plan_reorders(settings: Settings, lake: Lake) -> Planned | None:
         return Planned(write_plan(settings, lake))
     except Exception as error:
         get_run_logger().warning("no new reorder plan: %s", error)
+        remark(f"no new reorder plan: {error}; the last one holds for a week, then the 28-day rule")
         return None
 
 
@@ -73,7 +74,9 @@ def write_plan(settings: Settings, lake: Lake) -> int:
     ]
     plan = pa.Table.from_pylist(rows, schema=schema).sort_by(KEY)
     if not plan.equals(read_policies(lake).sort_by(KEY)):
-        write_deltalake(lake.uri(LAKE_NAME), plan, mode="overwrite", schema_mode="overwrite")
+        write_deltalake(
+            lake.uri(LAKE_NAME), plan, mode="overwrite", schema_mode="overwrite", commit_properties=commit()
+        )
     return plan.num_rows
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from blocks.settings.failures import RETRY_TRANSIENT, TransientFailure
 from blocks.settings.settings import Settings
-from lake.delta import Lake
+from lake.delta import Lake, commit
 from tasks.timing import timed
 
 LOG_RETENTION = "delta.logRetentionDuration"
@@ -47,9 +47,12 @@ def compact_table(name: str, settings: Settings, lake: Lake) -> Compacted:
     before = len(table.file_uris())
     try:
         _keep_log(table, settings.lake_retention)
-        table.optimize.compact(target_size=settings.lake_file_mb << 20)
+        table.optimize.compact(target_size=settings.lake_file_mb << 20, commit_properties=commit())
         deleted = table.vacuum(
-            retention_hours=settings.lake_retention // dt.timedelta(hours=1), dry_run=False, full=True
+            retention_hours=settings.lake_retention // dt.timedelta(hours=1),
+            dry_run=False,
+            full=True,
+            commit_properties=commit(),
         )
     except CommitFailedError as error:
         raise TransientFailure(

@@ -44,6 +44,7 @@ def warehouse_kind(settings: Settings) -> WarehouseKind:
 def one_writer(lake: Lake) -> Iterator[None]:
     """The right to change lake and warehouse: one run at a time, wherever it runs.
 
+    For runs that build no marts: whoever has a staged warehouse has it.
     Of runs of a deployment the server lets one go on; a run that dies without giving it back loses it after a
     minute. Runs by hand, or of another server, meet at the lake. Raises TransientFailure.
     """
@@ -52,12 +53,14 @@ def one_writer(lake: Lake) -> Iterator[None]:
         yield
 
 
-def staged_warehouse(settings: Settings) -> AbstractContextManager[Warehouse]:
-    """A warehouse to build marts in that nobody reads yet, for one writer at a time.
+@contextmanager
+def staged_warehouse(settings: Settings) -> Iterator[Warehouse]:
+    """A warehouse to build marts in that nobody reads yet, and the right to change the lake: for one writer.
 
-    Raises TransientFailure if another run holds it, PermanentFailure if it cannot be had.
+    Raises TransientFailure if another run holds either, PermanentFailure if it cannot be had.
     """
-    return warehouse_kind(settings).staged(settings)
+    with one_writer(Lake(settings.lake_uri)), warehouse_kind(settings).staged(settings) as staged:
+        yield staged
 
 
 def live_warehouse(settings: Settings) -> AbstractContextManager[Warehouse]:

@@ -18,6 +18,7 @@ import pyarrow.dataset as pads
 
 from blocks.settings.environment import DATA
 from blocks.settings.settings import Settings
+from lake.right import check_right
 from tasks.warehouse.file_lock import writer_lock
 from tasks.warehouse.interface import key_text
 
@@ -212,6 +213,7 @@ class CloudWarehouse(ABC):
         """
         if self.gold == LIVE:
             return
+        check_right()
         with self.session() as session:
             live, statements = session.tables(LIVE), []
             for table, columns in session.tables(STAGED).items():

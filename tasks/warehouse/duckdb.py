@@ -21,6 +21,7 @@ from blocks.lake_storage import check_writable
 from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from lake.local_sql import connect
+from lake.right import check_right
 from tasks.warehouse.file_lock import writer_lock
 from tasks.warehouse.interface import key_text
 
@@ -104,6 +105,7 @@ class DuckDBWarehouse:
 
     def publish(self, built: Collection[str] | None = None) -> None:
         """Rename the copy: whoever opens the live path after it sees all of the staged state, on disk."""
+        check_right()
         with connect(self.path) as connection:
             connection.execute("checkpoint")
         with self.path.open("rb") as file:
