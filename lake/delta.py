@@ -16,7 +16,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from lake.new_files import as_uri, new_files
+from lake.new_files import COMPACTION, as_uri, exist, new_files
 from lake.right import check_right
 
 # The folder of the tables that a rebuild makes, before they take the place of the live ones.
@@ -121,6 +121,17 @@ class Lake:
             for each in table.history(commits)
         )
 
+    def is_only_appended_since(self, name: str, version: int) -> bool:
+        """Whether all that was done to the table after `version` was to add rows, and to compact them."""
+        table = DeltaTable(self.uri(name))
+        commits = table.version() - version
+        return commits >= 0 and all(
+            each["operation"] == COMPACTION
+            or each["operation"].startswith("VACUUM")
+            or each["operationParameters"].get("mode") == "Append"
+            for each in (table.history(commits) if commits else [])
+        )
+
     def has_values(self, name: str, column: str) -> bool:
         """Whether a column is not null in some row of a table, by the statistics in its log."""
         table = self.table(name)
@@ -141,6 +152,23 @@ class Lake:
             # The log of that version has been cleaned up, or the table was made anew.
             return False
         return set(before.file_uris()) == set(DeltaTable(self.uri(name)).file_uris())
+
+    def replaced_files(self, name: str, version: int | None) -> tuple[list[str], list[str]] | None:
+        """The addresses of the files that went since `version`, and of those that came; None if unknown.
+
+        They hold the rows that have changed since, and unchanged ones that were rewritten beside them.
+        """
+        if version is None:
+            return None
+        try:
+            before = set(DeltaTable(self.uri(name), version=version).file_uris())
+        except DeltaError:
+            # The log of that version has been cleaned up, or the table was made anew.
+            return None
+        live = set(DeltaTable(self.uri(name)).file_uris())
+        if not exist(before - live):
+            return None
+        return sorted(map(as_uri, before - live)), sorted(map(as_uri, live - before))
 
     def bytes_since(self, name: str, version: int | None = None) -> int:
         """Bytes of the live files new since `version`, or of the whole table; 0 if it does not exist."""

@@ -28,10 +28,14 @@ class CountMismatch(Exception):
 
 @dataclass(frozen=True)
 class Upserted:
-    """Row counts of an upsert: `written` are now in the table, `stale` were there already or older."""
+    """Row counts of an upsert: `fresh` have new keys, `replaced` have won, `stale` are old."""
 
-    written: int
-    stale: int
+    fresh: int = 0
+    replaced: int = 0
+    stale: int = 0
+
+    def __add__(self, other: "Upserted") -> "Upserted":
+        return Upserted(self.fresh + other.fresh, self.replaced + other.replaced, self.stale + other.stale)
 
 
 def read_table(spark: SparkSession, lake: Lake, name: str) -> DataFrame:
@@ -41,7 +45,11 @@ def read_table(spark: SparkSession, lake: Lake, name: str) -> DataFrame:
 
 def read_silver(spark: SparkSession, lake: Lake, table: SourceTable) -> DataFrame:
     """The present rows of a source table's silver, without those that are gone."""
-    rows = read_table(spark, lake, f"silver.{table.name}")
+    return without_gone(read_table(spark, lake, f"silver.{table.name}"), table)
+
+
+def without_gone(rows: DataFrame, table: SourceTable) -> DataFrame:
+    """Rows of a source table's silver, without those that are gone, unless such rows are kept."""
     is_hidden = table.hides_deleted and DELETED_AT in rows.columns
     return rows.where(F.col(DELETED_AT).isNull()) if is_hidden else rows
 
@@ -53,10 +61,11 @@ def overwrite(rows: DataFrame, lake: Lake, name: str) -> int:
     return row_count(DeltaTable(lake.uri(name)))
 
 
-def append(rows: DataFrame, lake: Lake, name: str) -> None:
-    """Append `rows` to the table, or make it of them, in one commit."""
+def append(rows: DataFrame, lake: Lake, name: str) -> int:
+    """Add `rows` to the table in one commit; returns the number of rows that it has then."""
     check_right()
     rows.write.format("delta").mode("append").save(lake.uri(name))
+    return row_count(DeltaTable(lake.uri(name)))
 
 
 def upsert(
@@ -71,8 +80,7 @@ def upsert(
     """
     table = lake.table(name)
     if table is None or not table.file_uris():
-        append(rows, lake, name)
-        return Upserted(written=row_count(DeltaTable(lake.uri(name))), stale=0)
+        return Upserted(fresh=append(rows, lake, name))
 
     # A table from before a column was added to its contract.
     lake.add_columns(name, to_arrow_schema(rows.schema, timezone="UTC"))
@@ -85,7 +93,8 @@ def upsert(
         F.count("*"),
     ).collect()[0]
     if fresh + winners:
-        changed = compared.where(is_new | F.expr(wins)).select("new.*")
+        # Else the keys of all of the table would be read again.
+        changed = rows if fresh == total else compared.where(is_new | F.expr(wins)).select("new.*")
         before = row_count(table)
         if winners and spark.conf.get(EMBEDDED, ""):
             _merge_here(changed, lake, name, key, fresh + winners)
@@ -96,7 +105,7 @@ def upsert(
         grown = row_count(DeltaTable(lake.uri(name))) - before
         if grown != fresh:
             raise CountMismatch(f"{name}: {fresh} new keys were expected, the table grew by {grown} rows")
-    return Upserted(written=fresh + winners, stale=total - fresh - winners)
+    return Upserted(fresh, winners, stale=total - fresh - winners)
 
 
 def row_count(table: DeltaTable) -> int:

@@ -2,6 +2,7 @@
 
     spark-submit spark_jobs/engine/submitted.py silver orders --lake s3://bucket/lake --timezone Europe/Berlin
     spark-submit spark_jobs/engine/submitted.py gold daily_sales --lake s3://bucket/lake
+    spark-submit spark_jobs/engine/submitted.py versions orders --lake s3://bucket/lake
 
 A flow has a gate between the two halves of a silver job: it submits `--flag-only`, and then `--flagged` with
 the outcome of the first.
@@ -20,6 +21,7 @@ from spark_jobs.gold.job import build
 from spark_jobs.gold.jobs import GOLD_JOBS
 from spark_jobs.silver.job import flag_new, write
 from spark_jobs.silver.jobs import silver_job
+from spark_jobs.silver.versions import append_versions
 
 
 def main() -> None:
@@ -27,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("layer", choices=["silver", "gold"])
+    parser.add_argument("layer", choices=list(JOBS))
     parser.add_argument("table")
     parser.add_argument("--lake", required=True, help="root URI of the lake")
     parser.add_argument("--timezone", default="UTC", help="the shop's business time zone")
@@ -37,8 +39,7 @@ def main() -> None:
     parser.add_argument("--flag-only", action="store_true", help="stop before silver changes")
     parser.add_argument("--flagged", type=json.loads, help="outcome of --flag-only: write its rows")
     options = parser.parse_args()
-    outcome = _silver(options) if options.layer == "silver" else _gold(options)
-    print(json.dumps(outcome), flush=True)
+    print(json.dumps(JOBS[options.layer](options)), flush=True)
 
 
 def _silver(options: argparse.Namespace) -> dict[str, Any]:
@@ -55,9 +56,17 @@ def _gold(options: argparse.Namespace) -> dict[str, Any]:
     return {"rows": build(submitted_session(), _lake(options), GOLD_JOBS[options.table])}
 
 
+def _versions(options: argparse.Namespace) -> dict[str, Any]:
+    job = silver_job(options.table)
+    append_versions(submitted_session(), _lake(options), job, options.timezone, options.full)
+    return {}
+
+
 def _lake(options: argparse.Namespace) -> Lake:
     return Lake(options.lake, tuple(options.beside))
 
+
+JOBS = {"silver": _silver, "gold": _gold, "versions": _versions}
 
 if __name__ == "__main__":
     main()

@@ -22,8 +22,9 @@ from lake.quarantine import QUARANTINE_SCHEMA, REPLAYED, RULE
 from lake.row_counts import Flagged, RowCounts
 from lake.source_table import READ_AT
 from spark_jobs.rows import REJECT_REASON, first_per_key, require_schema, surplus
+from spark_jobs.silver.parts import in_parts
 from spark_jobs.silver.some_days import Days, beside_keys, of_days, quarantine_beside
-from spark_jobs.tables import CountMismatch, Upserted, overwrite, read_table, upsert
+from spark_jobs.tables import CountMismatch, Upserted, append, overwrite, read_table, row_count, upsert
 
 QUARANTINE = from_arrow_schema(QUARANTINE_SCHEMA)
 # What `flag` adds to silver's columns; all but `ds` are null in valid rows, which would be twice as wide.
@@ -83,14 +84,18 @@ def flag_new(
     row of these. Returns the number of rows, and of rejected ones by reason.
     """
     since = None if full else lake.progress(f"silver.{job.table}", "bronze")
-    bronze, version = bronze_since(spark, lake, job, since)
-    flagged = job.flag(bronze, timezone)
+    files, version = lake.files_since(f"bronze.{job.table}", since)
+    name = f"flagged.{job.table}"
     if days:
-        flagged = of_days(flagged, job.key, days)
+        rows_in = overwrite(of_days(job.flag(_rows(spark, job, files), timezone), job.key, days), lake, name)
         # Silver holds no more of the other keys than before.
         version = lake.live().progress(f"silver.{job.table}", "bronze")
-    rows_in = overwrite(flagged, lake, f"flagged.{job.table}")
-    flagged = read_table(spark, lake, f"flagged.{job.table}")
+    else:
+        first, *later = in_parts(spark, files)
+        rows_in = overwrite(job.flag(_rows(spark, job, first), timezone), lake, name)
+        for part in later:
+            rows_in = append(job.flag(_rows(spark, job, part), timezone), lake, name)
+    flagged = read_table(spark, lake, name)
     rejected = flagged.where(F.col(REJECT_REASON).isNotNull())
     reasons = rejected.groupBy(REJECT_REASON).count().orderBy(REJECT_REASON)
     quarantine = f"quarantine.{job.table}"
@@ -132,23 +137,30 @@ def write(
         return RowCounts(job.table)
 
     rows = read_table(spark, lake, f"flagged.{job.table}")
+    first, *later = _flagged_parts(spark, lake, job, rows)
+    present = lake.table(name)
+    is_first = full or present is None or not row_count(present)
     if full:
         # Quarantine gains rows before silver changes, and loses rows after: a crash in between loses none.
         _quarantine(spark, job.rejected(rows), lake, quarantine)
-        silver, held = job.valid(rows), 0
+        silver, held = job.valid(first), 0
         if days:
             others = beside_keys(read_table(spark, lake.live(), name), rows, job.key)
             silver, held = others.unionByName(silver, allowMissingColumns=True), others.count()
         written = overwrite(silver.select(job.silver.fieldNames()), lake, name)
-        upserted = Upserted(written=written - held, stale=0)
+        upserted = Upserted(fresh=written - held)
     else:
-        upserted = upsert(spark, job.valid(rows), lake, name, job.key, job.wins_by, job.wins)
-    repeated = surplus(rows.where(F.col(REJECT_REASON).isNull()), job.key) if flagged.rows_in else 0
+        upserted = _upsert(spark, lake, job, first)
+    for part in later:
+        upserted += _upsert(spark, lake, job, part)
+    repeated = sum(_repeated(part, job.key) for part in (first, *later)) if flagged.rows_in else 0
+    # In a first load a row that is replaced came in the same load, in an earlier part.
+    replaced_others = 0 if is_first else upserted.replaced
     counts = RowCounts(
         table=job.table,
         rows_in=flagged.rows_in,
-        rows_out=upserted.written,
-        duplicates=repeated + upserted.stale,
+        rows_out=upserted.fresh + replaced_others,
+        duplicates=repeated + upserted.stale + upserted.replaced - replaced_others,
         rejected=flagged.rejected,
     )
     accounted = counts.rows_out + counts.duplicates + counts.quarantined
@@ -193,5 +205,24 @@ def bronze_since(
 ) -> tuple[DataFrame, int | None]:
     """The bronze rows added after `version` (None: all), and the present version."""
     files, present = lake.files_since(f"bronze.{job.table}", version)
-    rows = spark.read.schema(job.bronze).parquet(*files) if files else spark.createDataFrame([], job.bronze)
-    return rows, present
+    return _rows(spark, job, files), present
+
+
+def _rows(spark: SparkSession, job: SilverJob, files: list[str]) -> DataFrame:
+    return spark.read.schema(job.bronze).parquet(*files) if files else spark.createDataFrame([], job.bronze)
+
+
+def _flagged_parts(spark: SparkSession, lake: Lake, job: SilverJob, rows: DataFrame) -> list[DataFrame]:
+    """`rows`, all of `flagged.<table>`, in parts."""
+    files, _ = lake.files_since(f"flagged.{job.table}", None)
+    parts = in_parts(spark, files)
+    return [spark.read.schema(rows.schema).parquet(*part) for part in parts] if len(parts) > 1 else [rows]
+
+
+def _upsert(spark: SparkSession, lake: Lake, job: SilverJob, flagged: DataFrame) -> Upserted:
+    rows = job.valid(flagged)
+    return upsert(spark, rows, lake, f"silver.{job.table}", job.key, job.wins_by, job.wins)
+
+
+def _repeated(flagged: DataFrame, key: str) -> int:
+    return surplus(flagged.where(F.col(REJECT_REASON).isNull()), key)

@@ -14,8 +14,8 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from blocks.settings.environment import namespaced
+from blocks.settings.extras import check_extra
 from blocks.settings.settings import Settings
-from tasks.extras import check_extra
 from tasks.replaced_folder import replaced_folder
 from tasks.timing import remark, timed
 from tasks.warehouse.access import reading_warehouse

@@ -1,7 +1,7 @@
 """The refresh of the feature tables: versions from bronze, missing days in the lake, then the warehouse."""
 
 import datetime as dt
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from prefect import task
 from prefect.logging import get_run_logger
@@ -17,7 +17,8 @@ from tasks.timing import remark, timed
 from tasks.warehouse.interface import Warehouse
 
 
-class Refreshed(NamedTuple):
+@dataclass(frozen=True)
+class Refreshed:
     """The days of a feature table that were written, and those that were loaded."""
 
     table: str

@@ -9,7 +9,7 @@ import great_expectations as gx
 from deltalake import DeltaTable, write_deltalake
 from great_expectations.core.expectation_validation_result import ExpectationValidationResult
 from prefect import task
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from blocks.settings.failures import PermanentFailure
@@ -17,12 +17,12 @@ from blocks.settings.settings import Settings
 from expectations.suite import Suite, Thresholds, usual_size
 from lake.catalog import catalog
 from lake.delta import Lake, commit
-from spark_jobs.engine.session import spark_session
 from spark_jobs.tables import read_silver, read_table, row_count
 from tasks.ledger.quality_result import QualityResult, record_results
 from tasks.ledger.queries import missed_rows, usual_rows
 from tasks.quality.reconciliation import order_totals
 from tasks.quality.suites import bronze_suite_of, gold_suites, silver_suite_of
+from tasks.spark_session import session_of
 from tasks.warehouse.interface import Session, Warehouse
 
 SAMPLES = 3
@@ -81,7 +81,7 @@ def validate_silver(
     """
     if lake.table(f"silver.{table}") is None:
         return []
-    rows = read_silver(_session(settings), lake, catalog()[table])
+    rows = read_silver(session_of(settings), lake, catalog()[table])
     if catalog()[table].is_event:
         rows = rows.where(F.col("event_date") == F.lit(ds))
     return _validate(
@@ -146,11 +146,7 @@ def _validate_flagged(
 
 
 def _rows(settings: Settings, lake: Lake, name: str) -> DataFrame:
-    return read_table(_session(settings), lake, name)
-
-
-def _session(settings: Settings) -> SparkSession:
-    return spark_session(settings.spark_remote.get_secret_value(), settings.lake_uri)
+    return read_table(session_of(settings), lake, name)
 
 
 def _validate(

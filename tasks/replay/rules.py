@@ -9,10 +9,10 @@ from pyspark.sql import DataFrame
 
 from blocks.settings.settings import Settings
 from lake.delta import Lake
-from spark_jobs.engine.session import spark_session
 from spark_jobs.rows import REJECT_REASON
 from spark_jobs.silver.jobs import silver_job
 from tasks.replay.versions import ID, bronze_rows
+from tasks.spark_session import session_of
 
 
 def passing_rows(quarantined: pa.Table, table: str, settings: Settings, lake: Lake) -> pa.Table:
@@ -35,6 +35,6 @@ def rejected(bronze: pa.Table, table: str, columns: list[str], settings: Setting
 
 
 def _flag(bronze: pa.Table, table: str, settings: Settings) -> DataFrame:
-    spark, job = spark_session(settings.spark_remote.get_secret_value(), settings.lake_uri), silver_job(table)
+    spark, job = session_of(settings), silver_job(table)
     rows = spark.createDataFrame(bronze.select(job.bronze.fieldNames()))
     return job.flag(rows, settings.shop_timezone.key)

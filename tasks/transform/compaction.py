@@ -16,6 +16,8 @@ from blocks.settings.settings import Settings
 from lake.delta import Lake, commit
 from tasks.timing import timed
 
+LOG_RETENTION = "delta.logRetentionDuration"
+
 
 class Compacted(BaseModel):
     """A table's live files before and after, their bytes, and the number of old files that were deleted."""
@@ -44,6 +46,7 @@ def compact_table(name: str, settings: Settings, lake: Lake) -> Compacted:
     table = DeltaTable(lake.uri(name))
     before = len(table.file_uris())
     try:
+        _keep_log(table, settings.lake_retention)
         table.optimize.compact(target_size=settings.lake_file_mb << 20, commit_properties=commit())
         deleted = table.vacuum(
             retention_hours=settings.lake_retention // dt.timedelta(hours=1),
@@ -65,3 +68,13 @@ def compact_table(name: str, settings: Settings, lake: Lake) -> Compacted:
         bytes_after=sum(sizes),
         files_deleted=len(deleted),
     )
+
+
+def _keep_log(table: DeltaTable, retention: dt.timedelta) -> None:
+    """Let the log forget what no version within the retention needs.
+
+    By default it keeps 30 days: a million commits of a stream, of versions whose files are long gone.
+    """
+    wanted = f"interval {retention // dt.timedelta(hours=1)} hours"
+    if table.metadata().configuration.get(LOG_RETENTION) != wanted:
+        table.alter.set_table_properties({LOG_RETENTION: wanted}, commit_properties=commit())

@@ -5,19 +5,18 @@ import json
 from dataclasses import asdict
 
 from prefect import task
-from pyspark.sql import SparkSession
 
 from blocks.settings.failures import RETRY_TRANSIENT
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 from lake.row_counts import Flagged, RowCounts
-from spark_jobs.engine.session import spark_session
-from spark_jobs.engine.sizing import Size, size_for
+from spark_jobs.engine.sizing import size_for
 from spark_jobs.gold import job as gold
 from spark_jobs.gold.jobs import GOLD_JOBS
 from spark_jobs.silver import job as silver
 from spark_jobs.silver.jobs import silver_job
 from spark_jobs.silver.some_days import Days
+from tasks.spark_session import session_of
 from tasks.transform.spark_submit import submit
 
 # The lake's gold tables.
@@ -39,13 +38,13 @@ def flag_rows(
     if settings.spark_submit:
         options = ["--flag-only", "--timezone", timezone, *_options(lake, full, days)]
         return Flagged(**submit(settings, "silver", table, size, *options))
-    return silver.flag_new(_session(settings, size), lake, silver_job(table), timezone, full, days)
+    return silver.flag_new(session_of(settings, size), lake, silver_job(table), timezone, full, days)
 
 
 @task(task_run_name="flag-day-{table}", **RETRY_TRANSIENT)
 def flag_day(table: str, ds: dt.date, settings: Settings, lake: Lake) -> int:
     """Type and flag a business day's rows of bronze, into `flagged_day.<table>`; returns their number."""
-    session = _session(settings, size_for(lake.bytes_since(f"bronze.{table}")))
+    session = session_of(settings, size_for(lake.bytes_since(f"bronze.{table}")))
     return silver.flag_day(session, lake, silver_job(table), settings.shop_timezone.key, ds)
 
 
@@ -63,7 +62,7 @@ def write_silver(
     if settings.spark_submit:
         options = ["--flagged", json.dumps(asdict(flagged)), *_options(lake, full, days)]
         return RowCounts(**submit(settings, "silver", table, size, *options))
-    return silver.write(_session(settings, size), lake, silver_job(table), flagged, full, days)
+    return silver.write(session_of(settings, size), lake, silver_job(table), flagged, full, days)
 
 
 @task(task_run_name="gold-{table}", **RETRY_TRANSIENT)
@@ -72,7 +71,7 @@ def build_gold(table: str, settings: Settings, lake: Lake) -> int:
     size = size_for(sum(map(lake.bytes_since, gold.SILVER)))
     if settings.spark_submit:
         return submit(settings, "gold", table, size, *_options(lake))["rows"]
-    return gold.build(_session(settings, size), lake, GOLD_JOBS[table])
+    return gold.build(session_of(settings, size), lake, GOLD_JOBS[table])
 
 
 def _options(lake: Lake, full: bool = False, days: Days | None = None) -> list[str]:
@@ -81,9 +80,3 @@ def _options(lake: Lake, full: bool = False, days: Days | None = None) -> list[s
         *(["--beside", *lake.beside] if lake.beside else []),
         *(["--days", *(day.isoformat() for day in days)] if days else []),
     ]
-
-
-def _session(settings: Settings, size: Size) -> SparkSession:
-    session = spark_session(settings.spark_remote.get_secret_value(), settings.lake_uri)
-    size.apply(session)
-    return session

@@ -31,6 +31,7 @@ from tasks.warehouse.access import publish_warehouse, staged_warehouse
 from tasks.warehouse.interface import Warehouse
 from tasks.warehouse.load import load_warehouse
 from tests.support.platforms import here, lake_here
+from tests.support.spark_work import daily_spark_work
 
 Extracted = Callable[[str, bool], None]
 """Called with the name of each source table (or `clickstream`) once its rows are in bronze, and whether all are."""
@@ -53,12 +54,7 @@ def lake_run(ds: date, extracted: Extracted, decisions: Decisions = NOTHING_DECI
                 extracted(name, False)
             raise
         extracted(name, True)
-    published = [
-        write_silver.fn(checked, *here())
-        for checked in [flag_rows.fn(table, *here()) for table in spark_tables()]
-    ]
-    for table in GOLD_JOBS:
-        build_gold.fn(table, *here())
+    published, _ = daily_spark_work()
     return published
 
 

@@ -8,10 +8,10 @@ import pytest
 from prefect import flow
 
 from blocks.settings.environment import REPOSITORY
+from blocks.settings.extras import PACKAGES, check_extra
 from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from tasks.bi.files import bi_folder, refresh_extracts, write_metrics
-from tasks.extras import PACKAGES, check_extra
 from tasks.timing import Steps, current
 
 

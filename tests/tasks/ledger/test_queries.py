@@ -4,6 +4,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from deltalake import DeltaTable
 
 from flows import backfill, daily, rebuild, replay
 from tasks.ledger.queries import PUBLISHING, delivered_alerts, missed_rows, previous_status, usual_rows
@@ -11,6 +12,7 @@ from tasks.ledger.records import append_records
 from tasks.ledger.tables import TABLES, UNIQUE_BY
 from tasks.ledger.warehouse_copy import copy_to_warehouse
 from tasks.quality.validation import validate_bronze, validate_empty
+from tasks.transform.compaction import compact_table
 from tests.support.flagged_rows import write_flagged
 from tests.support.ledger_records import counted, delivery, run_record
 from tests.support.platforms import Platform, here, lake_here
@@ -176,6 +178,41 @@ def test_the_warehouse_has_every_attempt_to_notify(platform: Platform) -> None:
         ("run-failed/a", "slack", False, "why"),
         ("run-failed/a", "slack", True, "why"),
     ]
+
+
+def test_a_copy_brings_what_is_new_and_no_more(platform: Platform) -> None:
+    def run(number: int) -> int:
+        """A run's records, copied at its end; returns how many were written."""
+        name = f"run-{number}"
+        append_records(lake_here(), "pipeline_runs", [run_record(name, "running")])
+        append_records(lake_here(), "pipeline_runs", [run_record(name, "completed")])
+        append_records(
+            lake_here(), "table_runs", [counted(5, 1, run_id=name), counted(6, 1, "customers", run_id=name)]
+        )
+        return copy_to_warehouse(*here())
+
+    written = [run(number) for number in range(4)]
+    compact_table.fn("ops.pipeline_runs", *here())
+    # A run, of which the last record counts, and two tables; after a compaction no more.
+    assert [*written, copy_to_warehouse(*here()), run(4)] == [3, 3, 3, 3, 0, 3]
+    assert query(platform, "select status, count(*) from ops.pipeline_runs group by 1") == [("completed", 5)]
+    assert query(platform, "select count(*), count(distinct run_id) from ops.table_runs") == [(10, 5)]
+
+
+def test_a_run_that_was_copied_while_it_ran_has_its_end_later(platform: Platform) -> None:
+    for status in ("running", "failed"):
+        append_records(lake_here(), "pipeline_runs", [run_record("a", status)])
+        assert copy_to_warehouse(*here()) == 1
+    assert query(platform, "select run_id, status from ops.pipeline_runs") == [("a", "failed")]
+
+
+def test_a_ledger_that_was_restored_is_copied_whole(platform: Platform) -> None:
+    for run_id in ("a", "b"):
+        append_records(lake_here(), "pipeline_runs", [run_record(run_id, "completed")])
+    copy_to_warehouse(*here())
+    DeltaTable(lake_here().uri("ops.pipeline_runs")).restore(0)
+    assert copy_to_warehouse(*here()) == 1
+    assert query(platform, "select run_id from ops.pipeline_runs") == [("a",)]
 
 
 def test_the_copy_leaves_the_rest_of_the_warehouse_alone(platform: Platform) -> None:

@@ -1,7 +1,6 @@
 """spark-submit of every job file makes the tables that Sail makes, and what fails says so."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -19,6 +18,7 @@ from tasks.transform.spark_submit import submit
 from tests.support.platforms import here
 from tests.support.spark_dirt import Dirt
 from tests.support.spark_tables import table, write_bronze
+from tests.support.spark_work import daily_spark_work, tables_of_spark
 from tests.support.submitting import FILES, local_submit, properties
 
 
@@ -37,22 +37,15 @@ def submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
     return lake
 
 
-def make_silver_and_gold(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The daily run's Spark tasks; returns their outcomes."""
-    monkeypatch.setenv("LAKE_URI", lake.root)
-    published = [write_silver.fn(flag_rows.fn(name, *here()), *here()) for name in spark_tables()]
-    return [*published, *(build_gold.fn(name, *here()) for name in GOLD_JOBS)]
-
-
-def submit_silver_and_gold() -> list[Any]:
-    """The same by spark-submit: the first in a flow's two steps, the others in one, which saves JVMs."""
+def submit_silver_and_gold() -> tuple[list[RowCounts], list[int]]:
+    """`daily_spark_work` by spark-submit: the first in a flow's two steps, the others in one, which saves JVMs."""
     first, *others = spark_tables()
     whole = [
         RowCounts(**submit(Settings(), "silver", name, size_for(0), "--timezone", "America/New_York"))
         for name in others
     ]
     published = [write_silver.fn(flag_rows.fn(first, *here()), *here()), *whole]
-    return [*published, *(build_gold.fn(name, *here()) for name in GOLD_JOBS)]
+    return published, [build_gold.fn(name, *here()) for name in GOLD_JOBS]
 
 
 @pytest.mark.slow
@@ -68,9 +61,9 @@ def test_submitted_jobs_make_the_same_lake(
             write_bronze(lake, name, rows)
     outcomes = submit_silver_and_gold()
     monkeypatch.setenv("SPARK_SUBMIT", "")
-    assert make_silver_and_gold(beside, monkeypatch) == outcomes
-    names = [f"{layer}.{name}" for name in spark_tables() for layer in ("silver", "quarantine")]
-    for name in [*names, *(f"gold.{name}" for name in GOLD_JOBS)]:
+    monkeypatch.setenv("LAKE_URI", beside.root)
+    assert daily_spark_work() == outcomes
+    for name in tables_of_spark():
         assert table(sail, submitted, name) == table(sail, beside, name), name
     # The second job of a table knows what the first has done.
     assert submitted.progress("silver.customers", "bronze") == 0

@@ -68,6 +68,24 @@ def execute(staged: Warehouse, *statements: str) -> None:
             session.execute(statement)
 
 
+def test_rows_are_put_in_place_of_those_with_the_same_keys(staged: Warehouse) -> None:
+    def rows(*records: tuple[str, str | None, int]) -> pa.Table:
+        schema = pa.schema(
+            [("name", "string"), ("part", "string"), ("n", "int64"), ("made_at", pa.timestamp("us", "UTC"))]
+        )
+        return pa.Table.from_pylist(
+            [dict(zip(schema.names, (*each, at(DAY, 1)), strict=True)) for each in records], schema
+        )
+
+    with staged.session() as session:
+        session.execute("create schema if not exists ops")
+        session.replace("ops.things", rows(("x", None, 1), ("y", "a", 2)))
+        session.put("ops.things", ["name", "part", "made_at"], rows(("x", None, 3), ("y", "b", 4)))
+        session.put("ops.things", ["name", "part", "made_at"], rows())
+    found = query(staged, "select name, part, n from ops.things order by n")
+    assert found == [("y", "a", 2), ("x", None, 3), ("y", "b", 4)]
+
+
 def test_a_history_of_loads(silver: Silver, staged: Warehouse) -> None:
     """Each load on top of the one before: a warehouse of its own for each would take a second more."""
     orders = "select order_id, status, load_id from silver.orders order by order_id"
