@@ -22,7 +22,7 @@ Labels = dict[str, str | list[str]]
 
 # How long a run may take to confirm that an alert of its own failure was delivered.
 CONFIRMED_WITHIN = dt.timedelta(minutes=1)
-# When a crashed run is started again: `run-died` has been told by then, with the state that it quotes, and all
+# When a crashed run is started again: `run-died` has been told by then, with its state as quoted, and all
 # who report a dead run have done so: its own end, its worker, the cluster.
 AGAIN_AFTER = dt.timedelta(seconds=90)
 HEARTBEATS_MISSED = 3
