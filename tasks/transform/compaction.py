@@ -77,4 +77,4 @@ def _keep_log(table: DeltaTable, retention: dt.timedelta) -> None:
     """
     wanted = f"interval {retention // dt.timedelta(hours=1)} hours"
     if table.metadata().configuration.get(LOG_RETENTION) != wanted:
-        table.alter.set_table_properties({LOG_RETENTION: wanted})
+        table.alter.set_table_properties({LOG_RETENTION: wanted}, commit_properties=commit())
