@@ -86,11 +86,7 @@ def _scores(table: FeatureTable) -> Dataset:
     features = [Ref(f"lake.{table.lake_name}", name) for name in table.features]
     day = [Ref(f"lake.{table.lake_name}", FEATURE_DATE)]
     outcome = [Ref("lake.versions.orders", name) for name in ("order_date", "status")]
-
-    def learned(description: str) -> Column:
-        by = "tasks/repeat_purchase/model.py"
-        return Column(description=description, expression=by, direct=features, indirect=outcome)
-
+    learned = Column(expression="tasks/repeat_purchase/model.py", direct=features, indirect=outcome)
     return Dataset(
         name=SCORES,
         layer="gold",
@@ -99,8 +95,12 @@ def _scores(table: FeatureTable) -> Dataset:
             table.key: Column(
                 description="The customer.", direct=[Ref(f"lake.{table.lake_name}", table.key)]
             ),
-            "score": learned("The probability that the customer orders, 0 to 1."),
-            "decile": learned("Its tenth of all scores; 1 has the highest."),
+            "score": learned.model_copy(
+                update={"description": "The probability that the customer orders, 0 to 1."}
+            ),
+            "decile": learned.model_copy(
+                update={"description": "Its tenth of all scores; 1 has the highest."}
+            ),
             FEATURE_DATE: Column(description="The day whose features were scored.", direct=day),
             "horizon_days": Column(
                 description="Days within which the order is expected.", made="The model: a constant."
