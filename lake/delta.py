@@ -19,6 +19,8 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from lake.new_files import COMPACTION, as_uri, exist, new_files
 from lake.right import check_right
 
+# The operations that change no row, by the beginnings of their names.
+MAINTENANCE = (COMPACTION, "VACUUM", "SET TBLPROPERTIES")
 # The folder of the tables that a rebuild makes, before they take the place of the live ones.
 REBUILT = "rebuilt"
 # The progress of a reader that is to begin again: a mark can be moved, and not be taken away.
@@ -122,13 +124,11 @@ class Lake:
         )
 
     def is_only_appended_since(self, name: str, version: int) -> bool:
-        """Whether all that was done to the table after `version` was to add rows, and to compact them."""
+        """Whether all that was done to the table after `version` was to add rows, and to maintain it."""
         table = DeltaTable(self.uri(name))
         commits = table.version() - version
         return commits >= 0 and all(
-            each["operation"] == COMPACTION
-            or each["operation"].startswith("VACUUM")
-            or each["operationParameters"].get("mode") == "Append"
+            each["operation"].startswith(MAINTENANCE) or each["operationParameters"].get("mode") == "Append"
             for each in (table.history(commits) if commits else [])
         )
 
