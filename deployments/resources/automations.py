@@ -148,7 +148,16 @@ def _plan(client: SyncPrefectClient, wanted: AutomationCore, present: Automation
     difference = ", ".join(name for name in sorted(fields) if was[name] != will_be[name])
     if not difference:
         return None
-    return Change(wanted.name, difference, lambda: client.update_automation(present.id, wanted))
+    return Change(
+        wanted.name,
+        difference,
+        lambda: client.update_automation(present.id, _whole(_with_ids(client, wanted))),
+    )
+
+
+def _whole(wanted: AutomationCore) -> AutomationCore:
+    """The same with every field set: an update leaves out defaults, a trigger's type among them."""
+    return AutomationCore.model_validate(wanted.model_dump())
 
 
 def _deletion(client: SyncPrefectClient, present: Automation) -> Change:

@@ -14,9 +14,11 @@ AUTOMATIONS = {
     "run-again",
     "run-died",
     "run-late",
+    "run-late is over",
     "run-silent",
     "run-stuck",
     "run-waiting",
+    "run-waiting is over",
 }
 
 
@@ -68,10 +70,13 @@ def test_what_was_changed_by_hand_or_in_the_environment_is_seen_and_put_right(de
         client.delete_automation(late.id)
     changed = dataclasses.replace(deployed, environment={**deployed.environment, "SPARK_REMOTE": "local[2]"})
     printed = changed.run("deployments.bootstrap", "--dry-run")
-    assert [line.split("│")[1:3] for line in printed.splitlines() if line.startswith("│")] == [
-        [f" {'spark-endpoint/production':<25} ", " spark_remote "],
-        [" rebuild/production ", " entrypoint "],
-        [" production: run-late ", " new        "],
+    rows = [line.split("│")[1:3] for line in printed.splitlines() if line.startswith("│")]
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        ["spark-endpoint/production", "spark_remote"],
+        ["rebuild/production", "entrypoint"],
+        ["production: run-late", "new"],
+        # It turns the other on again, which will be another.
+        ["production: run-late is over", "actions"],
     ]
     deployed.run("deployments.bootstrap")
     assert deployed.run("deployments.bootstrap") == "no changes\n"
