@@ -49,10 +49,10 @@ class Run:
 class Shop:
     """A shop with a history, its lake and its warehouse."""
 
-    def __init__(self, scale: str, dsn: str, folder: Path) -> None:
+    def __init__(self, scale: str, dsn: str, folder: Path, memory_limit: int | None = None) -> None:
         size = SCALES[scale]
         self.days = size.orders // (2 * A_DAY.orders)
-        self.workshop = Workshop(folder)
+        self.workshop = Workshop(folder, memory_limit)
         self.data: DataSet = generate(size, dsn, folder / "data", days=self.days)
         self.day = self.data.day
         self.clicks = self.days * ClickCounts(size.events // self.days).valid
@@ -84,9 +84,9 @@ class Shop:
             raise SystemExit("; ".join(wrong))
 
 
-def measure(scale: str, dsn: str, folder: Path) -> list[Run]:
-    """The first load of a scale, and the days after it."""
-    shop = Shop(scale, dsn, folder)
+def measure(scale: str, dsn: str, folder: Path, memory_limit: int | None = None) -> list[Run]:
+    """The first load of a scale, and the days after it, each run within `memory_limit` bytes."""
+    shop = Shop(scale, dsn, folder, memory_limit)
     runs = [shop.run("first load")]
     shop.live(A_DAY)
     runs.append(shop.run("changed orders, clicks"))
@@ -133,7 +133,11 @@ def main() -> None:
     parser.add_argument(
         "--work", type=Path, help="a folder for data, lakes and logs, kept; default: temporary"
     )
+    parser.add_argument(
+        "--memory", type=int, metavar="MIB", help="end a run whose processes need more (Linux, as root)"
+    )
     options, console, facts = parser.parse_args(), Console(), report.machine()
+    memory_limit = options.memory << 20 if options.memory else None
     results = {}
     with scratch(options.work) as folder:
         for scale in options.scales:
@@ -142,7 +146,7 @@ def main() -> None:
                 database(None, Path(name) / "postgres") as dsn,
                 console.status(scale),
             ):
-                results[scale] = measure(scale, dsn, Path(name))
+                results[scale] = measure(scale, dsn, Path(name), memory_limit)
     tables = [grid(results), steps_grid(results)]
     report.show(console, tables)
     print(report.markdown(tables))

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.memory_limit import limited_group
+
 SAMPLE_SECONDS = 0.05
 # A sample of a large process takes milliseconds of kernel time. Sleeping a multiple of that keeps the
 # measuring below a tenth of one core.
@@ -91,15 +93,17 @@ def measure(
     environment: Mapping[str, str | None],
     directory: Path,
     log: Path,
+    memory_limit: int | None = None,
 ) -> Measurement:
     """Run `command` in `directory`, its output in the file `log`.
 
-    `environment` is laid over the present one; None takes a variable away.
+    `environment` is laid over the present one; None takes a variable away. With a `memory_limit`, in bytes,
+    the kernel ends the command if all its processes need more together.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     # Pages that an earlier run left dirty would otherwise be written back on this run's time.
     os.sync()
-    with log.open("w") as output:
+    with log.open("w") as output, limited_group(memory_limit) as group:
         started = time.perf_counter()
         process = subprocess.Popen(
             command,
@@ -109,6 +113,9 @@ def measure(
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+        if group:
+            # Within the first milliseconds of an interpreter; its children are born in the group.
+            group.write_text(str(process.pid))
         sampler = TreeSampler(process.pid)
         try:
             _watch(process, sampler)

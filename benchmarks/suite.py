@@ -110,8 +110,8 @@ class History:
 class Workshop:
     """A scratch folder in which contenders run, each in a sub-folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, memory_limit: int | None = None) -> None:
+        self.folder, self.memory_limit = folder, memory_limit
 
     def clear(self, contender: Contender) -> None:
         """An empty lake and warehouse, as in a new installation."""
@@ -139,6 +139,7 @@ class Workshop:
             environment=environment,
             directory=REPOSITORY,
             log=self.log(contender),
+            memory_limit=self.memory_limit,
         )
 
     def _home(self, contender: Contender) -> Path:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
+from blocks.settings.extras import check_extra
 from blocks.settings.failures import PermanentFailure, TransientFailure
 from blocks.settings.fields import TableauFields
 from blocks.system_block import SystemBlock
@@ -36,11 +37,10 @@ def tableau_server(settings: TableauFields) -> Iterator["Server"]:
     Raises PermanentFailure if something is not set, or refused; TransientFailure if nobody answers. Neither
     message holds the token.
     """
-    try:
-        import tableauserverclient as tableau
-        from tableauserverclient.server.endpoint import exceptions as refusals
-    except ModuleNotFoundError:
-        raise PermanentFailure("TABLEAU_SERVER_URL is set, and the extra bi is missing: `make bi`") from None
+    check_extra("bi")
+    import tableauserverclient as tableau
+    from tableauserverclient.server.endpoint import exceptions as refusals
+
     where = _check_given(settings)
     secret = settings.tableau_token.get_secret_value()
     token = tableau.PersonalAccessTokenAuth(settings.tableau_token_name, secret, settings.tableau_site)

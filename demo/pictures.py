@@ -3,6 +3,7 @@
 docs/images/report.png  the newest daily report, its top
 docs/images/status.png  the screen of `python -m flows.status`
 docs/images/run.png     the newest daily run in Prefect's UI
+docs/images/explore.png the page that explores the marts offline, by day
 """
 
 import contextlib
@@ -52,6 +53,7 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory() as folder, open_browser(Path(folder) / "chromium") as page:
             save("report", report_picture(page))
+            save("explore", explore_picture(page, Path(folder)))
             save("status", status_picture(page, Path(folder)))
             with prefect_server() as address:
                 save("run", run_picture(page, address))
@@ -62,6 +64,16 @@ def main() -> None:
 def report_picture(page: Page) -> bytes:
     """The newest report on a desktop: the day's figures and the first charts."""
     page.open(REPORT, WIDTH, DRAWN, height=1150)
+    return page.picture()
+
+
+def explore_picture(page: Page, folder: Path) -> bytes:
+    """The page that explores offline, as it opens: the metrics of orders by day."""
+    environment = {**os.environ, "BI_DIR": str(folder / "bi")}
+    command = [sys.executable, "-m", "flows.bi", "explore"]
+    subprocess.run(command, cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL, check=True)
+    shown = "document.getElementById('table')?.dataset.shown === '1'"
+    page.open(folder / "bi" / "explore" / "explore.html", WIDTH, shown, height=850)
     return page.picture()
 
 

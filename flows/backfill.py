@@ -23,7 +23,7 @@ from tasks.report.daily_report import write_report
 from tasks.runs.backfill_command import run_backfill_from_command_line
 from tasks.runs.business_day import range_name
 from tasks.runs.recorded_run import recorded_run
-from tasks.warehouse.access import one_writer, publish_warehouse, staged_warehouse
+from tasks.warehouse.access import publish_warehouse, staged_warehouse
 
 NAME = "backfill"
 
@@ -42,7 +42,6 @@ def backfill(first: dt.date, last: dt.date, dry_run: bool = True) -> None:
         return
     with (
         recorded_run(NAME, last, settings, lake, notify) as run,
-        one_writer(lake),
         staged_warehouse(settings) as warehouse,
     ):
         for day in in_progress(plan.to_do):

@@ -1,7 +1,7 @@
-"""Files for BI tools, of the marts as they are: LookML, Ossie, and Tableau's extracts and data sources.
+"""Files of the marts as they are: LookML, Ossie, Tableau's extracts, and a page that needs no tool.
 
 python -m flows.bi             # all of them
-python -m flows.bi looker      # those of one tool: looker, ossie or tableau
+python -m flows.bi looker      # those of one tool: looker, ossie, tableau or explore
 
 Not a flow: runs write the same files by tasks of their own (docs/bi.md). Exit code 1: something could not be
 written, or published.

@@ -25,7 +25,7 @@ from tasks.runs.business_day import business_day, run_name
 from tasks.runs.command_line import run_daily_from_command_line
 from tasks.runs.late_runs import unless_superseded
 from tasks.runs.recorded_run import recorded_run
-from tasks.warehouse.access import one_writer, publish_warehouse, staged_warehouse
+from tasks.warehouse.access import publish_warehouse, staged_warehouse
 
 NAME = "daily-ecommerce-pipeline"
 
@@ -41,7 +41,6 @@ def daily_ecommerce_pipeline(ds: dt.date | None = None, decisions: Decisions | N
     lake, day = Lake(settings.lake_uri), business_day(ds, settings.shop_timezone)
     with (
         recorded_run(NAME, day, settings, lake, notify) as run,
-        one_writer(lake),
         staged_warehouse(settings) as warehouse,
     ):
         record_decisions(lake, run, decisions)

@@ -16,7 +16,7 @@ from tasks.ledger.interventions import record_decision
 from tasks.runs.business_day import hourly_run_name, today
 from tasks.runs.command_line import run_inventory_from_command_line
 from tasks.runs.recorded_run import recorded_run
-from tasks.warehouse.access import one_writer, publish_warehouse, staged_warehouse
+from tasks.warehouse.access import publish_warehouse, staged_warehouse
 
 NAME = "inventory"
 
@@ -40,7 +40,7 @@ def inventory(
             if follow_minutes:
                 consume_as_they_come(monitor, settings, lake, follow_minutes, accept_loss)
         if run.rows_in:
-            with one_writer(lake), staged_warehouse(settings) as warehouse:
+            with staged_warehouse(settings) as warehouse:
                 run.loaded, built = dbt_build(day, run.run_id, warehouse, settings, lake, topic=NAME)
                 run.warnings += built.warnings
                 publish_warehouse(warehouse, built.models)

@@ -52,7 +52,7 @@ def tree(lineage: Lineage, ref: Ref) -> Tree:
 
 def seen_in(lineage: Lineage, ref: Ref) -> list[str]:
     """What people read that is made of a column."""
-    read = ("gold", "metrics", "report")
+    read = ("gold", "features", "metrics", "report")
     return [str(use) for use in lineage.uses(ref) if lineage.dataset(use.dataset).layer in read]
 
 

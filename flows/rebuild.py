@@ -19,7 +19,7 @@ from tasks.ledger.interventions import record_decisions
 from tasks.runs.business_day import business_day, run_name, whole_range
 from tasks.runs.command_line import run_rebuild_from_command_line
 from tasks.runs.recorded_run import recorded_run
-from tasks.warehouse.access import one_writer, staged_warehouse
+from tasks.warehouse.access import staged_warehouse
 
 NAME = "rebuild"
 
@@ -42,7 +42,6 @@ def rebuild(
     days = whole_range(first, last)
     with (
         recorded_run(NAME, day, settings, lake, notify) as run,
-        one_writer(lake),
         staged_warehouse(settings) as warehouse,
     ):
         record_decisions(lake, run, decisions)

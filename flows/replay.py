@@ -21,7 +21,7 @@ from tasks.replay.selection import Selection
 from tasks.replay.steps import leave_quarantine, log_plan, record_replay
 from tasks.runs.recorded_run import recorded_run
 from tasks.runs.replay_command import run_replay_from_command_line
-from tasks.warehouse.access import one_writer, publish_warehouse, staged_warehouse
+from tasks.warehouse.access import publish_warehouse, staged_warehouse
 
 NAME = "replay"
 
@@ -41,7 +41,6 @@ def replay(rows: Selection, why: str = "", person: str = "", patch: str = "", dr
     day = plan.ds
     with (
         recorded_run(NAME, day, settings, lake, notify) as run,
-        one_writer(lake),
         staged_warehouse(settings) as warehouse,
     ):
         record_replay(lake, run, rows, why, person)

@@ -20,7 +20,7 @@ from tasks.restore.steps import begin_warehouse, log_plan, record_restore, resto
 from tasks.runs.business_day import business_day
 from tasks.runs.recorded_run import recorded_run
 from tasks.runs.restore_command import run_restore_from_command_line
-from tasks.warehouse.access import one_writer, staged_warehouse
+from tasks.warehouse.access import staged_warehouse
 
 NAME = "restore"
 
@@ -41,7 +41,6 @@ def restore(wanted: Restoration, why: str = "", person: str = "", dry_run: bool 
     check_record("a restore", why, person, "--why")
     with (
         recorded_run(NAME, day, settings, lake, notify) as run,
-        one_writer(lake),
         staged_warehouse(settings) as warehouse,
     ):
         restore_tables(plan, settings, lake)

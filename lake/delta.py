@@ -5,7 +5,7 @@ in `spark_jobs/tables.py`; this module only reads Delta logs, makes empty tables
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -16,8 +16,11 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from lake.new_files import as_uri, new_files
+from lake.new_files import COMPACTION, as_uri, exist, new_files
+from lake.right import check_right
 
+# The operations that change no row, by the beginnings of their names.
+MAINTENANCE = (COMPACTION, "VACUUM", "SET TBLPROPERTIES")
 # The folder of the tables that a rebuild makes, before they take the place of the live ones.
 REBUILT = "rebuilt"
 # The progress of a reader that is to begin again: a mark can be moved, and not be taken away.
@@ -73,7 +76,8 @@ class Lake:
         held = {field.name for field in table.schema().fields}
         missing = [field for field in schema if field.name not in held]
         if missing:
-            table.alter.add_columns(DeltaSchema.from_arrow(pa.schema(missing)).fields)
+            fields = DeltaSchema.from_arrow(pa.schema(missing)).fields
+            table.alter.add_columns(fields, commit_properties=commit())
 
     def tables(self) -> list[str]:
         """The names of all tables, `<layer>.<table>`, sorted."""
@@ -119,6 +123,15 @@ class Lake:
             for each in table.history(commits)
         )
 
+    def is_only_appended_since(self, name: str, version: int) -> bool:
+        """Whether all that was done to the table after `version` was to add rows, and to maintain it."""
+        table = DeltaTable(self.uri(name))
+        commits = table.version() - version
+        return commits >= 0 and all(
+            each["operation"].startswith(MAINTENANCE) or each["operationParameters"].get("mode") == "Append"
+            for each in (table.history(commits) if commits else [])
+        )
+
     def has_values(self, name: str, column: str) -> bool:
         """Whether a column is not null in some row of a table, by the statistics in its log."""
         table = self.table(name)
@@ -139,6 +152,23 @@ class Lake:
             # The log of that version has been cleaned up, or the table was made anew.
             return False
         return set(before.file_uris()) == set(DeltaTable(self.uri(name)).file_uris())
+
+    def replaced_files(self, name: str, version: int | None) -> tuple[list[str], list[str]] | None:
+        """The addresses of the files that went since `version`, and of those that came; None if unknown.
+
+        They hold the rows that have changed since, and unchanged ones that were rewritten beside them.
+        """
+        if version is None:
+            return None
+        try:
+            before = set(DeltaTable(self.uri(name), version=version).file_uris())
+        except DeltaError:
+            # The log of that version has been cleaned up, or the table was made anew.
+            return None
+        live = set(DeltaTable(self.uri(name)).file_uris())
+        if not exist(before - live):
+            return None
+        return sorted(map(as_uri, before - live)), sorted(map(as_uri, live - before))
 
     def bytes_since(self, name: str, version: int | None = None) -> int:
         """Bytes of the live files new since `version`, or of the whole table; 0 if it does not exist."""
@@ -164,8 +194,17 @@ class Lake:
             table,
             pa.schema(table.schema().to_arrow()).empty_table(),
             mode="append",
-            commit_properties=CommitProperties(app_transactions=[Transaction(reader_of, version)]),
+            commit_properties=commit({reader_of: version}),
         )
+
+
+def commit(marks: Mapping[str, int] | None = None) -> CommitProperties:
+    """The properties of a commit that sets `marks`, as Delta application transactions; made just before it.
+
+    Raises if this process has held the right to write the lake, and lost it (lake/right.py).
+    """
+    check_right()
+    return CommitProperties(app_transactions=[Transaction(*mark) for mark in (marks or {}).items()])
 
 
 def progress_of(table: DeltaTable, reader_of: str) -> int | None:

@@ -31,15 +31,25 @@ def if_rejected(value: str | Column) -> Column:
     return F.when(F.col(REJECT_REASON).isNotNull(), F.col(value) if isinstance(value, str) else value)
 
 
-def first_per_key(rows: DataFrame, key: str, order: list[Column]) -> DataFrame:
+def repeated_hashes(rows: DataFrame, key: str) -> DataFrame:
+    """The hashes, as `_hash`, of the keys that occur more than once.
+
+    By hash, which takes half the memory; two keys of one hash only send rows the longer way.
+    """
+    return rows.groupBy(F.xxhash64(key).alias("_hash")).count().where("count > 1").select("_hash")
+
+
+def first_per_key(
+    rows: DataFrame, key: str, order: list[Column], repeated: DataFrame | None = None
+) -> DataFrame:
     """One row per key: the first by `order`, which must be a total order among rows of one key.
 
-    Only rows whose key may occur more than once go through the window: on wide rows with few duplicates
-    that is several times cheaper than a window, or `dropDuplicates`, over everything. "May": keys are
-    counted by their hash, which takes half the memory, and a collision only sends a row the longer way.
+    Only rows whose key may occur more than once, by its hash in `repeated`, go through the window: on wide
+    rows with few duplicates that is several times cheaper than a window, or `dropDuplicates`, over all.
     """
     hashed = F.xxhash64(key)
-    repeated = rows.groupBy(hashed.alias("_hash")).count().where("count > 1").select("_hash")
+    if repeated is None:
+        repeated = repeated_hashes(rows, key)
     # A right join: Sail holds the left side, of which it cannot know that it is small.
     marked = F.broadcast(repeated).join(rows, hashed == F.col("_hash"), "right")
     is_repeated = F.col("_hash").isNotNull()

@@ -12,7 +12,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 
-from lake.delta import Lake
+from lake.delta import Lake, commit
+from lake.right import check_right
 from lake.source_table import DELETED_AT, SourceTable
 
 # Set in a session whose engine, Sail, runs in this process (engine/session.py).
@@ -40,15 +41,26 @@ def read_table(spark: SparkSession, lake: Lake, name: str) -> DataFrame:
 
 def read_silver(spark: SparkSession, lake: Lake, table: SourceTable) -> DataFrame:
     """The present rows of a source table's silver, without those that are gone."""
-    rows = read_table(spark, lake, f"silver.{table.name}")
+    return without_gone(read_table(spark, lake, f"silver.{table.name}"), table)
+
+
+def without_gone(rows: DataFrame, table: SourceTable) -> DataFrame:
+    """Rows of a source table's silver, without those that are gone, unless such rows are kept."""
     is_hidden = table.hides_deleted and DELETED_AT in rows.columns
     return rows.where(F.col(DELETED_AT).isNull()) if is_hidden else rows
 
 
 def overwrite(rows: DataFrame, lake: Lake, name: str) -> int:
     """Replace the table by `rows` in one commit; returns the number of rows."""
+    check_right()
     rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(lake.uri(name))
     return row_count(DeltaTable(lake.uri(name)))
+
+
+def append(rows: DataFrame, lake: Lake, name: str) -> None:
+    """Append `rows` to the table, or make it of them, in one commit."""
+    check_right()
+    rows.write.format("delta").mode("append").save(lake.uri(name))
 
 
 def upsert(
@@ -63,7 +75,7 @@ def upsert(
     """
     table = lake.table(name)
     if table is None or not table.file_uris():
-        rows.write.format("delta").mode("append").save(lake.uri(name))
+        append(rows, lake, name)
         return Upserted(written=row_count(DeltaTable(lake.uri(name))), stale=0)
 
     # A table from before a column was added to its contract.
@@ -77,14 +89,15 @@ def upsert(
         F.count("*"),
     ).collect()[0]
     if fresh + winners:
-        changed = compared.where(is_new | F.expr(wins)).select("new.*")
+        # Else the keys of all of the table would be read again.
+        changed = rows if fresh == total else compared.where(is_new | F.expr(wins)).select("new.*")
         before = row_count(table)
         if winners and spark.conf.get(EMBEDDED, ""):
             _merge_here(changed, lake, name, key, fresh + winners)
         elif winners:
             _merge(spark, changed, lake, name, key)
         else:
-            changed.write.format("delta").mode("append").save(lake.uri(name))
+            append(changed, lake, name)
         grown = row_count(DeltaTable(lake.uri(name))) - before
         if grown != fresh:
             raise CountMismatch(f"{name}: {fresh} new keys were expected, the table grew by {grown} rows")
@@ -105,11 +118,12 @@ def _merge_here(changed: DataFrame, lake: Lake, name: str, key: str, rows: int) 
         schema = pa.schema(table.schema().to_arrow())
         same = f"old.{key} = new.{key}"
         source = of_part.toArrow().select(schema.names).cast(schema)
-        merge = table.merge(source, same, "new", "old", streamed_exec=False)
+        merge = table.merge(source, same, "new", "old", streamed_exec=False, commit_properties=commit())
         merge.when_matched_update_all().when_not_matched_insert_all().execute()
 
 
 def _merge(spark: SparkSession, changed: DataFrame, lake: Lake, name: str, key: str) -> None:
+    check_right()
     # A view of its own per table: threads that merge into several tables share the session.
     view = f"changed_{name.replace('.', '_')}"
     changed.createOrReplaceTempView(view)

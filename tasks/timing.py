@@ -1,6 +1,7 @@
 """Steps that time themselves: a function marked `timed` records its name and seconds in the current run.
 
-Whoever wants to know more of the steps of a run watches it.
+Whoever wants to know more of the steps of a run watches it. A run that has lost its right to write begins no
+step (lake/right.py).
 """
 
 import time
@@ -12,6 +13,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from pydantic import BaseModel
 
+from lake.right import check_right
+
 P = ParamSpec("P")
 
 R = TypeVar("R")
@@ -22,6 +25,8 @@ class Steps(BaseModel):
 
     step: str | None = None
     seconds: dict[str, float] = {}
+    remarks: list[str] = []
+    """Sentences about the run itself, not about its data: people are told them as warnings."""
 
 
 Watch = Callable[[str], AbstractContextManager[Callable[[Any], None]]]
@@ -47,6 +52,13 @@ def current(run: Steps, watch: Watch = unwatched) -> Iterator[None]:
         _current.reset(token)
 
 
+def remark(sentence: str) -> None:
+    """Have people told, with the current run, what a step could not do that does not stop the run."""
+    found = _current.get()
+    if found:
+        found[0].remarks.append(sentence)
+
+
 def timed(step: Callable[P, R]) -> Callable[P, R]:
     """Make a step record in the current run its name, while it runs, and its wall seconds, which add up."""
     name = getattr(step, "__name__", "step").replace("_", "-")
@@ -56,6 +68,7 @@ def timed(step: Callable[P, R]) -> Callable[P, R]:
         found = _current.get()
         if found is None:
             return step(*args, **kwargs)
+        check_right()
         run, watch = found
         run.step, begun = name, time.monotonic()
         try:

@@ -15,6 +15,8 @@ from tests.support.variables import VARIABLES
 
 PACKAGES = ("blocks", "demo", "deployments", "expectations", "flows", "lake", "spark_jobs", "tasks")
 MODULES = sorted(chain.from_iterable((REPOSITORY / package).rglob("*.py") for package in PACKAGES))
+# Of delta-rs. What Spark writes is written in spark_jobs/tables.py.
+COMMITS = ("write_deltalake", "merge", "compact", "vacuum")
 NAMED = [path for path in MODULES if path.name not in ("__init__.py", "__main__.py")]
 
 
@@ -56,6 +58,23 @@ def test_every_module_imports(path: Path) -> None:
 def test_duckdb_is_connected_in_one_place(path: Path) -> None:
     """The one that sets the time zone."""
     assert "duckdb.connect(" not in path.read_text(encoding="utf-8")
+
+
+@parametrized([path for path in MODULES if name_of(path) != "tasks.warehouse.lake_lock"])
+def test_every_commit_asks_for_the_right_to_write(path: Path) -> None:
+    """By lake.delta.commit: a run that has lost it must not write."""
+    commits = [
+        node
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call)
+        and (getattr(node.func, "id", "") or getattr(node.func, "attr", "")) in COMMITS
+        # Of a merge's clauses, and others of these names.
+        and (node.args or node.keywords)
+    ]
+    for call in commits:
+        assert "commit_properties" in {word.arg for word in call.keywords}, f"line {call.lineno}"
+    if name_of(path) != "lake.delta":
+        assert "CommitProperties(" not in path.read_text(encoding="utf-8")
 
 
 @parametrized([path for path in MODULES if path.read_text().strip()])

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from prefect import Task
     from prefect.client.schemas.objects import State, TaskRun
 
-# What delta-rs and Arrow say of an object store that may yet answer: they have tried several times by then.
+# What delta-rs and Arrow say of an object store that may yet answer: they have tried several times by then,
+# or the answer has stopped half way.
 STORE_OUTAGE = re.compile(
-    r"after \d+ retries|AWS Error "
+    r"after \d+ retries|response body error|AWS Error "
     r"(NETWORK_CONNECTION|INTERNAL_FAILURE|SERVICE_UNAVAILABLE|SLOW_DOWN|THROTTLING|REQUEST_TIMEOUT)"
 )
 

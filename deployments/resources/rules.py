@@ -22,6 +22,9 @@ Labels = dict[str, str | list[str]]
 
 # How long a run may take to confirm that an alert of its own failure was delivered.
 CONFIRMED_WITHIN = dt.timedelta(minutes=1)
+# When a crashed run is started again: by then `run-died` has been told, and quotes the crash, and all who
+# report a dead run have done so: its own end, its worker, the cluster.
+AGAIN_AFTER = dt.timedelta(seconds=90)
 HEARTBEATS_MISSED = 3
 # Spans are said in hours at most, as they are set: 26 hours, not 1 day and 2 hours.
 DATES = ("years", "months", "days")
@@ -36,6 +39,10 @@ NO_LONGER_LATE = (
     | {STARTED}
     | {f"prefect.flow-run.{state}" for state in ("Scheduled", "Cancelling", "Paused")}
 )
+CRASHED = "prefect.flow-run.Crashed"
+AWAITING_RETRY = "prefect.flow-run.AwaitingRetry"
+# By the server's count of how often a run has begun.
+FIRST_ATTEMPT: Labels = {"prefect.run-count": "1"}
 TRIGGERED = "prefect.automation.triggered"
 PAUSE_ITSELF = PauseAutomation(source="inferred", automation_id=None)
 RUN = "{{ flow.name }}, run {{ flow_run.name }}"
@@ -75,10 +82,15 @@ class Rule:
     over: str = ""
 
 
-def each_run(after: set[str], expect: set[str], within: Span) -> Callable[[Scope], EventTrigger]:
-    """A run of ours for which, for so long after one of some events, none of the expected ones has come."""
+def each_run(
+    after: set[str], expect: set[str], within: Span, which: Labels | None = None
+) -> Callable[[Scope], EventTrigger]:
+    """A run of ours for which, for so long after one of some events, none of the expected ones has come.
+
+    Runs that bear the labels `which`, or all.
+    """
     return lambda scope: EventTrigger(
-        match={"prefect.resource.id": "prefect.flow-run.*"},
+        match={"prefect.resource.id": "prefect.flow-run.*", **(which or {})},
         match_related=scope.ours,
         for_each={"prefect.resource.id"},
         posture=Posture.Proactive,
@@ -146,12 +158,13 @@ RULES = (
         command=lambda _: "prefect gcl inspect warehouse-writer",
         over="a run has had its turn",
     ),
-    # Its process is gone without a word. As Crashed it frees its slots, and `run-died` notifies people.
+    # Its process is gone without a word, or before its first. As Crashed it frees its slots, and `run-died`
+    # notifies people.
     Rule(
         "run-silent",
         None,
         each_run(
-            {HEARTBEAT},
+            {STARTED, HEARTBEAT},
             {HEARTBEAT} | ENDED,
             lambda _: dt.timedelta(seconds=HEARTBEATS_MISSED * HEARTBEAT_SECONDS),
         ),
@@ -160,6 +173,19 @@ RULES = (
             name="Crashed",
             message="No heartbeat: its process is gone",
             force=True,
+        ),
+    ),
+    # Its machine was lost, its pod evicted, its worker stopped: the same run once more, wherever a worker is.
+    # What crashed before it began, or twice, has a cause that stays: that is for people.
+    Rule(
+        "run-again",
+        None,
+        each_run({CRASHED}, {AWAITING_RETRY}, lambda _: AGAIN_AFTER, FIRST_ATTEMPT),
+        action=ChangeFlowRunState(
+            state=StateType.SCHEDULED,
+            name="AwaitingRetry",
+            message="It crashed, and is started again once",
+            force=False,
         ),
     ),
     Rule(

@@ -10,9 +10,10 @@ from pyspark.sql.types import StructType
 
 from lake.catalog import catalog
 from lake.delta import Lake, progress_of
-from spark_jobs.tables import overwrite, read_silver, row_count
+from spark_jobs.gold.changed_dates import ORDERS, changed_dates
+from spark_jobs.tables import overwrite, read_silver, read_table, row_count
 
-SILVER = ("silver.orders", "silver.customers", "silver.products")
+SILVER = (ORDERS, "silver.customers", "silver.products")
 # The member that stands for a customer or product that silver does not have (yet).
 UNKNOWN = "unknown"
 # What `total_orders` counts.
@@ -39,19 +40,29 @@ def known(name: str) -> Column:
 def build(spark: SparkSession, lake: Lake, job: GoldJob) -> int:
     """Replace `gold.<table>` if silver or the job's schema has changed; returns the table's number of rows.
 
-    The whole table: a customer who moves changes the region of old orders, and aggregating narrow columns is
-    cheaper than finding the dates concerned.
+    The dates of changed orders are computed, and the other rows taken over. All dates are, if a customer or
+    product has changed: one who moves changes the region of old orders.
     """
     name = f"gold.{job.table}"
     versions = {source: DeltaTable(lake.uri(source)).version() for source in SILVER}
     gold = lake.table(name)
-    if gold and _is_current(gold, job, lake):
+    changed = _changed_sources(gold, job, lake) if gold else set(SILVER)
+    if gold and not changed:
         return row_count(gold)
-    sources = (read_silver(spark, lake, catalog()[source.split(".")[1]]) for source in SILVER)
-    rows = overwrite(job.transform(*sources), lake, name)
+    orders, *others = (read_silver(spark, lake, catalog()[source.split(".")[1]]) for source in SILVER)
+    dates = None
+    if gold and changed == {ORDERS}:
+        dates = changed_dates(spark, lake, orders.schema, progress_of(gold, ORDERS))
+    if dates is None:
+        rows = job.transform(orders, *others)
+    else:
+        is_changed = F.col("order_date").isin(dates)
+        kept = read_table(spark, lake, name).where(~is_changed)
+        rows = kept.unionByName(job.transform(orders.where(is_changed), *others))
+    written = overwrite(rows, lake, name)
     for source, version in versions.items():
         lake.mark_progress(name, source, version)
-    return rows
+    return written
 
 
 def total_orders(orders: DataFrame) -> Column:
@@ -67,8 +78,8 @@ def total_orders(orders: DataFrame) -> Column:
     return F.countDistinct(F.when(is_shared, F.col("order_number")).otherwise(own))
 
 
-def _is_current(gold: DeltaTable, job: GoldJob, lake: Lake) -> bool:
-    columns = [field.name for field in gold.schema().fields]
-    return columns == job.schema.fieldNames() and all(
-        lake.is_as_of(source, progress_of(gold, source)) for source in SILVER
-    )
+def _changed_sources(gold: DeltaTable, job: GoldJob, lake: Lake) -> set[str]:
+    """The tables of silver that have changed since gold was made; all, if its schema has."""
+    if [field.name for field in gold.schema().fields] != job.schema.fieldNames():
+        return set(SILVER)
+    return {source for source in SILVER if not lake.is_as_of(source, progress_of(gold, source))}

@@ -21,7 +21,8 @@ from lake.delta import Lake
 from lake.quarantine import QUARANTINE_SCHEMA, REPLAYED, RULE
 from lake.row_counts import Flagged, RowCounts
 from lake.source_table import READ_AT
-from spark_jobs.rows import REJECT_REASON, first_per_key, require_schema, surplus
+from spark_jobs.rows import REJECT_REASON, first_per_key, require_schema
+from spark_jobs.silver.repeated import find_repeated
 from spark_jobs.silver.some_days import Days, beside_keys, of_days, quarantine_beside
 from spark_jobs.tables import CountMismatch, Upserted, overwrite, read_table, upsert
 
@@ -46,10 +47,10 @@ class SilverJob:
     wins: str
     """The same rule against the row that silver has, for `upsert`."""
 
-    def valid(self, flagged: DataFrame) -> DataFrame:
-        """The valid rows, one per key, in silver's schema."""
+    def valid(self, flagged: DataFrame, repeated: DataFrame | None = None) -> DataFrame:
+        """The valid rows, one per key, in silver's schema. `repeated` as in `first_per_key`."""
         valid = flagged.where(F.col(REJECT_REASON).isNull()).drop(*AUDIT_COLUMNS)
-        return require_schema(first_per_key(valid, self.key, self.order()), self.silver)
+        return require_schema(first_per_key(valid, self.key, self.order(), repeated), self.silver)
 
     def rejected(self, flagged: DataFrame) -> DataFrame:
         """The rejected rows, in QUARANTINE's schema, one per quarantine_id."""
@@ -132,23 +133,24 @@ def write(
         return RowCounts(job.table)
 
     rows = read_table(spark, lake, f"flagged.{job.table}")
+    repeated = find_repeated(spark, lake, f"flagged.{job.table}", job.silver[job.key])
+    valid = job.valid(rows, repeated.hashes)
     if full:
         # Quarantine gains rows before silver changes, and loses rows after: a crash in between loses none.
         _quarantine(spark, job.rejected(rows), lake, quarantine)
-        silver, held = job.valid(rows), 0
+        silver, held = valid, 0
         if days:
             others = beside_keys(read_table(spark, lake.live(), name), rows, job.key)
             silver, held = others.unionByName(silver, allowMissingColumns=True), others.count()
         written = overwrite(silver.select(job.silver.fieldNames()), lake, name)
         upserted = Upserted(written=written - held, stale=0)
     else:
-        upserted = upsert(spark, job.valid(rows), lake, name, job.key, job.wins_by, job.wins)
-    repeated = surplus(rows.where(F.col(REJECT_REASON).isNull()), job.key) if flagged.rows_in else 0
+        upserted = upsert(spark, valid, lake, name, job.key, job.wins_by, job.wins)
     counts = RowCounts(
         table=job.table,
         rows_in=flagged.rows_in,
         rows_out=upserted.written,
-        duplicates=repeated + upserted.stale,
+        duplicates=repeated.surplus + upserted.stale,
         rejected=flagged.rejected,
     )
     accounted = counts.rows_out + counts.duplicates + counts.quarantined

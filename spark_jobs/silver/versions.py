@@ -11,7 +11,7 @@ from lake.catalog import catalog
 from lake.delta import Lake
 from spark_jobs.rows import REJECT_REASON
 from spark_jobs.silver.job import SilverJob, bronze_since
-from spark_jobs.tables import overwrite
+from spark_jobs.tables import append, overwrite
 
 
 def append_versions(
@@ -34,5 +34,5 @@ def append_versions(
     if since is None:
         overwrite(rows, lake, name)
     else:
-        rows.write.format("delta").mode("append").save(lake.uri(name))
+        append(rows, lake, name)
     lake.mark_progress(name, "bronze", version)

@@ -39,9 +39,15 @@ SENDERS: dict[Channel, Callable[[Alert, AlertFields], str]] = {
 }
 # An alert is urgent: if a channel is down for longer than this, the next one takes its place.
 RETRY_SECONDS = 2
+# For one try, whose single reads have a limit of their own: a receiver that drips keeps within that.
+SEND_SECONDS = 30
 
 
-@task(task_run_name="send-{channel}", **{**RETRY_TRANSIENT, "retry_delay_seconds": RETRY_SECONDS})
+@task(
+    task_run_name="send-{channel}",
+    timeout_seconds=SEND_SECONDS,
+    **{**RETRY_TRANSIENT, "retry_delay_seconds": RETRY_SECONDS},
+)
 def send(channel: Channel, alert: Alert, settings: AlertFields) -> str:
     """Send the alert through one channel; returns the receipt. Raises PipelineFailure."""
     return SENDERS[channel](alert, settings)

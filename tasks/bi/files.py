@@ -3,6 +3,7 @@
 - `looker`: a LookML project
 - `ossie`: the same metrics in Apache Ossie
 - `tableau`: an extract and a data source per mart
+- `explore`: a page that needs no tool
 
 All are of what people read in the warehouse.
 """
@@ -14,13 +15,13 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from blocks.settings.environment import namespaced
+from blocks.settings.extras import check_extra
 from blocks.settings.settings import Settings
-from tasks.extras import check_extra
 from tasks.replaced_folder import replaced_folder
-from tasks.timing import timed
+from tasks.timing import remark, timed
 from tasks.warehouse.access import reading_warehouse
 
-TOOLS = ("looker", "ossie", "tableau")
+TOOLS = ("looker", "ossie", "tableau", "explore")
 
 
 @task(task_run_name="write-metrics")
@@ -33,6 +34,7 @@ def write_metrics(settings: Settings) -> list[Path] | None:
         return build_files(settings, ("looker", "ossie"))
     except Exception as error:
         get_run_logger().warning("no files for Looker: %s", error)
+        remark(f"no files for Looker: {error}; the last ones stay until `python -m flows.bi looker ossie`")
         return None
 
 
@@ -52,6 +54,7 @@ def write_extracts(settings: Settings) -> list[Path] | None:
         return build_files(settings, ("tableau",))
     except Exception as error:
         get_run_logger().warning("no Tableau extracts: %s", error)
+        remark(f"no Tableau extracts: {error}; people see the last ones until `python -m flows.bi tableau`")
         return None
 
 
@@ -63,6 +66,7 @@ def build_files(settings: Settings, tools: Collection[str]) -> list[Path]:
     check_extra("bi")
     folders = {tool: bi_folder(settings) / tool for tool in tools}
     with reading_warehouse(settings) as session:
+        from tasks.bi.explore import explore_files
         from tasks.bi.lookml import lookml_files
         from tasks.bi.manifest import parse_project, read_semantic_layer
         from tasks.bi.ossie import ossie_files
@@ -72,6 +76,8 @@ def build_files(settings: Settings, tools: Collection[str]) -> list[Path]:
         for tool, texts in {"looker": lookml_files, "ossie": ossie_files}.items():
             if tool in folders:
                 write_texts(folders[tool], texts(layer))
+        if "explore" in folders:
+            write_texts(folders["explore"], explore_files(session, layer))
         if "tableau" in folders:
             sources = write_tableau_files(session, layer, folders["tableau"])
             if settings.tableau_server_url:

@@ -25,6 +25,10 @@ class FeatureTable:
     """The source table whose rows are described."""
     key: str
     schema: pa.Schema
+    description: str
+    """What it is, and what one row is."""
+    descriptions: dict[str, str]
+    """What each column means."""
 
     @property
     def lake_name(self) -> str:
@@ -56,4 +60,11 @@ def _read(file: Path) -> FeatureTable:
         for column in table.properties or []
         for kind in [arrow_type(str(column.physicalType))]
     ]
-    return FeatureTable(name=file.stem, entity=entity, key=source.key, schema=pa.schema(columns))
+    return FeatureTable(
+        name=file.stem,
+        entity=entity,
+        key=source.key,
+        schema=pa.schema(columns),
+        description=f"{table.description} {table.dataGranularityDescription}",
+        descriptions={str(column.name): str(column.description) for column in table.properties or []},
+    )

@@ -1,7 +1,7 @@
 """The refresh of the feature tables: versions from bronze, missing days in the lake, then the warehouse."""
 
 import datetime as dt
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from prefect import task
 from prefect.logging import get_run_logger
@@ -13,11 +13,12 @@ from tasks.features.contract import feature_tables
 from tasks.features.tables import SOURCES, days_between, first_read, reading_versions, write_day, written_days
 from tasks.features.versions import write_versions
 from tasks.features.warehouse_copy import load_features
-from tasks.timing import timed
+from tasks.timing import remark, timed
 from tasks.warehouse.interface import Warehouse
 
 
-class Refreshed(NamedTuple):
+@dataclass(frozen=True)
+class Refreshed:
     """The days of a feature table that were written, and those that were loaded."""
 
     table: str
@@ -38,6 +39,7 @@ def refresh_features(warehouse: Warehouse, settings: Settings, lake: Lake) -> li
         return write_features(warehouse, settings, lake)
     except Exception as error:
         get_run_logger().warning("no new features: %s", error)
+        remark(f"no new features: {error}; then `python -m flows.features` writes the days that are missing")
         return None
 
 

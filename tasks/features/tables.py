@@ -12,7 +12,7 @@ import pyarrow.dataset as pads
 from deltalake import DeltaTable, write_deltalake
 
 from lake.catalog import catalog
-from lake.delta import Lake
+from lake.delta import Lake, commit
 from lake.local_sql import connect
 from lake.source_table import READ_AT
 from tasks.features.contract import FEATURE_DATE, Entity, FeatureTable, feature_tables
@@ -64,6 +64,7 @@ def write_day(connection: duckdb.DuckDBPyConnection, lake: Lake, table: FeatureT
         features(connection, table.entity, day),
         mode="overwrite",
         predicate=f"{FEATURE_DATE} = '{day.date}'",
+        commit_properties=commit(),
     )
 
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.dataset as pads
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
 from blocks.lake_storage import one_line, store_failure
-from lake.delta import Lake
+from lake.delta import Lake, commit
 from lake.local_sql import connect
 
 # Delta application transactions of bronze tables: how far the source has been covered, and how busy its
@@ -76,15 +76,14 @@ def append(
     counted = _Counted(batches)
     first = list(itertools.islice(counted, 1))
     table = lake.table(name)
-    new = [Transaction(mark, value) for mark, value in marks.items() if _is_new(table, mark, value)]
+    new = {mark: value for mark, value in marks.items() if _is_new(table, mark, value)}
     if not first and not new:
         return 0
     reader = pa.RecordBatchReader.from_batches(schema, itertools.chain(first, counted))
+    properties = commit(new)
     try:
         lake.add_columns(name, schema)
-        write_deltalake(
-            lake.uri(name), reader, mode="append", commit_properties=CommitProperties(app_transactions=new)
-        )
+        write_deltalake(lake.uri(name), reader, mode="append", commit_properties=properties)
     except Exception as error:
         # An error inside the stream comes back from Rust as text: raise the one that caused it.
         if counted.error is not None:

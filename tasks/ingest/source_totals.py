@@ -10,7 +10,7 @@ from deltalake import write_deltalake
 from psycopg2.extensions import connection as Connection
 
 from blocks.lake_storage import one_line, store_failure
-from lake.delta import Lake
+from lake.delta import Lake, commit
 from tasks.ingest.comparison import later_condition, later_rows
 from tasks.shop.postgres_copy import copy_batches
 from tasks.shop.relation import SQL, Relation
@@ -50,12 +50,14 @@ def record_source_totals(connection: Connection, lake: Lake, relation: Relation,
         ("audit.orders_changed_later", changed, keys),
     ):
         batches = list(copy_batches(connection, query, schema))
+        properties = commit()
         try:
             write_deltalake(
                 lake.uri(name),
                 pa.RecordBatchReader.from_batches(schema, batches),
                 mode="overwrite",
                 schema_mode="overwrite",
+                commit_properties=properties,
             )
         except Exception as error:
             raise store_failure(

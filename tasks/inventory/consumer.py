@@ -6,12 +6,13 @@ afterwards, for lag monitors. If two consumers read the same events, for example
 them has not noticed, one commit fails: another consumer has moved one of its partitions.
 """
 
+import datetime as dt
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 
 import pyarrow as pa
-from deltalake import CommitProperties, Transaction, write_deltalake
+from deltalake import write_deltalake
 from deltalake.exceptions import CommitFailedError
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
@@ -27,7 +28,7 @@ from blocks.kafka_client import consumer_options, kafka_errors, missing_topic, t
 from blocks.settings.environment import namespaced
 from blocks.settings.failures import DataFailure, PermanentFailure, TransientFailure
 from blocks.settings.settings import Settings
-from lake.delta import Lake, progress_of
+from lake.delta import Lake, commit, progress_of
 from tasks.inventory.message import SCHEMA, TABLE, as_row
 
 GROUP = "ecommerce-pipeline-inventory"
@@ -53,6 +54,7 @@ class InventoryConsumer(ConsumerRebalanceListener):
         self.settings = settings
         self.servers, self.topic = settings.kafka_bootstrap_servers, settings.inventory_topic
         self.is_loss_accepted = is_loss_accepted
+        lake.add_columns(TABLE, SCHEMA)
         self.table = lake.ensure(TABLE, SCHEMA)
         # Rebalances come in a thread of Kafka's client, at any moment, and are only counted there: a batch is
         # committed only if none came since its reading began.
@@ -169,13 +171,12 @@ class InventoryConsumer(ConsumerRebalanceListener):
         return True
 
     def _write(self, records: list[ConsumerRecord], marks: dict[str, int]) -> None:
+        now = dt.datetime.now(dt.UTC)
         write_deltalake(
             self.table,
-            pa.Table.from_pylist([as_row(record) for record in records], schema=SCHEMA),
+            pa.Table.from_pylist([as_row(record, now) for record in records], schema=SCHEMA),
             mode="append",
-            commit_properties=CommitProperties(
-                app_transactions=[Transaction(name, version) for name, version in marks.items()]
-            ),
+            commit_properties=commit(marks),
         )
 
     def _seek(self) -> dict[TopicPartition, int | None]:

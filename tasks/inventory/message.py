@@ -15,11 +15,13 @@ SCHEMA = pa.schema(
         ("key", pa.string()),
         ("raw", pa.string()),
         ("sent_at", pa.timestamp("us", tz="UTC")),
+        # By the consumer's clock; null in rows of an older pipeline.
+        ("read_at", pa.timestamp("us", tz="UTC")),
     ]
 )
 
 
-def as_row(record: ConsumerRecord) -> dict[str, object]:
+def as_row(record: ConsumerRecord, read_at: dt.datetime) -> dict[str, object]:
     """The message in SCHEMA, whatever its bytes and its clock are."""
     return {
         "topic": record.topic,
@@ -28,6 +30,7 @@ def as_row(record: ConsumerRecord) -> dict[str, object]:
         "key": _text(record.key),
         "raw": _text(record.value),
         "sent_at": _moment(record.timestamp),
+        "read_at": read_at,
     }
 
 

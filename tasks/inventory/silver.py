@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
 from prefect import task
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt
@@ -19,13 +19,14 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_a
 from blocks.settings.failures import TransientFailure
 from blocks.settings.settings import Settings
 from lake.catalog import catalog
-from lake.delta import Lake, progress_of
+from lake.delta import Lake, commit, progress_of
 from lake.iso_8601 import ISO_8601_VARIANT, REWRITES
 from lake.json_text import BLANK_CHARACTERS, number_pattern
 from lake.local_sql import connect
 from lake.present_rows import present_rows
 from lake.quarantine import QUARANTINE_SCHEMA
 from lake.row_counts import RowCounts
+from tasks.inventory.message import SCHEMA
 from tasks.timing import timed
 
 TABLE = "inventory"
@@ -80,8 +81,11 @@ RULES = {
     "event_time_readable": "year(event_at) between 1970 and 9998",
     # Kafka is younger: it is the clock of the message that is wrong, and not the event's time.
     "message_time_readable": "year(sent_at) between 2000 and 9998",
+    # Else a producer whose clock is ahead would have every later event look old. Bronze keeps when it was
+    # read: the outcome is the same whenever it is computed. A day: the consumer's clock may be the wrong one.
+    "message_time_not_in_future": "coalesce(sent_at <= read_at + interval '1 day', true)",
     # By the message's own timestamp (the broker's clock if the topic has LogAppendTime, else the producer's),
-    # and some minutes of grace: the outcome is the same whenever it is computed.
+    # and some minutes of grace.
     "event_time_not_in_future": "event_at <= sent_at + interval '5 minutes'",
     "product_known": "product_id in (select product_id from products)",
 }
@@ -108,6 +112,7 @@ def row_rules() -> dict[str, str]:
 
 def ensure_tables(lake: Lake) -> tuple[DeltaTable, DeltaTable]:
     """Silver and quarantine, made empty at first use."""
+    lake.add_columns(BRONZE, SCHEMA)
     lake.add_columns(QUARANTINE, QUARANTINE_SCHEMA)
     return lake.ensure(SILVER, catalog()[TABLE].schema), lake.ensure(QUARANTINE, QUARANTINE_SCHEMA)
 
@@ -169,7 +174,7 @@ def _write_silver(lake: Lake, timezone: ZoneInfo, full: bool) -> RowCounts:
         counts = dict(connection.sql("select reason, count(*) from flagged group by reason").fetchall())
     mode: Literal["overwrite", "append"] = "overwrite" if full else "append"
     # In both tables: of two processes that write the same messages, Delta lets one commit.
-    marks = CommitProperties(app_transactions=[Transaction(BRONZE, version)])
+    marks = commit({BRONZE: version})
     if rejected.num_rows or full:
         write_deltalake(quarantine, rejected, mode=mode, commit_properties=marks)
     write_deltalake(silver, valid, mode=mode, commit_properties=marks)
@@ -235,7 +240,7 @@ def _release(quarantine: DeltaTable, released: pa.Table) -> None:
     if released.num_rows:
         same = "old.quarantine_id = gone.quarantine_id"
         quarantine.merge(
-            released, same, source_alias="gone", target_alias="old"
+            released, same, source_alias="gone", target_alias="old", commit_properties=commit()
         ).when_matched_delete().execute()
 
 

@@ -17,7 +17,6 @@ A change from out to low is only recorded.
 import datetime as dt
 from typing import Literal
 
-from deltalake import Transaction
 from deltalake.exceptions import CommitFailedError
 from pydantic import BaseModel
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
@@ -103,7 +102,7 @@ def _record_changes(
         if change.kind:
             topic = "refilled" if change.kind == "stock-refilled" else "short"
             change.alert_id = f"stock-{topic}/{number}"
-    append_records(lake, "stock_alerts", [c.model_dump() for c in changes], table, Transaction(MARK, number))
+    append_records(lake, "stock_alerts", [c.model_dump() for c in changes], table, {MARK: number})
     return changes
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from lake.delta import Lake
 from lake.local_sql import connect
+from lake.present_rows import comparable
 from tasks.ledger.tables import UNIQUE_BY
 
 
@@ -209,7 +210,7 @@ def query_records(
     if lake.table(f"ops.{table}") is None:
         return []
     with connect() as connection:
-        connection.register("records", lake.rows_since(f"ops.{table}", None))
+        connection.register("records", comparable(lake.rows_since(f"ops.{table}", None)))
         return connection.execute(query, parameters).fetchall()
 
 

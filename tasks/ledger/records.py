@@ -5,13 +5,13 @@ warehouse's `ops` schema at the end of each run. Nothing here decides anything.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
-from lake.delta import Lake
+from lake.delta import Lake, commit
 from lake.local_sql import connect
 from tasks.ledger.tables import ledger_schema
 
@@ -21,12 +21,12 @@ def append_records(
     table: str,
     records: Sequence[dict[str, Any]],
     onto: DeltaTable | None = None,
-    mark: Transaction | None = None,
+    marks: Mapping[str, int] | None = None,
 ) -> None:
     """Append records to `ops.<table>` in the lake; `recorded_at` is filled in where it is not given.
 
-    With `onto`, the table as the caller has read it, and `mark`: raises CommitFailedError if another
-    process has moved the mark since.
+    With `onto`, the table as the caller has read it, and `marks`: raises CommitFailedError if
+    another process has moved one of them since.
     """
     if not records:
         return
@@ -38,7 +38,7 @@ def append_records(
         onto or lake.uri(f"ops.{table}"),
         rows,
         mode="append",
-        commit_properties=CommitProperties(app_transactions=[mark] if mark else []),
+        commit_properties=commit(marks),
     )
 
 
@@ -58,7 +58,7 @@ def ensure_table(lake: Lake, table: str) -> DeltaTable:
             connection.register("records", held.to_pyarrow_dataset())
             query = f"select * replace (try_cast(product_id as {kind}) as product_id) from records"
             rows = connection.sql(query).to_arrow_table().cast(schema)
-        write_deltalake(held, rows, mode="overwrite", schema_mode="overwrite")
+        write_deltalake(held, rows, mode="overwrite", schema_mode="overwrite", commit_properties=commit())
         held = DeltaTable(lake.uri(name))
     if set(schema.names) - set(columns.names):
         lake.add_columns(name, schema)

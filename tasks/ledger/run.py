@@ -26,8 +26,6 @@ class Run(Steps):
     """Prefect may be told to try a run again, under the same id."""
     overrides: list[str] = Field(default_factory=list)
     """What people have decided about it, each with who and why."""
-    remarks: list[str] = Field(default_factory=list)
-    """Sentences about the run itself, not about its data."""
     duration_seconds: float | None = None
     extracted: list[Extracted] = Field(default_factory=list)
     flagged: list[Flagged] = Field(default_factory=list)

@@ -11,9 +11,9 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from blocks.settings.environment import REPOSITORY
+from blocks.settings.extras import check_extra
 from blocks.settings.settings import Settings
-from lake.catalog import CONTRACTS
-from tasks.extras import check_extra
+from lake.catalog import CONTRACTS, catalog
 from tasks.lineage.graph import Lineage, Ref
 from tasks.replaced_file import replace_file
 from tasks.report.site import DOCUMENTATION, folder
@@ -24,7 +24,8 @@ from tasks.transform.dbt_sources import write_sources
 # All that the lineage is read from, and what reads it.
 READ = (
     *(PROJECT / name for name in ("models", "macros", "snapshots")),
-    *(REPOSITORY / name for name in ("spark_jobs", "lake", "tasks/lineage", "tasks/report", "tasks/bi")),
+    *(REPOSITORY / name for name in ("spark_jobs", "lake")),
+    *(REPOSITORY / "tasks" / name for name in ("lineage", "report", "bi", "features", "reorder")),
 )
 
 
@@ -102,7 +103,7 @@ def json_file(settings: Settings) -> Path:
 
 def project_hash(settings: Settings) -> str:
     """A hash of all that the lineage is read from."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(" ".join(catalog()).encode())
     folders = [*READ, CONTRACTS, *([Path(settings.shop_queries)] if settings.shop_queries else [])]
     for folder_ in folders:
         for file in sorted(folder_.rglob("*.*")):

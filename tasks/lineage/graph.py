@@ -16,7 +16,7 @@ ROWS = "*"
 # Where datasets lie, from the shop to what people see.
 Layer = Literal[
     "database", "shop", "bronze", "lake",
-    "silver", "staging", "snapshots", "intermediate", "gold", "metrics", "report",
+    "silver", "staging", "snapshots", "intermediate", "gold", "features", "metrics", "report",
 ]  # fmt: skip
 
 

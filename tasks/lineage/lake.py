@@ -10,7 +10,6 @@ from lake.catalog import catalog
 from lake.source_table import BRONZE_ONLY, DELETED_AT, READ_AT, SourceTable
 from spark_jobs.gold.jobs import GOLD_JOBS
 from tasks.lineage.graph import ROWS, Column, Dataset, Ref
-from tasks.reorder.policy_table import KEY, WAREHOUSE_NAME, policy_schema
 
 PLACES = {
     "table": "Table of the shop's PostgreSQL",
@@ -37,7 +36,6 @@ def lake_datasets() -> Iterator[Dataset]:
         yield _silver(table)
         yield _warehouse(table)
     yield from map(_gold, GOLD_JOBS)
-    yield _reorder_policies()
 
 
 def _shop(table: SourceTable) -> Dataset:
@@ -138,20 +136,6 @@ def _gold(name: str) -> Dataset:
         layer="lake",
         description="Table of the lake, written by Spark, for whoever reads the lake.",
         columns={**columns, **_rows("lake.silver.orders")},
-    )
-
-
-def _reorder_policies() -> Dataset:
-    """Computed from sales, stock and the terms of suppliers by rules that have no column for column."""
-    names = [*policy_schema().names, "load_id"]
-    made = "The reorder plan: a product's terms and its forecast (docs/features.md)."
-    columns = {name: Column(made=MADE.get(name, made)) for name in names}
-    columns[KEY] = Column(expression="the products of the plan", direct=[Ref("silver.products", KEY)])
-    return Dataset(
-        name=WAREHOUSE_NAME,
-        layer="silver",
-        description="What is known of a product's reorders beyond the rule of days; mostly empty.",
-        columns={**columns, **_rows("silver.products")},
     )
 
 

@@ -21,11 +21,14 @@ from prefect.logging import get_logger
 from blocks.settings.environment import namespaced
 from blocks.settings.settings import Settings
 from lake.row_counts import Extracted, Flagged, RowCounts
+from tasks.features.refresh import Refreshed
 from tasks.ingest.extract_window import day_start
 from tasks.ledger.run import Run
 from tasks.lineage.files import read_lineage
 from tasks.openlineage.client import TIMEOUT_SECONDS, open_client
 from tasks.openlineage.datasets import Datasets
+from tasks.reorder.plan import Planned
+from tasks.reorder.policy_table import LAKE_NAME
 from tasks.transform.dbt import Built
 from tasks.warehouse.interface import Loaded
 
@@ -146,6 +149,10 @@ class Sender:
                     [self._made.input(f"lake.silver.{table}", number) for table, number in rows.items()],
                     [self._made.output(f"silver.{table}", number) for table, number in rows.items()],
                 )
+            case Planned(rows=number):
+                return [], [self._made.output(f"lake.{LAKE_NAME}", number)]
+            case Refreshed(table=table):
+                return [], [self._made.output(f"lake.{table}"), self._made.output(table)]
             case Built(models=models):
                 return [], [self._made.output(self._made.mart(model)) for model in models]
             case _:

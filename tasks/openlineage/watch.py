@@ -6,10 +6,11 @@ and ends the sending for this run.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 
 from prefect.logging import get_logger
 
+from blocks.settings.extras import check_extra
+from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from tasks.ledger.run import Run
 from tasks.openlineage.wanted import is_wanted
@@ -21,15 +22,16 @@ def watched_run(run: Run, settings: Settings) -> Iterator[Watch]:
     """Send the events of a run, and give what sends those of its steps."""
     if not is_wanted(settings):
         yield unwatched
-    elif not find_spec("openlineage"):
-        get_logger("openlineage").warning(
-            "no OpenLineage events: the extra bi is missing; install it: `make bi`"
-        )
+        return
+    try:
+        check_extra("bi")
+    except PermanentFailure as missing:
+        get_logger("openlineage").warning("no OpenLineage events: %s", missing)
         yield unwatched
-    else:
-        # Of the extra, and half a second to import.
-        from tasks.openlineage.events import Sender
+        return
+    # Of the extra, and half a second to import.
+    from tasks.openlineage.events import Sender
 
-        sender = Sender(run, settings)
-        with sender.run_events():
-            yield sender.step_events
+    sender = Sender(run, settings)
+    with sender.run_events():
+        yield sender.step_events

@@ -16,7 +16,7 @@ from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from expectations.suite import Suite, Thresholds, usual_size
 from lake.catalog import catalog
-from lake.delta import Lake
+from lake.delta import Lake, commit
 from spark_jobs.tables import read_silver, read_table, row_count
 from tasks.ledger.quality_result import QualityResult, record_results
 from tasks.ledger.queries import missed_rows, usual_rows
@@ -115,7 +115,9 @@ def validate_gold(
         # Through the lake, so that any Spark engine can read it and no mart has to fit in memory.
         # Apart from a gate's copies: a daily run may be using them.
         copy = f"gate_all.{table}" if all_rows else f"gate.{table}"
-        write_deltalake(lake.uri(copy), rows, mode="overwrite", schema_mode="overwrite")
+        write_deltalake(
+            lake.uri(copy), rows, mode="overwrite", schema_mode="overwrite", commit_properties=commit()
+        )
     thresholds = Thresholds(settings.quarantine_threshold, batch_rows=row_count(DeltaTable(lake.uri(copy))))
     return _validate(lake, "gold", gold_suites()[table], thresholds, ds, run_id, _rows(settings, lake, copy))
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -10,37 +11,45 @@ from deltalake import write_deltalake
 from prefect import task
 from prefect.logging import get_run_logger
 
+from blocks.settings.extras import check_extra
 from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from lake.catalog import catalog
-from lake.delta import Lake
+from lake.delta import Lake, commit
 from lake.present_rows import present_rows
-from tasks.extras import check_extra
 from tasks.reorder.demand import read_histories
 from tasks.reorder.policy_table import KEY, LAKE_NAME, policy_schema, read_policies
-from tasks.timing import timed
+from tasks.timing import remark, timed
 
 TERMS = "replenishment"
 Terms = dict[str, dict[str, Any]]
 """The rows of the source table `replenishment`, by the product's key as text."""
 
 
-def plan_if_wanted(settings: Settings, lake: Lake) -> int | None:
+@dataclass(frozen=True)
+class Planned:
+    """Number of products that the plan knows something of."""
+
+    rows: int
+
+
+def plan_if_wanted(settings: Settings, lake: Lake) -> Planned | None:
     """Plan the reorders if there are forecasts or terms to plan with: a run without has no such step."""
     return plan_reorders(settings, lake) if settings.reorder_forecast or TERMS in catalog() else None
 
 
 @task(task_run_name="plan-reorders")
 @timed
-def plan_reorders(settings: Settings, lake: Lake) -> int | None:
-    """Write `gold.reorder_policy`; returns its number of rows.
+def plan_reorders(settings: Settings, lake: Lake) -> Planned | None:
+    """Write `gold.reorder_policy`.
 
     None, and a warning, if that fails: the marts keep to the last plan, and to the 28-day rule after a week.
     """
     try:
-        return write_plan(settings, lake)
+        return Planned(write_plan(settings, lake))
     except Exception as error:
         get_run_logger().warning("no new reorder plan: %s", error)
+        remark(f"no new reorder plan: {error}; the last one holds for a week, then the 28-day rule")
         return None
 
 
@@ -65,7 +74,9 @@ def write_plan(settings: Settings, lake: Lake) -> int:
     ]
     plan = pa.Table.from_pylist(rows, schema=schema).sort_by(KEY)
     if not plan.equals(read_policies(lake).sort_by(KEY)):
-        write_deltalake(lake.uri(LAKE_NAME), plan, mode="overwrite", schema_mode="overwrite")
+        write_deltalake(
+            lake.uri(LAKE_NAME), plan, mode="overwrite", schema_mode="overwrite", commit_properties=commit()
+        )
     return plan.num_rows
 
 

@@ -12,6 +12,22 @@ from lake.delta import Lake
 LAKE_NAME, WAREHOUSE_NAME, KEY = "gold.reorder_policy", "ops.reorder_policy", "product_id"
 # A forecast that is older, in days before the newest order, is not used: its makers have stopped.
 FORECAST_LASTS_DAYS = 7
+# What each column is made of in silver, and what decides which orders are demand: for the lineage.
+SOLD, COUNTED_BY = ("orders.order_date", "orders.quantity"), ("orders.status",)
+PLANNED = (*SOLD, "replenishment.lead_time_days")
+SOURCES: dict[str, tuple[str, ...]] = {
+    KEY: ("orders.product_id", "replenishment.product_id"),
+    **{
+        name: (f"replenishment.{name}",)
+        for name in ("lead_time_days", "pack_size", "minimum_order", "on_order")
+    },
+    # A day counts if anything was sold.
+    "forecast_model": ("orders.order_date",),
+    "forecast_per_day": SOLD,
+    "forecast_date": ("orders.order_date",),
+    "reorder_point": (*PLANNED, "replenishment.service_level"),
+    "order_up_to": (*PLANNED, "replenishment.service_level"),
+}
 
 
 def policy_schema() -> pa.Schema:

@@ -7,9 +7,9 @@ Needs the extra ml, and feature days (flows/features.py). Exit code 1: it could 
 
 import sys
 
+from blocks.settings.extras import check_extra
 from blocks.settings.settings import Settings
 from lake.delta import Lake
-from tasks.extras import check_extra
 from tasks.runs.command_line import failures_in_words
 from tasks.runs.console import silence_teardown
 from tasks.warehouse.access import staged_warehouse

@@ -18,6 +18,7 @@ from lake.delta import Lake
 from lake.quarantine import PATCH, RULE
 from tasks.ingest.bronze import covered_until
 from tasks.ingest.decisions import Decisions
+from tasks.ingest.extract_window import previous_business_date
 from tasks.replay.patch import read_patch
 from tasks.replay.rules import passing_rows
 from tasks.replay.selection import Selection
@@ -107,8 +108,10 @@ def without(rows: pa.Table, fixes: Collection[str]) -> pa.Table:
 def _newest_day(settings: Settings, lake: Lake) -> dt.date:
     marks = [covered_until(lake, f"bronze.{table}") for table in shop_tables()]
     known = [mark for mark in marks if mark is not None]
-    # The mark is where the next day begins. Before the first run there is nothing to replay.
-    covered = dt.datetime.fromtimestamp(min(known), dt.UTC) if known else dt.datetime.now(dt.UTC)
+    if not known:
+        return previous_business_date(dt.datetime.now(dt.UTC), settings.shop_timezone)
+    # The mark is where the next day begins.
+    covered = dt.datetime.fromtimestamp(min(known), dt.UTC)
     return (covered - dt.timedelta(seconds=1)).astimezone(settings.shop_timezone).date()
 
 

@@ -12,7 +12,7 @@ from blocks.settings.failures import RETRY_TRANSIENT
 from blocks.settings.settings import Settings
 from blocks.shop.connection import shop_connection
 from lake.catalog import catalog
-from lake.delta import Lake
+from lake.delta import Lake, commit
 from lake.quarantine import RULE, replay_mark
 from lake.source_table import READ_AT, SourceTable
 from tasks.ingest.bronze import append
@@ -104,6 +104,10 @@ def leave_quarantine(selection: Selection, run: Run, reason: str, person: str, l
     if records:
         gone = pa.table({ID: pa.array(fixes, pa.string())})
         DeltaTable(lake.uri(f"quarantine.{selection.table}")).merge(
-            gone, f"old.{ID} = gone.{ID}", source_alias="gone", target_alias="old"
+            gone,
+            f"old.{ID} = gone.{ID}",
+            source_alias="gone",
+            target_alias="old",
+            commit_properties=commit(),
         ).when_matched_delete().execute()
     return len(records)

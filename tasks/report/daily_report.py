@@ -23,7 +23,7 @@ from tasks.report.models import FIGURES, ReportData
 from tasks.report.queries import PARTS, Query, read_report_data
 from tasks.report.site import address, documentation, folder
 from tasks.templates.render import render
-from tasks.timing import timed
+from tasks.timing import remark, timed
 from tasks.warehouse.access import query_warehouse
 from tasks.words import words
 
@@ -42,6 +42,7 @@ def write_report(run: Run, settings: Settings, lake: Lake) -> tuple[str | None, 
         return write_pages(run, settings, lake, partial(query_warehouse, settings))
     except Exception as error:
         get_run_logger().warning("no report for %s: %s: %s", run.ds, type(error).__name__, error)
+        remark(f"no report for {run.ds}: {type(error).__name__}: {error}; a run of that day writes it")
         return None, {}
 
 

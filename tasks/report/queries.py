@@ -35,13 +35,13 @@ LONGEST_LIST = 12
 SAMPLES = 3
 # Parts of the day's revenue, as columns of agg_daily_sales, and their headings.
 PARTS = {"category": "Category", "region": "Region", "customer_segment": "Customer segment"}
-# Of a step that is a metric, the metric's label.
+# From a visit to a purchase, as metrics, with their labels.
 STEPS = {
-    "total_sessions": words()["total_sessions"].label,
-    "product_view_sessions": "Viewed a product",
-    "add_to_cart_sessions": "Added to cart",
-    "checkout_sessions": "Went to checkout",
-    "purchase_sessions": words()["purchase_sessions"].label,
+    name: words()[name].label
+    for name in (
+        *("total_sessions", "product_view_sessions", "add_to_cart_sessions"),
+        *("checkout_sessions", "purchase_sessions"),
+    )
 }
 
 

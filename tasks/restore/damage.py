@@ -13,6 +13,7 @@ from blocks.lake_storage import one_line
 from blocks.settings.failures import is_store_outage
 from lake.delta import Lake
 from lake.new_files import as_uri
+from lake.right import check_right
 
 WORKERS = 16
 # The layers that can be built from bronze.
@@ -41,6 +42,7 @@ def damage(lake: Lake, name: str) -> str:
 
 def drop(lake: Lake, name: str) -> None:
     """Delete a table with all of its history."""
+    check_right()
     filesystem, path = pafs.FileSystem.from_uri(lake.uri(name))
     if filesystem.get_file_info(path).type == pafs.FileType.Directory:
         filesystem.delete_dir(path)

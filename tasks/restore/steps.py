@@ -3,14 +3,15 @@
 import datetime as dt
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import DeltaTable, write_deltalake
 from prefect import task
 from prefect.logging import get_run_logger
 
 from blocks.settings.failures import RETRY_TRANSIENT, PermanentFailure
 from blocks.settings.settings import Settings
-from lake.delta import UNREAD, Lake, rows_of
+from lake.delta import UNREAD, Lake, commit, rows_of
 from lake.local_sql import connect
+from lake.present_rows import comparable
 from lake.quarantine import REPLAYED
 from tasks.ledger.interventions import record_decision
 from tasks.ledger.run import Run
@@ -82,7 +83,7 @@ def _to_version(part: Part, settings: Settings, lake: Lake) -> None:
     if part.version == now.version():
         _append_nothing(now, marks)
     else:
-        now.restore(part.version, commit_properties=_properties(marks))
+        now.restore(part.version, commit_properties=commit(marks))
 
 
 def _from_copy(part: Part, settings: Settings, lake: Lake) -> None:
@@ -98,7 +99,7 @@ def _from_copy(part: Part, settings: Settings, lake: Lake) -> None:
         rows_of(then, then.file_uris()).scanner(batch_readahead=2, fragment_readahead=1).to_reader(),
         mode="overwrite",
         schema_mode="overwrite",
-        commit_properties=_properties(marks),
+        commit_properties=commit(marks),
     )
 
 
@@ -112,13 +113,13 @@ def _empty(part: Part, settings: Settings, lake: Lake) -> None:
         now,
         pa.schema(now.schema().to_arrow()).empty_table(),
         mode="overwrite",
-        commit_properties=_properties(unread_marks(part.name, now, settings)),
+        commit_properties=commit(unread_marks(part.name, now, settings)),
     )
 
 
 def _append_nothing(table: DeltaTable, marks: dict[str, int]) -> None:
     nothing = pa.schema(table.schema().to_arrow()).empty_table()
-    write_deltalake(table, nothing, mode="append", commit_properties=_properties(marks))
+    write_deltalake(table, nothing, mode="append", commit_properties=commit(marks))
 
 
 def _add_records(then: DeltaTable, now: DeltaTable) -> None:
@@ -128,7 +129,8 @@ def _add_records(then: DeltaTable, now: DeltaTable) -> None:
         connection.register("held", now.to_pyarrow_dataset())
         lost = connection.sql("from copied except all from held").to_arrow_table()
     if lost.num_rows:
-        write_deltalake(now, lost.cast(pa.schema(now.schema().to_arrow())), mode="append")
+        rows = lost.cast(pa.schema(now.schema().to_arrow()))
+        write_deltalake(now, rows, mode="append", commit_properties=commit())
 
 
 def _begin_anew(name: str, lake: Lake) -> None:
@@ -146,7 +148,8 @@ def _forget_replays(lake: Lake, table: str, since: dt.datetime) -> None:
     if replayed:
         moment = f"{since.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
         later = f"arrow_cast('{moment}', 'Timestamp(Microsecond, Some(\"UTC\"))')"
-        replayed.delete(f"table_name = '{table}' and recorded_at > {later}")
+        gone = f"table_name = '{table}' and recorded_at > {later}"
+        replayed.delete(gone, commit_properties=commit())
 
 
 def _leave_again(lake: Lake, table: str, since: dt.datetime) -> None:
@@ -155,15 +158,15 @@ def _leave_again(lake: Lake, table: str, since: dt.datetime) -> None:
     if replayed is None:
         return
     with connect() as connection:
-        connection.register("replayed", replayed.to_pyarrow_dataset())
+        connection.register("replayed", comparable(replayed.to_pyarrow_dataset()))
         gone = connection.execute(
             "select distinct quarantine_id from replayed where table_name = ? and recorded_at > ?",
             [table, since],
         ).to_arrow_table()
     DeltaTable(lake.uri(f"quarantine.{table}")).merge(
-        gone, "old.quarantine_id = gone.quarantine_id", source_alias="gone", target_alias="old"
+        gone,
+        "old.quarantine_id = gone.quarantine_id",
+        source_alias="gone",
+        target_alias="old",
+        commit_properties=commit(),
     ).when_matched_delete().execute()
-
-
-def _properties(marks: dict[str, int]) -> CommitProperties:
-    return CommitProperties(app_transactions=[Transaction(mark, version) for mark, version in marks.items()])

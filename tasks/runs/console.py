@@ -6,6 +6,7 @@ import os
 from functools import cache
 
 from prefect.logging.handlers import PrefectConsoleHandler
+from rich.console import Console
 
 from blocks.settings.failures import PipelineFailure
 
@@ -31,6 +32,21 @@ def silence_teardown() -> None:
     """
     # Handlers run in reverse order: call this before anything registers one that may speak.
     atexit.register(lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), 2))
+
+
+@cache
+def outlive_reader() -> None:
+    """Let the process go on, once per process, if whoever reads its output is gone: a worker that has died.
+
+    rich, by which Prefect logs, would end it at the next line, wherever that comes from.
+    """
+    Console.on_broken_pipe = _speak_to_nobody  # type: ignore[assignment, method-assign]
+
+
+def _speak_to_nobody(_console: Console) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)
 
 
 def _matters(record: logging.LogRecord) -> bool:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import httpx
+from prefect import Flow
 from prefect.context import FlowRunContext
 from prefect.logging import get_logger
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
@@ -20,7 +22,7 @@ from tasks.ledger.warehouse_copy import copy_to_warehouse
 from tasks.monitoring.metrics import push_metrics
 from tasks.openlineage.watch import watched_run
 from tasks.restore.damage import remedies
-from tasks.runs.console import silence_teardown
+from tasks.runs.console import outlive_reader, silence_teardown
 from tasks.runs.thresholds import record_thresholds
 from tasks.timing import current
 
@@ -40,6 +42,7 @@ def recorded_run(flow: str, ds: dt.date, settings: Settings, lake: Lake, notify:
     if context is None or context.flow_run is None:
         raise RuntimeError("recorded_run belongs inside a flow")
     silence_teardown()
+    outlive_reader()
     run = Run(
         run_id=str(context.flow_run.id),
         flow=flow,
@@ -127,7 +130,13 @@ def _record(run: Run, settings: Settings, lake: Lake) -> None:
 
 def _notify(run: Run, settings: Settings, lake: Lake, notify: Notify) -> None:
     try:
-        notify(run, settings, lake)
+        try:
+            notify(run, settings, lake)
+        except httpx.TransportError:
+            if not isinstance(notify, Flow):
+                raise
+            # Prefect's server is gone: a flow within the run needs it, a message does not.
+            notify.fn(run, settings, lake)
     except Exception as error:
         get_logger("ledger").warning(
             "run %s has %s; people could not be notified: %s", run.run_id, run.status, error

@@ -13,8 +13,16 @@ from blocks.settings.environment import TEMPORARY_SERVER
 from blocks.settings.failures import TransientFailure
 from spark_jobs.engine.local_server import LOOPBACK, accepts, answers_in_time, free_port, until_input_closes
 
-# What Prefect gives to the temporary servers that it starts itself.
-VARIABLES = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
+VARIABLES = {
+    # What Prefect gives to the temporary servers that it starts itself.
+    "PREFECT_UI_ENABLED": "0",
+    "PREFECT__SERVER_EPHEMERAL": "1",
+    "PREFECT__SERVER_FINAL": "1",
+    # No register of the types of blocks, which nobody saves there: to make it, or to see whether it is made
+    # already, the server imports every integration, a quarter of its work.
+    "PREFECT_API_BLOCKS_REGISTER_ON_START": "0",
+    "PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION": "0",
+}
 # Its first start on a machine also makes its database.
 PATIENCE_SECONDS = 180
 APPLICATION = "prefect.server.api.server:create_app"

@@ -13,8 +13,10 @@ from pydantic import BaseModel
 
 from blocks.settings.failures import RETRY_TRANSIENT, TransientFailure
 from blocks.settings.settings import Settings
-from lake.delta import Lake
+from lake.delta import Lake, commit
 from tasks.timing import timed
+
+LOG_RETENTION = "delta.logRetentionDuration"
 
 
 class Compacted(BaseModel):
@@ -44,9 +46,13 @@ def compact_table(name: str, settings: Settings, lake: Lake) -> Compacted:
     table = DeltaTable(lake.uri(name))
     before = len(table.file_uris())
     try:
-        table.optimize.compact(target_size=settings.lake_file_mb << 20)
+        _keep_log(table, settings.lake_retention)
+        table.optimize.compact(target_size=settings.lake_file_mb << 20, commit_properties=commit())
         deleted = table.vacuum(
-            retention_hours=settings.lake_retention // dt.timedelta(hours=1), dry_run=False, full=True
+            retention_hours=settings.lake_retention // dt.timedelta(hours=1),
+            dry_run=False,
+            full=True,
+            commit_properties=commit(),
         )
     except CommitFailedError as error:
         raise TransientFailure(
@@ -62,3 +68,13 @@ def compact_table(name: str, settings: Settings, lake: Lake) -> Compacted:
         bytes_after=sum(sizes),
         files_deleted=len(deleted),
     )
+
+
+def _keep_log(table: DeltaTable, retention: dt.timedelta) -> None:
+    """Let the log forget what no version within the retention needs.
+
+    By default it keeps 30 days: a million commits of a stream, of versions whose files are long gone.
+    """
+    wanted = f"interval {retention // dt.timedelta(hours=1)} hours"
+    if table.metadata().configuration.get(LOG_RETENTION) != wanted:
+        table.alter.set_table_properties({LOG_RETENTION: wanted}, commit_properties=commit())

@@ -10,7 +10,7 @@ from typing import Any
 
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt_common.events.base_types import EventLevel
-from prefect.context import get_settings_context
+from prefect.context import FlowRunContext, get_settings_context
 from prefect.logging import get_run_logger
 from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
 from pydantic import BaseModel
@@ -52,14 +52,20 @@ class ModelsAsTasks(PrefectDbtRunner):
     def invoke(self, args: list[str], **kwargs: Any) -> Any:
         """Run dbt with the settings of the flow's thread; returns dbt's outcome."""
         self._settings_context = dict(get_settings_context())
+        flow_run = FlowRunContext.get()
+        self._result_store = flow_run.result_store if flow_run else None
         return super().invoke(args, **kwargs)
 
     def _call_task(
         self, task_state: Any, manifest_node: Any, context: dict[str, Any], enable_assets: bool
     ) -> None:
-        # The tasks are threads of this process and share its settings. From `context` alone Prefect would
-        # read them anew from every possible place, twice per task.
-        shared = context | {"settings_context": self._settings_context}
+        # The tasks are threads of this process and share its settings and its store of results. From
+        # `context` alone Prefect would read the settings anew from every possible place, twice per task, and
+        # import every integration to find the store's class.
+        shared = context | {
+            "settings_context": self._settings_context,
+            "flow_run_context": context["flow_run_context"] | {"result_store": self._result_store},
+        }
         super()._call_task(task_state, manifest_node, shared, enable_assets)
 
     def _get_manifest_node_and_config(self, node_id: str) -> tuple[Any, dict[str, Any]]:
@@ -150,7 +156,8 @@ def _run(
     # Unit tests check the code, not the data: `make test` runs them.
     always = ["--exclude-resource-type", "unit_test", "--vars", json.dumps(_variables(settings))]
     with dbt_environment(warehouse, settings, environment):
-        runner = ModelsAsTasks(settings=runner_settings, raise_on_failure=False)
+        # The open-source server keeps events of assets, and shows none.
+        runner = ModelsAsTasks(settings=runner_settings, raise_on_failure=False, disable_assets=True)
         outcome = runner.invoke([*arguments, *always])
     if outcome.exception:
         raise PermanentFailure(f"dbt could not run: {outcome.exception}")

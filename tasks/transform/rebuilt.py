@@ -10,13 +10,14 @@ from contextlib import contextmanager
 
 import pyarrow.dataset as pads
 import pyarrow.fs as pafs
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import DeltaTable, write_deltalake
 from prefect import task
 
 from blocks.settings.failures import RETRY_TRANSIENT, PermanentFailure
 from blocks.settings.settings import Settings
 from lake.catalog import catalog, spark_tables
-from lake.delta import REBUILT, Lake
+from lake.delta import REBUILT, Lake, commit
+from lake.right import check_right
 from spark_jobs.gold.job import SILVER
 from spark_jobs.gold.jobs import GOLD_JOBS
 from tasks.inventory.silver import TABLE as INVENTORY
@@ -77,13 +78,13 @@ def rows_reader(table: DeltaTable) -> pads.Scanner:
 
 def _replace(rebuilt: Lake, name: str, marks: Mapping[str, int | None]) -> int:
     uri = rebuilt.live().uri(name)
-    known = [Transaction(mark, version) for mark, version in marks.items() if version is not None]
+    known = {mark: version for mark, version in marks.items() if version is not None}
     write_deltalake(
         uri,
         rows_reader(DeltaTable(rebuilt.uri(name))).to_reader(),
         mode="overwrite",
         schema_mode="overwrite",
-        commit_properties=CommitProperties(app_transactions=known),
+        commit_properties=commit(known),
     )
     return DeltaTable(uri).version()
 
@@ -93,10 +94,14 @@ def _add_missing(rebuilt: Lake, name: str) -> None:
     if live is not None:
         new = rows_reader(DeltaTable(rebuilt.uri(name))).to_reader()
         same = "old.quarantine_id = new.quarantine_id"
-        live.merge(new, same, source_alias="new", target_alias="old").when_not_matched_insert_all().execute()
+        live.merge(
+            new, same, source_alias="new", target_alias="old", commit_properties=commit()
+        ).when_not_matched_insert_all().execute()
 
 
 def _remove(lake: Lake) -> None:
+    # Of a run that has lost its right: another may be at work there.
+    check_right()
     filesystem, root = pafs.FileSystem.from_uri(lake.root)
     folder = f"{root.rstrip('/')}/{REBUILT}"
     if filesystem.get_file_info(folder).type == pafs.FileType.Directory:

@@ -10,6 +10,7 @@ from prefect_shell import ShellOperation
 from blocks.settings.environment import REPOSITORY
 from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
+from lake.right import check_right
 from spark_jobs.engine.sizing import Size
 
 # Without the variables that a Spark Connect session sets in its process: a job would ask for such a session.
@@ -21,6 +22,7 @@ def submit(settings: Settings, layer: str, table: str, size: Size, *arguments: s
 
     The rest of its output is in the run's log. Raises PermanentFailure if it fails, or printed no outcome.
     """
+    check_right()
     program, *options = shlex.split(settings.spark_submit)
     job = f"{layer}.{table}"
     script = str(REPOSITORY / "spark_jobs" / "engine" / "submitted.py")

@@ -15,26 +15,36 @@ from blocks.settings.failures import RETRY_TRANSIENT
 from blocks.settings.settings import Settings
 from lake.delta import Lake
 from tasks.timing import timed
-from tasks.warehouse.bigquery import BigQueryWarehouse
-from tasks.warehouse.duckdb import DuckDBWarehouse
 from tasks.warehouse.interface import Session, Warehouse, WarehouseKind
 from tasks.warehouse.lake_lock import lake_lock
-from tasks.warehouse.snowflake import SnowflakeWarehouse
 
 # The server's concurrency limit (deployments/resources/concurrency_limits.py) holds across machines, where a
 # file lock may not.
 WRITER_LIMIT = "warehouse-writer"
-KINDS: dict[str, WarehouseKind] = {
-    "duckdb": DuckDBWarehouse,
-    "snowflake": SnowflakeWarehouse,
-    "bigquery": BigQueryWarehouse,
-}
+
+
+def warehouse_kind(settings: Settings) -> WarehouseKind:
+    """The kind of warehouse that the settings name; no other's client is imported."""
+    match settings.warehouse:
+        case "snowflake":
+            from tasks.warehouse.snowflake import SnowflakeWarehouse
+
+            return SnowflakeWarehouse
+        case "bigquery":
+            from tasks.warehouse.bigquery import BigQueryWarehouse
+
+            return BigQueryWarehouse
+        case "duckdb":
+            from tasks.warehouse.duckdb import DuckDBWarehouse
+
+            return DuckDBWarehouse
 
 
 @contextmanager
 def one_writer(lake: Lake) -> Iterator[None]:
     """The right to change lake and warehouse: one run at a time, wherever it runs.
 
+    For runs that build no marts: whoever has a staged warehouse has it.
     Of runs of a deployment the server lets one go on; a run that dies without giving it back loses it after a
     minute. Runs by hand, or of another server, meet at the lake. Raises TransientFailure.
     """
@@ -43,22 +53,24 @@ def one_writer(lake: Lake) -> Iterator[None]:
         yield
 
 
-def staged_warehouse(settings: Settings) -> AbstractContextManager[Warehouse]:
-    """A warehouse to build marts in that nobody reads yet, for one writer at a time.
+@contextmanager
+def staged_warehouse(settings: Settings) -> Iterator[Warehouse]:
+    """A warehouse to build marts in that nobody reads yet, and the right to change the lake: for one writer.
 
-    Raises TransientFailure if another run holds it, PermanentFailure if it cannot be had.
+    Raises TransientFailure if another run holds either, PermanentFailure if it cannot be had.
     """
-    return KINDS[settings.warehouse].staged(settings)
+    with one_writer(Lake(settings.lake_uri)), warehouse_kind(settings).staged(settings) as staged:
+        yield staged
 
 
 def live_warehouse(settings: Settings) -> AbstractContextManager[Warehouse]:
     """The warehouse with the marts that people read; a change in it counts once it is published."""
-    return KINDS[settings.warehouse].live(settings)
+    return warehouse_kind(settings).live(settings)
 
 
 def check_warehouse(settings: Settings) -> None:
     """Try to reach the warehouse. Raises PipelineFailure."""
-    KINDS[settings.warehouse].check(settings)
+    warehouse_kind(settings).check(settings)
 
 
 @task(task_run_name="publish-warehouse", **RETRY_TRANSIENT)
@@ -70,7 +82,7 @@ def publish_warehouse(warehouse: Warehouse, built: Collection[str] | None = None
 
 def reading_warehouse(settings: Settings) -> AbstractContextManager[Session]:
     """A connection for queries on what people read now, whoever writes."""
-    return KINDS[settings.warehouse].reading(settings)
+    return warehouse_kind(settings).reading(settings)
 
 
 def query_warehouse(settings: Settings, sql: str) -> list[dict[str, Any]]:

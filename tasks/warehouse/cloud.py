@@ -6,7 +6,7 @@
 
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,9 @@ import pyarrow.dataset as pads
 
 from blocks.settings.environment import DATA
 from blocks.settings.settings import Settings
+from lake.right import check_right
 from tasks.warehouse.file_lock import writer_lock
+from tasks.warehouse.interface import key_text
 
 LIVE, STAGED = "gold", "gold_staged"
 # The inputs that tasks/transform/dbt.py keeps of its last build, and that of the last published one.
@@ -101,6 +103,19 @@ class CloudSession(ABC):
         """Make a table hold these rows and no others."""
         with self._incoming(pads.dataset(rows).scanner()) as incoming:
             self.execute(f"create or replace table {name} as select * from {incoming}")
+
+    def put(self, name: str, keys: Sequence[str], rows: pa.Table) -> None:
+        """Add rows in place of those with the same keys, in one transaction."""
+        if not rows.num_rows:
+            return
+        names, key = ", ".join(rows.column_names), key_text(keys)
+        with self._incoming(pads.dataset(rows).scanner()) as incoming:
+            self.together(
+                [
+                    f"delete from {name} where {key} in (select {key} from {incoming})",
+                    f"insert into {name} ({names}) select {names} from {incoming}",
+                ]
+            )
 
     def upsert(self, name: str, key: str, rows: pads.Scanner, load_id: int, scope: str) -> int:
         """Insert or replace the rows that differ from the table's; returns their number (interface.py)."""
@@ -198,6 +213,7 @@ class CloudWarehouse(ABC):
         """
         if self.gold == LIVE:
             return
+        check_right()
         with self.session() as session:
             live, statements = session.tables(LIVE), []
             for table, columns in session.tables(STAGED).items():

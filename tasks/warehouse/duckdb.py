@@ -6,7 +6,7 @@ passed. Readers keep the file they opened, and never see a run that failed.
 
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,9 @@ from blocks.lake_storage import check_writable
 from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from lake.local_sql import connect
+from lake.right import check_right
 from tasks.warehouse.file_lock import writer_lock
+from tasks.warehouse.interface import key_text
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class DuckDBWarehouse:
 
     def publish(self, built: Collection[str] | None = None) -> None:
         """Rename the copy: whoever opens the live path after it sees all of the staged state, on disk."""
+        check_right()
         with connect(self.path) as connection:
             connection.execute("checkpoint")
         with self.path.open("rb") as file:
@@ -158,6 +161,14 @@ class DuckDBSession:
         """Make a table hold these rows and no others."""
         self.connection.register("new_rows", rows)
         self.connection.execute(f"create or replace table {name} as select * from new_rows")
+        self.connection.unregister("new_rows")
+
+    def put(self, name: str, keys: Sequence[str], rows: pa.Table) -> None:
+        """Add rows in place of those with the same keys."""
+        self.connection.register("new_rows", rows)
+        key = key_text(keys)
+        self.execute(f"delete from {name} where {key} in (select {key} from new_rows)")
+        self.execute(f"insert into {name} by name select * from new_rows")
         self.connection.unregister("new_rows")
 
     def upsert(self, name: str, key: str, rows: pads.Scanner, load_id: int, scope: str) -> int:

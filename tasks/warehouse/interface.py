@@ -1,6 +1,6 @@
 """The interfaces of a warehouse: its kind, the warehouse itself, and a connection to it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Literal, Protocol, runtime_checkable
 
@@ -48,6 +48,10 @@ class Session(Protocol):
 
     def replace(self, name: str, rows: pa.Table) -> None:
         """Make a table hold these rows and no others."""
+        ...
+
+    def put(self, name: str, keys: Sequence[str], rows: pa.Table) -> None:
+        """Add these rows to a table that has their columns, in place of its rows with the same keys."""
         ...
 
     def upsert(self, name: str, key: str, rows: pads.Scanner, load_id: int, scope: Scope) -> int:
@@ -106,3 +110,8 @@ class Loaded(BaseModel):
 
     load_id: int
     rows: dict[str, int]
+
+
+def key_text(keys: Sequence[str]) -> str:
+    """A SQL expression, the same in all three, for several columns as one text; nulls are equal."""
+    return "concat(" + ", '/', ".join(f"coalesce(cast({key} as string), '')" for key in keys) + ")"

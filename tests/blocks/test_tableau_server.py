@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from blocks.settings.extras import PACKAGES
 from blocks.settings.failures import PermanentFailure, TransientFailure
 from blocks.tableau_server import TableauServer
 from tests.support.failing_checks import SECRET, failure
@@ -21,6 +22,15 @@ def tableau() -> Iterator[FakeTableau]:
 def test_a_check_signs_in_finds_the_project_and_publishes_nothing(tableau: FakeTableau) -> None:
     TableauServer(**fields(tableau).model_dump()).check()
     assert (tableau.signed_out, tableau.published) == (1, {})
+
+
+def test_without_the_extra_a_check_says_what_to_install(
+    tableau: FakeTableau, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PACKAGES, "bi", ("not_installed",))
+    failed = failure(TableauServer(**fields(tableau).model_dump()).check)
+    assert isinstance(failed, PermanentFailure)
+    assert str(failed).startswith("the extra bi is missing (not_installed); install it: `make bi`, or ")
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ def _docker() -> str:
 
 def _compose(engine: Engine) -> None:
     """The plugin docker compose, built by Go where no package brought it."""
-    if "v2" in engine.run("compose", "version", check=False):
+    if "Docker Compose version" in engine.run("compose", "version", check=False):
         return
     if not shutil.which("go"):
         raise EngineUnavailable("no docker compose here: install the plugin, or Go, which builds it")

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.containers.engine import Engine, EngineUnavailable
+from tests.containers.engine import COMMAND_SECONDS, Engine, EngineUnavailable
 
 FOLDER = Path(__file__).parent / "stand_ins"
 AUTHORITIES = Path("/usr/local/share/ca-certificates")
@@ -54,11 +54,12 @@ def _make(engine: Engine, images: set[str]) -> None:
 def _debootstrap(engine: Engine, root: Path) -> None:
     if not shutil.which("debootstrap"):
         raise EngineUnavailable("no image can be pulled here, nor made: apt-get install debootstrap")
+    # It mounts /proc, and does not always unmount it: what is mounted in a namespace of its own ends with it.
     subprocess.run(
-        ["debootstrap", "--variant=minbase", "bookworm", str(root)],
+        ["unshare", "--mount", "debootstrap", "--variant=minbase", "bookworm", str(root)],
         check=True,
         stdout=subprocess.DEVNULL,
-        timeout=900,
+        timeout=COMMAND_SECONDS,
     )
     for waste in (
         *(root / "var/cache/apt/archives").glob("*.deb"),

@@ -1,12 +1,16 @@
 """The pools of containers: docker as the README says, to the letter; going back a version; ECS but for Amazon itself."""
 
 import json
+import secrets
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
+from dotenv import dotenv_values
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
 
@@ -168,3 +172,47 @@ def test_what_ecs_is_told_to_run_runs(
         )
         assert client.read_flow_run(run.id).state_name == "Completed"
         client.update_deployment(daily.id, DeploymentUpdate(work_pool_name="docker"))
+
+
+GATEWAY = "172.17.0.1"
+
+
+def test_runs_on_a_network_of_their_own_and_a_server_with_a_password(
+    followed: Reader, by_processes: ByProcesses
+) -> None:
+    """As docs/deploy.md says, "Docker": the last test, since it takes the terminals of the others."""
+    followed.terminals.close()
+    shop = dotenv_values(followed.folder / "data" / "demo.env")["SHOP_DSN"] or ""
+    _let_containers_reach(urlsplit(shop).port)
+    password = secrets.token_hex(24)
+    followed.environment |= {
+        "DOCKER_NETWORK": "bridge",
+        "SHOP_DSN": shop.replace("127.0.0.1", GATEWAY),
+        # The daily run has no need of it.
+        "KAFKA_BOOTSTRAP_SERVERS": f"{GATEWAY}:9092",
+    }
+    followed.carry_out(
+        [command.replace("…", password) for command in block(REPOSITORY / "docs" / "deploy.md", "## Docker")]
+    )
+    assert httpx.post("http://127.0.0.1:4200/api/deployments/count", timeout=30).status_code == 401
+    printed = followed.carry_out(
+        [
+            ".venv/bin/python -m deployments.bootstrap",
+            ".venv/bin/prefect worker start --pool docker",
+            f".venv/bin/prefect deployment run {DAILY} --param ds=2024-01-15 --watch",
+        ]
+    )
+    assert password not in printed
+    assert "Completed" in printed[printed.rindex(DAILY) :]
+    assert_equal(read_marts(VOLUME / "warehouse.duckdb"), by_processes.again)
+
+
+def _let_containers_reach(port: int | None) -> None:
+    """The demo's database listens on loopback, as a shop's would not: what asks the bridge comes from loopback."""
+    rules = (
+        f"PREROUTING --destination {GATEWAY} -p tcp --dport {port} -j DNAT --to-destination 127.0.0.1",
+        f"INPUT -p tcp --dport {port} -j SNAT --to-source 127.0.0.1",
+    )
+    for rule in rules:
+        subprocess.run(["iptables", "-t", "nat", "-A", *rule.split()], check=True)
+    Path("/proc/sys/net/ipv4/conf/docker0/route_localnet").write_text("1")

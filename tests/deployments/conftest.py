@@ -233,6 +233,7 @@ def working(deployed: Site) -> Iterator[Site]:
     deployed.start_worker()
     deployed.slack.requests.clear()
     deployed.pagerduty.requests.clear()
+    deployed.mailbox.messages.clear()
     yield deployed
     deployed.stop_worker()
 

@@ -11,6 +11,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 AUTOMATIONS = {
     "low-quality",
     "no-successful-run",
+    "run-again",
     "run-died",
     "run-late",
     "run-silent",

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from uuid import UUID
 
 import pytest
+from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.events import Event
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Running
 
 from blocks.settings.settings import EnvironmentSettings
-from deployments.resources import automations, blocks
+from deployments.resources import automations, blocks, rules
 from deployments.resources.settings import DeploymentSettings
 from tasks.alerts.server_rules import silence, tell_again
 from tasks.ledger.overrides import WINDOW, Override
@@ -22,6 +24,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
 PLATFORM = "production"
 LATE_AFTER = dt.timedelta(seconds=10)
+# Instead of half a minute.
+HEARTBEAT_SECONDS = 5
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +45,7 @@ def client(tmp_path_factory: pytest.TempPathFactory, slack: Webhook) -> Iterator
     ):
         monkeypatch.setenv("SLACK_WEBHOOK_URL", f"{slack.url}/slack/x")
         monkeypatch.setenv("LATE_AFTER", "PT10S")
+        monkeypatch.setattr(rules, "HEARTBEAT_SECONDS", HEARTBEAT_SECONDS)
         settings, thresholds = EnvironmentSettings(), DeploymentSettings()
         for change in blocks.plan(client, PLATFORM, settings, settings):
             change.apply()
@@ -139,3 +144,12 @@ def test_each_message_of_the_server_names_a_command(client: SyncPrefectClient) -
         for action in rule.actions:
             if action.type == "send-notification" and not rule.name.endswith(" is over"):
                 assert "To go on: p" in action.body, rule.name
+
+
+def test_a_run_that_dies_before_its_first_heartbeat_is_missed(client: SyncPrefectClient) -> None:
+    dead, living = (client.create_flow_run(flow(lambda: None, name="silent"), state=Running()) for _ in "ab")
+    happens(client, dead.id.int, "Running")
+    happens(client, living.id.int, "Running")
+    happens(client, living.id.int, "Completed")
+    wait_for(lambda: client.read_flow_run(dead.id).state_name == "Crashed", 60, "nobody has missed it")
+    assert client.read_flow_run(living.id).state_name == "Running"

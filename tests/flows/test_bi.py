@@ -34,7 +34,8 @@ def test_it_writes_the_files_of_all_tools_and_says_where(tmp_path: Path) -> None
     build_marts(tmp_path)
     done = command(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    looker, ossie, tableau = done.stdout.splitlines()
+    looker, ossie, tableau, explore = done.stdout.splitlines()
+    assert explore.startswith(f"{tmp_path / 'bi' / 'explore'}: 1 files, ")
     assert ossie.startswith(f"{tmp_path / 'bi' / 'ossie'}: 1 files, ")
     assert looker.startswith(f"{tmp_path / 'bi' / 'looker'}: 9 files, ")
     assert tableau.startswith(f"{tmp_path / 'bi' / 'tableau'}: 16 files, ")
@@ -55,4 +56,4 @@ def test_without_a_warehouse_it_says_what_to_run_first(tmp_path: Path) -> None:
 def test_a_tool_that_is_not_known_is_named(tmp_path: Path) -> None:
     done = command(tmp_path, "powerbi")
     assert done.returncode == 2
-    assert "no such tool: powerbi; choose from looker, ossie, tableau" in done.stderr
+    assert "no such tool: powerbi; choose from looker, ossie, tableau, explore" in done.stderr

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 import pytest
 
-from blocks.settings.failures import TransientFailure
+from blocks.settings.failures import TransientFailure, is_store_outage
 from lake.delta import Lake
 from tasks.ingest.bronze import COVERED, append, covered_until
 from tests.storage.conftest import Store
@@ -73,3 +73,52 @@ def test_a_slow_store_only_takes_longer(moto: Store, point_at: Callable[..., Lak
         assert put(lake, 0) == ROWS
         assert contents(lake) == list(range(ROWS))
         assert time.monotonic() - begun > 1
+
+
+# A request is given up after 30 s, else; ten tries are as usual.
+IMPATIENT = "1500ms"
+
+
+@pytest.mark.slow
+def test_a_store_that_falls_silent_is_given_up_in_writing_and_in_reading(
+    moto: Store, point_at: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = point_at(moto)
+    assert put(lake, 0) == ROWS
+    next_day = DAY + dt.timedelta(days=1)
+    monkeypatch.setenv("AWS_TIMEOUT", IMPATIENT)
+    with open_proxy(moto.url) as proxy:
+
+        def silenced() -> Iterator[pa.RecordBatch]:
+            yield from batches(ROWS)
+            proxy.fall_silent()
+            yield from batches(2 * ROWS)
+
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        table = lake.table(NAME)
+        assert table
+        begun = time.monotonic()
+        with pytest.raises(TransientFailure, match=r"cannot write s3://.*/bronze/things .*after \d+ retries"):
+            append(lake, NAME, SCHEMA, silenced(), {COVERED: next_day.toordinal()})
+        with pytest.raises(OSError, match=r"after \d+ retries") as raised:
+            table.to_pyarrow_table()
+        assert is_store_outage(raised.value)
+        assert time.monotonic() - begun < 120
+    monkeypatch.delenv("AWS_TIMEOUT")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto.url)
+    assert contents(lake) == list(range(ROWS))
+    assert covered_until(lake, NAME) == DAY.toordinal()
+    assert put(lake, ROWS, next_day) == ROWS
+    assert contents(lake) == list(range(2 * ROWS))
+
+
+def test_a_read_whose_answer_stops_half_way_goes_on_where_it_was(
+    moto: Store, point_at: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = point_at(moto)
+    assert put(lake, 0) == ROWS
+    monkeypatch.setenv("AWS_TIMEOUT", IMPATIENT)
+    with open_proxy(moto.url, stall_after_bytes=300_000) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        assert contents(lake) == list(range(ROWS))
+    assert proxy.stalls > 0

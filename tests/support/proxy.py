@@ -8,6 +8,7 @@ Its first line of output is its port; each cut is one more line.
 
 import asyncio
 import contextlib
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -79,6 +80,7 @@ class Proxy:
     """A running proxy; `cuts` and `stalls` are known once it has been closed."""
 
     url: str
+    process: subprocess.Popen[str]
     cuts: int = 0
     stalls: int = 0
 
@@ -86,6 +88,19 @@ class Proxy:
     def port(self) -> int:
         """Where it listens."""
         return urlsplit(self.url).port or 0
+
+    def fall_silent(self) -> None:
+        """From now on nothing comes over any connection, and new ones are taken: until `speak`."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def speak(self) -> None:
+        """Bring all that was held back."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        """Cut every connection, and refuse new ones."""
+        self.process.kill()
+        self.process.wait(30)
 
 
 @contextmanager
@@ -101,10 +116,11 @@ def open_proxy(
         text=True,
     )
     assert process.stdout
-    proxy = Proxy(f"http://127.0.0.1:{int(process.stdout.readline())}")
+    proxy = Proxy(f"http://127.0.0.1:{int(process.stdout.readline())}", process)
     try:
         yield proxy
     finally:
+        proxy.speak()
         process.terminate()
         said = process.communicate(timeout=30)[0]
         proxy.cuts, proxy.stalls = said.count("cut"), said.count("stalled")

@@ -3,13 +3,14 @@
 import json
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from threading import Event, Thread
+from typing import Any, Literal
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -125,3 +126,33 @@ def open_mailbox(
     mailbox.url = f"smtp://127.0.0.1:{controller.port}"
     yield mailbox
     controller.stop()
+
+
+DRIP_SECONDS = 0.1
+
+
+@contextmanager
+def open_faulty_port(fault: Literal["cut", "silent", "slow"]) -> Iterator[int]:
+    """A port that takes connections: and ends them, says nothing, or a letter now and then and never all."""
+    is_over = Event()
+
+    class Handler(BaseRequestHandler):
+        def handle(self) -> None:
+            # A client that has given up.
+            with suppress(OSError):
+                while fault == "slow" and not is_over.wait(DRIP_SECONDS):
+                    self.request.sendall(b"2")
+            if fault == "silent":
+                is_over.wait()
+
+    class Server(ThreadingTCPServer):
+        daemon_threads = True
+        block_on_close = False
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        yield server.server_address[1]
+        is_over.set()
+        server.shutdown()
+        thread.join()

@@ -7,6 +7,11 @@ from prefect import flow, task
 
 from blocks.settings.failures import RETRY_TRANSIENT, DataFailure, PermanentFailure, TransientFailure
 
+# As delta-rs said it of a listing that stopped half way.
+HALF_AN_ANSWER = (
+    "Kernel error -> Generic S3 error: Error getting list response body: HTTP error: request or response body "
+    "error: operation timed out"
+)
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
@@ -44,6 +49,7 @@ def attempts(failures: list[Exception | None], submit: bool) -> tuple[int, Excep
         pytest.param(
             [TransientFailure("no answer"), TransientFailure("no answer"), None], 3, None, id="well at last"
         ),
+        pytest.param([OSError(HALF_AN_ANSWER)], 3, OSError, id="half of a store's answer: two retries"),
         pytest.param([PermanentFailure("bad password")], 1, PermanentFailure, id="permanent: at once"),
         pytest.param([DataFailure("wrong totals")], 1, DataFailure, id="data: at once"),
         pytest.param([ValueError("a bug")], 1, ValueError, id="anything else: at once"),

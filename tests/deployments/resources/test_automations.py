@@ -95,6 +95,7 @@ def test_silence_is_three_heartbeats_and_waits_are_as_configured(
         "run-stuck": dt.timedelta(hours=3),
         "run-waiting": dt.timedelta(hours=1),
         "run-silent": dt.timedelta(seconds=3 * HEARTBEAT_SECONDS),
+        "run-again": dt.timedelta(seconds=90),
         "no-successful-run": dt.timedelta(hours=26),
     }
 
@@ -118,4 +119,4 @@ def test_without_a_channel_only_the_dead_are_looked_after(monkeypatch: pytest.Mo
     monkeypatch.delenv("SLACK_WEBHOOK_URL", raising=False)
     monkeypatch.delenv("PAGERDUTY_ROUTING_KEY", raising=False)
     made = automations(NoBlocks(), "production", EnvironmentSettings(), DeploymentSettings(), "tag", OURS)  # type: ignore[arg-type]
-    assert [each.name for each in made] == ["production: run-silent"]
+    assert [each.name for each in made] == ["production: run-silent", "production: run-again"]

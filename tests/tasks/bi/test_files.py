@@ -8,10 +8,11 @@ import pytest
 from prefect import flow
 
 from blocks.settings.environment import REPOSITORY
+from blocks.settings.extras import PACKAGES, check_extra
 from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from tasks.bi.files import bi_folder, refresh_extracts, write_metrics
-from tasks.extras import PACKAGES, check_extra
+from tasks.timing import Steps, current
 
 
 @pytest.fixture
@@ -47,9 +48,16 @@ def test_extracts_that_are_asked_for_and_cannot_be_written_are_a_warning(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("TABLEAU_EXTRACTS", "true")
-    assert write_both(Settings()) == (None, None)
+    steps = Steps()
+    with current(steps):
+        assert write_both(Settings()) == (None, None)
     assert "no files for Looker: " in caplog.text
     assert "no Tableau extracts: " in caplog.text
+    # People are told, with the run, and what they can call.
+    looker, extracts = steps.remarks
+    assert looker.startswith("no files for Looker: DUCKDB_PATH")
+    assert extracts.startswith("no Tableau extracts: DUCKDB_PATH")
+    assert extracts.endswith("until `python -m flows.bi tableau`")
 
 
 def test_flows_and_blocks_do_without_the_extra() -> None:

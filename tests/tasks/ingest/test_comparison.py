@@ -356,3 +356,26 @@ def test_a_query_that_cannot_be_run_is_refused_by_name(
     with pytest.raises(PermanentFailure, match=problem):
         extract.check_contracts.fn(here()[0])
     assert platform.execute("select count(*) from orders") == [(0,)]
+
+
+def test_times_are_compared_to_the_microsecond(platform: Platform) -> None:
+    odd = [
+        "1899-12-31 23:59:59.999999",
+        "1900-01-01 00:00:00.000001",
+        "1969-12-31 23:59:59.999999",
+        "2001-09-09 01:46:40.000003",
+        "2038-01-19 03:14:08.000007",
+        "2099-12-31 23:59:59.999999",
+        "2100-01-01 00:00:00.000001",
+        "9998-12-31 23:59:59.999999",
+    ]
+    times = [dt.datetime.fromisoformat(f"{text}+00:00") for text in odd]
+    put(platform, "orders", *(order(number, updated_at=time) for number, time in enumerate(times, start=1)))
+    assert run().rows == len(odd)
+    # Now the server counts a change, and all is compared again.
+    put(platform, "orders", order(99, updated_at=at(NEXT_DAY)))
+    assert run(NEXT_DAY).rows == 1
+    platform.execute(
+        "update orders set updated_at = updated_at + interval '1 microsecond' where order_id < 99"
+    )
+    assert run(NEXT_DAY).rows == len(odd)

@@ -156,8 +156,11 @@ def test_every_rule_has_a_message_that_breaks_it() -> None:
         for mark in test_a_message_that_is_no_event_is_quarantined_with_its_coordinates_and_the_good_one_beside_it_is_not_lost.pytestmark  # type: ignore[attr-defined]
         if mark.name == "parametrize"
     ]
-    # The next test has those that are wrong in the message's own time.
-    assert {reason for _, reason in marker.args[1]} == set(row_rules()) - {"message_time_readable"}
+    # The next tests have those that are wrong in the message's own time.
+    assert {reason for _, reason in marker.args[1]} == set(row_rules()) - {
+        "message_time_readable",
+        "message_time_not_in_future",
+    }
 
 
 @pytest.mark.parametrize("sent_at", [None, dt.datetime(1970, 1, 1, tzinfo=dt.UTC)])
@@ -165,12 +168,44 @@ def test_a_message_without_a_time_of_its_own_says_so(lake: Lake, sent_at: dt.dat
     """As one whose producer counts microseconds; the event's own time says which day it is of."""
     arrive(lake, event("good"))
     bronze = pa.table({"topic": ["inventory"], "partition": pa.array([0], pa.int32()), "offset": [1]})
-    for name, value in {"key": None, "raw": event("timeless"), "sent_at": sent_at}.items():
+    for name, value in {"key": None, "raw": event("timeless"), "sent_at": sent_at, "read_at": NOON}.items():
         bronze = bronze.append_column(name, pa.array([value], SCHEMA.field(name).type))
     write_deltalake(lake.uri(BRONZE), bronze.select(SCHEMA.names), mode="append")
     counts = write_silver(lake, UTC)
     assert (counts.rows_out, counts.rejected) == (1, {"message_time_readable": 1})
     assert rows(lake, QUARANTINE, "key", "occurred_at") == [("timeless", NOON)]
+
+
+def test_an_event_of_a_clock_that_is_years_ahead_does_not_make_later_ones_look_old(lake: Lake) -> None:
+    """Its producer's clock is in 2099. A day is forgiven, whichever clock is the wrong one."""
+    ahead = dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
+    tomorrow = NOON + dt.timedelta(hours=23)
+    sent = {"e1": NOON, "e2": ahead, "e3": tomorrow, "e4": NOON}
+    arrived = [
+        {
+            "topic": "inventory",
+            "partition": 0,
+            "offset": number,
+            "raw": event(name, event_time=sent_at.isoformat()),
+            "sent_at": sent_at,
+            # An older pipeline did not keep it.
+            "read_at": NOON if name != "e4" else None,
+        }
+        for number, (name, sent_at) in enumerate(sent.items())
+    ]
+    write_deltalake(lake.uri(BRONZE), pa.Table.from_pylist(arrived, schema=SCHEMA), mode="append")
+    counts = write_silver(lake, UTC)
+    assert (counts.rows_out, counts.rejected) == (3, {"message_time_not_in_future": 1})
+    assert sorted(rows(lake, SILVER, "event_id")) == [("e1",), ("e3",), ("e4",)]
+    assert rows(lake, QUARANTINE, "key", "occurred_at") == [("e2", ahead)]
+
+
+def test_bronze_of_an_older_pipeline_gets_its_column(lake: Lake) -> None:
+    before = SCHEMA.remove(SCHEMA.get_field_index("read_at"))
+    row = {"topic": "inventory", "partition": 0, "offset": 0, "raw": event("e1"), "sent_at": NOON}
+    write_deltalake(lake.uri(BRONZE), pa.Table.from_pylist([row], schema=before))
+    assert write_silver(lake, UTC).rows_out == 1
+    assert write_silver(lake, UTC) == RowCounts("inventory")
 
 
 def test_the_rules_bounds_are_the_contracts() -> None:

@@ -3,14 +3,25 @@
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, write_deltalake
 
 from flows import backfill, daily, rebuild, replay
-from tasks.ledger.queries import PUBLISHING, delivered_alerts, missed_rows, previous_status, usual_rows
+from lake.delta import Lake
+from tasks.ledger.queries import (
+    PUBLISHING,
+    delivered_alerts,
+    missed_rows,
+    previous_status,
+    query_records,
+    usual_rows,
+)
 from tasks.ledger.records import append_records
-from tasks.ledger.tables import TABLES, UNIQUE_BY
+from tasks.ledger.tables import TABLES, UNIQUE_BY, ledger_schema
 from tasks.ledger.warehouse_copy import copy_to_warehouse
 from tasks.quality.validation import validate_bronze, validate_empty
+from tasks.transform.compaction import compact_table
 from tests.support.flagged_rows import write_flagged
 from tests.support.ledger_records import counted, delivery, run_record
 from tests.support.platforms import Platform, here, lake_here
@@ -178,6 +189,41 @@ def test_the_warehouse_has_every_attempt_to_notify(platform: Platform) -> None:
     ]
 
 
+def test_a_copy_brings_what_is_new_and_no_more(platform: Platform) -> None:
+    def run(number: int) -> int:
+        """A run's records, copied at its end; returns how many were written."""
+        name = f"run-{number}"
+        append_records(lake_here(), "pipeline_runs", [run_record(name, "running")])
+        append_records(lake_here(), "pipeline_runs", [run_record(name, "completed")])
+        append_records(
+            lake_here(), "table_runs", [counted(5, 1, run_id=name), counted(6, 1, "customers", run_id=name)]
+        )
+        return copy_to_warehouse(*here())
+
+    written = [run(number) for number in range(4)]
+    compact_table.fn("ops.pipeline_runs", *here())
+    # A run, of which the last record counts, and two tables; after a compaction no more.
+    assert [*written, copy_to_warehouse(*here()), run(4)] == [3, 3, 3, 3, 0, 3]
+    assert query(platform, "select status, count(*) from ops.pipeline_runs group by 1") == [("completed", 5)]
+    assert query(platform, "select count(*), count(distinct run_id) from ops.table_runs") == [(10, 5)]
+
+
+def test_a_run_that_was_copied_while_it_ran_has_its_end_later(platform: Platform) -> None:
+    for status in ("running", "failed"):
+        append_records(lake_here(), "pipeline_runs", [run_record("a", status)])
+        assert copy_to_warehouse(*here()) == 1
+    assert query(platform, "select run_id, status from ops.pipeline_runs") == [("a", "failed")]
+
+
+def test_a_ledger_that_was_restored_is_copied_whole(platform: Platform) -> None:
+    for run_id in ("a", "b"):
+        append_records(lake_here(), "pipeline_runs", [run_record(run_id, "completed")])
+    copy_to_warehouse(*here())
+    DeltaTable(lake_here().uri("ops.pipeline_runs")).restore(0)
+    assert copy_to_warehouse(*here()) == 1
+    assert query(platform, "select run_id from ops.pipeline_runs") == [("a",)]
+
+
 def test_the_copy_leaves_the_rest_of_the_warehouse_alone(platform: Platform) -> None:
     with duckdb.connect(platform.warehouse) as connection:
         connection.execute("create table precious as select 42 as value")
@@ -194,3 +240,13 @@ def test_every_ledger_table_is_copied() -> None:
 
 def test_the_flows_that_publish_are_known_by_their_names() -> None:
     assert [flow.NAME for flow in (daily, backfill, rebuild, replay)] == PUBLISHING
+
+
+def test_what_a_restore_has_taken_out_of_the_ledger_hides_nothing_else(lake: Lake) -> None:
+    """What delta-rs writes at a delete is text that Arrow compares with nothing."""
+    name, schema = "ops.replayed_rows", ledger_schema("replayed_rows")
+    rows = [{"quarantine_id": f"q{number}", "table_name": "orders"} for number in range(3)]
+    write_deltalake(lake.uri(name), pa.Table.from_pylist(rows, schema=schema))
+    DeltaTable(lake.uri(name)).delete("quarantine_id = 'q1'")
+    query = "select quarantine_id from records where quarantine_id > 'q0' and table_name = 'orders'"
+    assert query_records(lake, "replayed_rows", query) == [("q2",)]

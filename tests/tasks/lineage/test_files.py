@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from prefect import flow
 
+from blocks.settings.extras import PACKAGES
 from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from demo.services.browser import Page
-from tasks.extras import PACKAGES
 from tasks.lineage import files
 from tasks.lineage.files import read_lineage, write_lineage, write_lineage_files
 from tasks.lineage.graph import Lineage, Ref

@@ -3,13 +3,21 @@
 import copy
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from blocks.settings.environment import REPOSITORY
 from blocks.settings.failures import PermanentFailure
+from lake.catalog import OPTIONAL_TABLES
+from tasks.features.contract import feature_tables
+from tasks.features.warehouse_copy import ROW_KEY
+from tasks.lineage.features import SCORES
 from tasks.lineage.figures import traced
 from tasks.lineage.graph import Lineage, Ref
 from tasks.lineage.trace import trace
+from tasks.repeat_purchase.examples import Split
+from tasks.repeat_purchase.scoring import MART, mart_rows
 from tasks.report import queries
 from tasks.report.models import FIGURES
 from tests.support.rows import DAY
@@ -44,6 +52,21 @@ KNOWN = {
     },
     "metrics.orders.profit_margin": {"shop.orders.amount", "shop.orders.quantity", "shop.products.unit_cost"},
     "metrics.stock.days_of_cover": {*MANY, "shop.orders.quantity", "shop.orders.order_date"},
+    "lake.gold.reorder_policy.forecast_per_day": {"shop.orders.order_date", "shop.orders.quantity"},
+    "gold.inventory_status.quantity_to_order": {*MANY, "shop.orders.quantity", "shop.orders.order_date"},
+    "features.product_features.units_28d": {"shop.orders.order_date", "shop.orders.quantity"},
+    "features.product_features.unit_cost": {"shop.products.unit_cost"},
+    "features.customer_features.region": {"shop.customers.region"},
+    "features.customer_features.revenue_28d": {
+        "shop.orders.amount", "shop.orders.order_date", "shop.orders.status"
+    },
+    "features.customer_features.created_timestamp": set(),
+    "gold.repeat_purchase_scores.customer_id": {"shop.customers.customer_id", "shop.orders.customer_id"},
+    "gold.repeat_purchase_scores.decile": {
+        "shop.customers.customer_segment", "shop.customers.region", "shop.orders.amount",
+        "shop.orders.order_date", "shop.orders.order_id", "shop.orders.order_number",
+        "shop.orders.product_id", "shop.orders.status",
+    },
     "report.day.revenue": {"shop.orders.amount"},
     "report.day.margin_pct": {"shop.orders.amount", "shop.orders.quantity", "shop.products.unit_cost"},
     "report.customers_by_value.revenue": {"shop.orders.amount"},
@@ -53,8 +76,9 @@ KNOWN = {
 MADE = {
     *(f"gold.{mart}.load_id" for mart in ("fct_orders", "agg_daily_sales")),
     *(f"gold.{mart}.deleted_at" for mart in ("fct_orders", "dim_customers", "dim_products")),
-    # Of the reorder plan, which no column says how it was made.
+    # Of the suppliers' terms, for which this shop has no table.
     *(f"gold.inventory_status.{name}" for name in ("lead_time_days", "on_order")),
+    *(f"gold.repeat_purchase_scores.{name}" for name in ("feature_date", "horizon_days", "trained_until")),
 }
 
 
@@ -140,6 +164,40 @@ def test_the_figures_of_the_report_are_computed_of_what_their_metrics_are(lineag
             origin for name in names for source in asked[name].direct for origin in lineage.origins(source)
         }
         assert of_sql == set(lineage.origins(Ref("report.day", field))), field
+
+
+def test_the_terms_of_suppliers_are_traced_where_the_shop_has_them(
+    manifest: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(OPTIONAL_TABLES, "replenishment")
+    lineage = trace(None, manifest=manifest)
+    assert lineage.unexplained() == []
+    assert origins(lineage, "gold.inventory_status.lead_time_days") == {"shop.replenishment.lead_time_days"}
+    assert {
+        *("shop.replenishment.service_level", "shop.replenishment.minimum_order"),
+        *("shop.replenishment.pack_size", "shop.orders.quantity", "shop.inventory.on_hand"),
+    } <= origins(lineage, "gold.inventory_status.quantity_to_order")
+
+
+def test_the_scores_have_the_columns_that_the_model_writes(lineage: Lineage) -> None:
+    assert f"gold.{MART}" == SCORES
+    customers = pd.DataFrame({"customer_id": [1], "feature_date": [DAY]})
+    written = mart_rows(customers, np.array([0.5]), Split([DAY], [DAY], [DAY]))
+    assert lineage.dataset(SCORES).names == written.column_names
+
+
+def test_the_feature_tables_have_the_columns_that_are_loaded(lineage: Lineage) -> None:
+    for table in feature_tables().values():
+        assert lineage.dataset(f"lake.{table.lake_name}").names == table.schema.names
+        assert lineage.dataset(table.lake_name).names == [ROW_KEY, *table.schema.names, "load_id"]
+
+
+def test_nothing_personal_reaches_features_or_scores(lineage: Lineage) -> None:
+    uses = set(map(str, lineage.uses(ref("shop.customers.customer_name"), indirect=True)))
+    assert "gold.dim_customers.customer_name" in uses
+    assert not {
+        name for name in uses if name.startswith(("features.", "lake.features.", "lake.versions.", SCORES))
+    }
 
 
 def test_a_column_is_found_by_the_end_of_its_name(lineage: Lineage) -> None:

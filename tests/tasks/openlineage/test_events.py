@@ -10,14 +10,16 @@ from uuid import uuid4
 
 import pytest
 
+from blocks.settings.extras import PACKAGES
 from blocks.settings.failures import DataFailure
 from blocks.settings.settings import Settings
 from lake.row_counts import Extracted, Flagged, RowCounts
-from tasks.extras import PACKAGES
+from tasks.features.refresh import Refreshed
 from tasks.ledger.run import Run
 from tasks.lineage.graph import Lineage
-from tasks.openlineage import client, events, watch
+from tasks.openlineage import client, events
 from tasks.openlineage.watch import watched_run
+from tasks.reorder.plan import Planned
 from tasks.timing import current, timed
 from tasks.transform.dbt import Built
 from tasks.warehouse.interface import Loaded
@@ -43,6 +45,16 @@ def quality_bronze() -> tuple[list[Flagged], list[Any]]:
 @timed
 def dbt_build() -> tuple[Loaded, Built]:
     return Loaded(load_id=1, rows={"orders": 10}), Built(models=["agg_daily_sales", "stg_orders"])
+
+
+@timed
+def plan_reorders() -> Planned:
+    return Planned(rows=7)
+
+
+@timed
+def refresh_features() -> list[Refreshed]:
+    return [Refreshed("features.customer_features", [DAY], [DAY])]
 
 
 @timed
@@ -292,6 +304,24 @@ def test_without_lineage_events_still_come(
     assert any(facet.get("fields") for facet in facets(built))
 
 
+def test_what_models_and_buyers_read_comes_from_the_lake(
+    settings: Settings, run_of_steps: Run, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENLINEAGE_URL", webhook.url)
+    play(run_of_steps, Settings(), plan_reorders, refresh_features)
+    check_events(sent(webhook))
+    planned, refreshed = (event for event in sent(webhook)[:-1] if event["eventType"] == "COMPLETE")
+    assert rows(planned["outputs"]) == {"reorder_policy": 7}
+    held, copy = refreshed["outputs"]
+    assert (held["namespace"], copy["namespace"].partition(":")[0]) == ("file", "duckdb")
+    assert held["name"].endswith("/lake/features/customer_features")
+    assert copy["name"] == "features.customer_features"
+    made = held["facets"]["columnLineage"]["fields"]["region"]["inputFields"]
+    [region] = [each for each in made if each["transformations"][0]["type"] == "DIRECT"]
+    assert region["name"].endswith("/lake/versions/customers")
+    assert region["field"] == "region"
+
+
 def test_without_the_extra_it_is_said_once(
     settings: Settings,
     run_of_steps: Run,
@@ -299,10 +329,11 @@ def test_without_the_extra_it_is_said_once(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(watch, "find_spec", lambda name: None)
+    monkeypatch.setitem(PACKAGES, "bi", (*PACKAGES["bi"], "not_installed"))
     monkeypatch.setenv("OPENLINEAGE_URL", webhook.url)
     with caplog.at_level(logging.WARNING):
         play(run_of_steps, Settings(), extract, dbt_build)
-    assert caplog.text.count("the extra bi is missing") == 1
+    said = "no OpenLineage events: the extra bi is missing (not_installed); install it: `make bi`, or "
+    assert caplog.text.count(said) == 1
     assert sent(webhook) == []
     assert "openlineage" in PACKAGES["bi"]

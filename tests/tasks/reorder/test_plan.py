@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from blocks.settings.extras import PACKAGES
 from blocks.settings.settings import Settings
 from lake.catalog import OPTIONAL_TABLES, catalog
 from lake.contract import ContractError
-from tasks.extras import PACKAGES
 from tasks.inventory.reorder_points import Product, read_products
 from tasks.reorder import plan
 from tasks.reorder.plan import plan_if_wanted, write_plan

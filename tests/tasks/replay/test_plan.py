@@ -9,7 +9,8 @@ from rich.console import Console
 
 from blocks.settings.failures import PermanentFailure
 from lake.quarantine import RULE, SOURCE
-from tasks.replay.plan import WAITING, Count, plan_replay
+from tasks.ingest.extract_window import previous_business_date
+from tasks.replay.plan import WAITING, Count, _newest_day, plan_replay
 from tasks.replay.screen import show
 from tasks.replay.selection import Selection
 from tests.support.contracts import changed_columns
@@ -74,6 +75,12 @@ def test_of_clicks_the_selected_folders_are_listed_again(quarantined: Platform) 
     plan = plan_replay(Selection(table="clickstream"), "", *here())
     assert plan.days == [DAY, NEXT_DAY]
     assert plan.reread.reread == ()
+
+
+def test_without_a_mark_the_newest_day_is_one_that_is_over(platform: Platform) -> None:
+    """As after a restore of every table from the source that was stopped."""
+    now = dt.datetime.now(dt.UTC)
+    assert _newest_day(*here()) in {previous_business_date(moment, dt.UTC) for moment in (now, now)}
 
 
 def test_a_selection_is_by_reason_and_day(quarantined: Platform) -> None:

@@ -98,9 +98,9 @@ def test_the_small_parts_are_shown_together(folder: Path) -> None:
 def test_the_funnel(data: ReportData) -> None:
     assert [(step.name, step.value, step.usual) for step in data.funnel] == [
         ("Sessions", 200, 100),
-        ("Viewed a product", 150, 90),
-        ("Added to cart", 80, 50),
-        ("Went to checkout", 40, 20),
+        ("Sessions that viewed a product", 150, 90),
+        ("Sessions that filled a cart", 80, 50),
+        ("Sessions that went to checkout", 40, 20),
         ("Sessions that bought", 30, 10),
     ]
 

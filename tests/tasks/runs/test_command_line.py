@@ -51,6 +51,31 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return called
 
 
+# As `python -m flows.daily` does it, with a run that says whether Python looks for garbage, and not where.
+GARBAGE = """
+import sys
+sys.argv, sys.orig_argv = ["-m"], ["python", "-m", "flows.daily"]
+import flows, gc
+print(gc.isenabled())
+from tasks.runs.command_line import run_checked
+run_checked(lambda: None, lambda: print(gc.isenabled(), gc.get_freeze_count() > 100_000))
+"""
+
+
+def test_no_search_for_garbage_goes_through_what_is_imported() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", GARBAGE],
+        cwd=REPOSITORY,
+        # Of a configured server, so that none is started.
+        env=os.environ | {"PREFECT_API_URL": "http://127.0.0.1:9/api"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert done.stdout.split() == ["False", "True", "True"]
+
+
 def snapshot(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 

@@ -54,6 +54,10 @@ def test_it_serves_the_run_and_ends_with_it(
     try:
         url = address(program)
         assert httpx.get(f"{url}/health", timeout=10).json() is True
+        # To register any, the server would import every integration first. One that stays, and is started
+        # later in the same home, registers them: there is no memo that says they are.
+        assert httpx.post(f"{url}/block_types/filter", json={}, timeout=10).json() == []
+        assert not (tmp_path / "memo_store.toml").exists()
         end(program)
         port = urlsplit(url).port
         assert port

@@ -58,6 +58,20 @@ def test_what_is_older_than_the_retention_is_deleted(lake: Lake) -> None:
     assert DeltaTable(lake.uri(NAME)).to_pyarrow_table()["n"].to_pylist() == [2]
 
 
+def test_the_log_forgets_what_is_older_than_the_retention(lake: Lake) -> None:
+    log = Path(lake.uri(NAME).removeprefix("file://")) / "_delta_log"
+    for number in range(4):
+        append(lake, number)
+    compact_table.fn(NAME, *here())
+    checkpoint = DeltaTable(lake.uri(NAME)).version()
+    for path in log.iterdir():
+        age(path, dt.timedelta(days=8))
+    append(lake, 4)
+    compact_table.fn(NAME, *here())
+    assert min(int(commit.stem) for commit in log.glob("*.json")) >= checkpoint
+    assert sorted(DeltaTable(lake.uri(NAME)).to_pyarrow_table()["n"].to_pylist()) == [0, 1, 2, 3, 4]
+
+
 def age(path: Path, by: dt.timedelta) -> None:
     import json
     import os

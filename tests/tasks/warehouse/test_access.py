@@ -13,7 +13,7 @@ from blocks.settings.environment import REPOSITORY
 from blocks.settings.failures import PermanentFailure, TransientFailure
 from blocks.settings.settings import Settings
 from tasks.warehouse import file_lock as writer_lock
-from tasks.warehouse.access import publish_warehouse, staged_warehouse
+from tasks.warehouse.access import one_writer, publish_warehouse, staged_warehouse
 from tests.support.platforms import Platform
 from tests.support.silver_tables import query
 
@@ -75,6 +75,7 @@ def test_a_run_that_fails_leaves_the_live_file_byte_for_byte(platform: Platform)
     assert platform.warehouse.read_bytes() == before
     assert {path.name for path in platform.folder.iterdir()} == {
         "clickstream",
+        "lake",
         "warehouse.duckdb",
         ".warehouse.duckdb.lock",
     }
@@ -131,9 +132,22 @@ def test_a_second_writer_gives_up_after_the_timeout(
     holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer_lock, "LOCK_TIMEOUT_SECONDS", 0.2)
-    sentence = r"another run has held the warehouse .* for 0\.2 s"
+    sentence = r"another run has held the lake .* for 0\.2 s"
     with pytest.raises(TransientFailure, match=sentence), staged_warehouse(Settings()):
         pass
+
+
+def test_whoever_writes_the_lake_is_waited_for(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Features and the model's scores are written by whoever has a staged warehouse, too."""
+    monkeypatch.setattr(writer_lock, "LOCK_TIMEOUT_SECONDS", 0.2)
+    for kind in ("duckdb", "snowflake"):
+        monkeypatch.setenv("WAREHOUSE", kind)
+        with (
+            one_writer(platform.lake),
+            pytest.raises(TransientFailure, match="another run has held the lake"),
+            staged_warehouse(Settings()),
+        ):
+            pass
 
 
 KILLED = """

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from blocks.settings.settings import Settings
-from tasks.warehouse.access import KINDS, live_warehouse, staged_warehouse
+from tasks.warehouse.access import live_warehouse, staged_warehouse, warehouse_kind
 from tasks.warehouse.bigquery import BigQuerySession
 from tasks.warehouse.interface import Warehouse
 from tasks.warehouse.load import load_warehouse
@@ -33,7 +33,7 @@ def staged(platform: Platform, cloud: str, monkeypatch: pytest.MonkeyPatch) -> I
     for name in ("execute", "rows"):
         monkeypatch.setattr(SESSIONS[cloud], name, _noting(getattr(SESSIONS[cloud], name), said))
     with staged_warehouse(Settings()) as made:
-        assert type(made) is KINDS[cloud]
+        assert type(made) is warehouse_kind(Settings())
         yield made
     assert said
     assert {sql: found for sql in said if (found := faults(sql, cloud))} == {}
@@ -66,6 +66,24 @@ def execute(staged: Warehouse, *statements: str) -> None:
     with staged.session() as session:
         for statement in statements:
             session.execute(statement)
+
+
+def test_rows_are_put_in_place_of_those_with_the_same_keys(staged: Warehouse) -> None:
+    def rows(*records: tuple[str, str | None, int]) -> pa.Table:
+        schema = pa.schema(
+            [("name", "string"), ("part", "string"), ("n", "int64"), ("made_at", pa.timestamp("us", "UTC"))]
+        )
+        return pa.Table.from_pylist(
+            [dict(zip(schema.names, (*each, at(DAY, 1)), strict=True)) for each in records], schema
+        )
+
+    with staged.session() as session:
+        session.execute("create schema if not exists ops")
+        session.replace("ops.things", rows(("x", None, 1), ("y", "a", 2)))
+        session.put("ops.things", ["name", "part", "made_at"], rows(("x", None, 3), ("y", "b", 4)))
+        session.put("ops.things", ["name", "part", "made_at"], rows())
+    found = query(staged, "select name, part, n from ops.things order by n")
+    assert found == [("y", "a", 2), ("x", None, 3), ("y", "b", 4)]
 
 
 def test_a_history_of_loads(silver: Silver, staged: Warehouse) -> None:
