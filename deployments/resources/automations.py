@@ -156,8 +156,11 @@ def _plan(client: SyncPrefectClient, wanted: AutomationCore, present: Automation
 
 
 def _whole(wanted: AutomationCore) -> AutomationCore:
-    """The same with every field set: an update leaves out defaults, a trigger's type among them."""
-    return AutomationCore.model_validate(wanted.model_dump())
+    """The same with every field set: an update leaves out defaults, a trigger's type among them.
+
+    But for the owner, of whom the server lets nobody speak.
+    """
+    return AutomationCore.model_validate(wanted.model_dump(exclude={"owner_resource"}))
 
 
 def _deletion(client: SyncPrefectClient, present: Automation) -> Change:
