@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as pads
@@ -115,21 +116,18 @@ class Lake:
 
     def has_lost_rows_since(self, name: str, version: int) -> bool:
         """Whether rows were deleted after `version`: of these the files new since say nothing."""
-        table = DeltaTable(self.uri(name))
-        commits = table.version() - version
-        return commits > 0 and any(
+        return any(
             each["operation"] == "DELETE"
             or int(each.get("operationMetrics", {}).get("num_target_rows_deleted", 0)) > 0
-            for each in table.history(commits)
+            for each in _commits_after(DeltaTable(self.uri(name)), version)
         )
 
     def is_only_appended_since(self, name: str, version: int) -> bool:
         """Whether all that was done to the table after `version` was to add rows, and to maintain it."""
         table = DeltaTable(self.uri(name))
-        commits = table.version() - version
-        return commits >= 0 and all(
+        return table.version() >= version and all(
             each["operation"].startswith(MAINTENANCE) or each["operationParameters"].get("mode") == "Append"
-            for each in (table.history(commits) if commits else [])
+            for each in _commits_after(table, version)
         )
 
     def has_values(self, name: str, column: str) -> bool:
@@ -144,31 +142,31 @@ class Lake:
 
     def is_as_of(self, name: str, version: int | None) -> bool:
         """True if the table still has the files of that version: later commits hold progress marks alone."""
-        if version is None:
-            return False
-        try:
-            before = DeltaTable(self.uri(name), version=version)
-        except DeltaError:
-            # The log of that version has been cleaned up, or the table was made anew.
-            return False
-        return set(before.file_uris()) == set(DeltaTable(self.uri(name)).file_uris())
+        before = self._files_of(name, version)
+        return before is not None and before == set(DeltaTable(self.uri(name)).file_uris())
 
     def replaced_files(self, name: str, version: int | None) -> tuple[list[str], list[str]] | None:
         """The addresses of the files that went since `version`, and of those that came; None if unknown.
 
         They hold the rows that have changed since, and unchanged ones that were rewritten beside them.
         """
-        if version is None:
-            return None
-        try:
-            before = set(DeltaTable(self.uri(name), version=version).file_uris())
-        except DeltaError:
-            # The log of that version has been cleaned up, or the table was made anew.
+        before = self._files_of(name, version)
+        if before is None:
             return None
         live = set(DeltaTable(self.uri(name)).file_uris())
         if not exist(before - live):
             return None
         return sorted(map(as_uri, before - live)), sorted(map(as_uri, live - before))
+
+    def _files_of(self, name: str, version: int | None) -> set[str] | None:
+        """The files of a version of a table; None if they are not known."""
+        if version is None:
+            return None
+        try:
+            return set(DeltaTable(self.uri(name), version=version).file_uris())
+        except DeltaError:
+            # The log of that version has been cleaned up, or the table was made anew.
+            return None
 
     def bytes_since(self, name: str, version: int | None = None) -> int:
         """Bytes of the live files new since `version`, or of the whole table; 0 if it does not exist."""
@@ -205,6 +203,12 @@ def commit(marks: Mapping[str, int] | None = None) -> CommitProperties:
     """
     check_right()
     return CommitProperties(app_transactions=[Transaction(*mark) for mark in (marks or {}).items()])
+
+
+def _commits_after(table: DeltaTable, version: int) -> list[dict[str, Any]]:
+    """What the table's log says of its commits after `version`."""
+    commits = table.version() - version
+    return table.history(commits) if commits > 0 else []
 
 
 def progress_of(table: DeltaTable, reader_of: str) -> int | None:
