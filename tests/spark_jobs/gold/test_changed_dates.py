@@ -11,8 +11,9 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from lake.catalog import catalog
 from lake.delta import Lake
 from spark_jobs.gold import job as gold
-from spark_jobs.gold.changed_dates import changed_dates
+from spark_jobs.gold.changed_dates import USED, changed_dates
 from spark_jobs.gold.daily_sales import JOB
+from spark_jobs.gold.jobs import GOLD_JOBS
 from spark_jobs.tables import overwrite
 from tests.support.rows import DAY, NEXT_DAY, at, customer, order, product
 from tests.support.spark_tables import frame, schema_of, table
@@ -79,6 +80,18 @@ def test_a_version_whose_files_are_gone_tells_nothing(spark: SparkSession, lake:
     silver = DeltaTable(lake.uri("silver.orders"))
     silver.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
     assert changed_dates(spark, lake, ORDERS_SCHEMA, since) is None
+
+
+@pytest.mark.parametrize("job", GOLD_JOBS.values(), ids=GOLD_JOBS)
+def test_gold_is_made_of_no_other_columns_of_orders(spark: SparkSession, job: gold.GoldJob) -> None:
+    """Else a change of one would leave old figures."""
+    orders = frame(spark, ORDERS_SCHEMA, ORDERS)
+    others = [
+        frame(spark, schema_of(name), rows)
+        for name, rows in (("customers", [customer(1)]), ("products", [product(1)]))
+    ]
+    used = orders.select(*(name for name in USED if name in orders.columns))
+    assert job.transform(used, *others).count() == job.transform(orders, *others).count() > 0
 
 
 def test_gold_takes_over_the_other_dates(spark: SparkSession, lake: Lake) -> None:
