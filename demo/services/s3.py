@@ -25,6 +25,8 @@ from spark_jobs.engine.local_server import answers_in_time, free_ports
 
 BUCKET = "shop"
 REGION = "us-east-1"
+# Written and read back at each start.
+PROBE = f"{BUCKET}/.ready"
 # SeaweedFS derives a port from another by adding 10,000, which may be past the last: name every one.
 PORTS = (
     *("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc"),
@@ -133,17 +135,26 @@ def _environment(directory: Path) -> dict[str, str]:
 
 
 def _wait(directory: Path, environment: dict[str, str]) -> None:
-    """Until the bucket is there: the server answers before it has made it."""
+    """Until an object can be written and read: the server answers before it has found those it holds."""
+    # Without retries: `answers_in_time` asks again.
     store = pafs.S3FileSystem(
         access_key=environment["AWS_ACCESS_KEY_ID"],
         secret_key=environment["AWS_SECRET_ACCESS_KEY"],
         endpoint_override=environment["AWS_ENDPOINT_URL"],
         region=REGION,
+        retry_strategy=pafs.AwsStandardS3RetryStrategy(max_attempts=1),
     )
     log_file = directory / "server.log"
     if not answers_in_time(
-        lambda: store.get_file_info(BUCKET).type == pafs.FileType.Directory,
-        lambda: _server(directory) is not None,
-        START_SECONDS,
+        lambda: _keeps_objects(store), lambda: _server(directory) is not None, START_SECONDS
     ):
         raise S3Unavailable(f"the store has not started; {log_file} ends in:\n{last_lines(log_file)}")
+
+
+def _keeps_objects(store: pafs.S3FileSystem) -> bool:
+    # The one of the last start first: it lies where the other objects do.
+    if store.get_file_info(PROBE).type == pafs.FileType.File:
+        store.open_input_stream(PROBE).read()
+    with store.open_output_stream(PROBE) as stream:
+        stream.write(b"ready")
+    return store.open_input_stream(PROBE).read() == b"ready"
