@@ -1,4 +1,4 @@
-"""Does it grow? The first whole week of days beside the last, and a slope that single days do not bend."""
+"""Does it grow? The first seven measured days beside the last, and a slope that single days do not bend."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.report import Grid
 
-WEEK = 7
+SOME = 7
 Record = dict[str, Any]
 """A day's figures, as `benchmarks.days` writes them."""
 
@@ -34,36 +34,43 @@ def figures(record: Record, before: Record) -> dict[str, float]:
     }
 
 
-def slope(values: Sequence[float]) -> float:
-    """The median slope of all pairs (Theil and Sen), per day."""
-    pairs = combinations(enumerate(values), 2)
+def slope(values: Sequence[tuple[int, float]]) -> float:
+    """The median slope of all pairs (Theil and Sen), per day, of values by day."""
+    pairs = combinations(values, 2)
     return statistics.median((high - low) / (later - earlier) for (earlier, low), (later, high) in pairs)
 
 
 def trend(records: Sequence[Record]) -> dict[str, dict[str, float]]:
-    """Of each figure: the medians of the week from day 2 and of the last week, and the slope over all days between.
+    """Of each figure: the medians of the first SOME days from day 2 and of the last, and the slope over all of them.
 
-    `records` are of day 0 (the first load), 1, 2, …; a day with maintenance is among seven others.
+    `records` are of day 0 (the first load), 1, …, not of many days at once but for what lies between two. When each
+    day is measured, a day with maintenance is among seven others.
     """
-    days = [figures(record, before) for before, record in pairwise(records[1:])]
+    days = {
+        record["day"]: figures(record, before)
+        for before, record in pairwise(records[1:])
+        if record["days_brought_in"] == 1
+    }
     summary = {}
-    for name in days[-1]:
-        values = [day.get(name, 0.0) for day in days]
-        early, late = statistics.median(values[:WEEK]), statistics.median(values[-WEEK:])
-        summary[name] = {"first week": early, "last week": late, "a day more": slope(values)}
+    for name in days[max(days)]:
+        values = [(day, used.get(name, 0.0)) for day, used in days.items()]
+        early, late = (
+            statistics.median(value for _, value in some) for some in (values[:SOME], values[-SOME:])
+        )
+        summary[name] = {"first days": early, "last days": late, "a day more": slope(values)}
     return summary
 
 
 def grid(summary: Mapping[str, Mapping[str, float]]) -> Grid:
-    """The trend as a table, with the last week's share of the first."""
+    """The trend as a table, with what the last days are of the first."""
     rows = [
         [
             name,
-            f"{each['first week']:.2f}",
-            f"{each['last week']:.2f}",
-            f"{each['last week'] / each['first week']:.2f}" if each["first week"] > 0 else "-",
+            f"{each['first days']:.2f}",
+            f"{each['last days']:.2f}",
+            f"{each['last days'] / each['first days']:.2f}" if each["first days"] > 0 else "-",
             f"{each['a day more']:.4f}",
         ]
         for name, each in summary.items()
     ]
-    return "Equal days", ["a day's", "first week", "last week", "÷", "more each day"], rows
+    return "Equal days", ["", "first days", "last days", "÷", "more each day"], rows
