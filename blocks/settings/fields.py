@@ -94,6 +94,11 @@ class SparkFields(SystemFields):
         title="Submit command",
         description="For clusters that take nothing else: spark-submit and its options; docs/spark.md.",
     )
+    spark_reads_clicks: bool = Field(
+        default=False,
+        title="Reads clicks",
+        description="Spark reads the click files, and not the worker; it must reach CLICKSTREAM_URI.",
+    )
 
 
 class KafkaFields(SystemFields):

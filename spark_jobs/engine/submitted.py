@@ -3,6 +3,7 @@
     spark-submit spark_jobs/engine/submitted.py silver orders --lake s3://bucket/lake --timezone Europe/Berlin
     spark-submit spark_jobs/engine/submitted.py gold daily_sales --lake s3://bucket/lake
     spark-submit spark_jobs/engine/submitted.py versions orders --lake s3://bucket/lake
+    spark-submit spark_jobs/engine/submitted.py bronze clickstream --lake s3://bucket/lake --files list.json
 
 A flow has a gate between the two halves of a silver job: it submits `--flag-only`, and then `--flagged` with
 the outcome of the first.
@@ -12,10 +13,12 @@ import argparse
 import datetime as dt
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from lake.delta import Lake
 from lake.row_counts import Flagged
+from spark_jobs.bronze.clickstream import append_lines, load_list
 from spark_jobs.engine.session import submitted_session
 from spark_jobs.gold.job import build
 from spark_jobs.gold.jobs import GOLD_JOBS
@@ -38,8 +41,13 @@ def main() -> None:
     parser.add_argument("--days", nargs=2, type=dt.date.fromisoformat, help="rebuild these business days")
     parser.add_argument("--flag-only", action="store_true", help="stop before silver changes")
     parser.add_argument("--flagged", type=json.loads, help="outcome of --flag-only: write its rows")
+    parser.add_argument("--files", type=Path, help="list of the files to append, by save_list")
     options = parser.parse_args()
     print(json.dumps(JOBS[options.layer](options)), flush=True)
+
+
+def _bronze(options: argparse.Namespace) -> dict[str, Any]:
+    return append_lines(submitted_session(), _lake(options), load_list(options.files))
 
 
 def _silver(options: argparse.Namespace) -> dict[str, Any]:
@@ -66,7 +74,7 @@ def _lake(options: argparse.Namespace) -> Lake:
     return Lake(options.lake, tuple(options.beside))
 
 
-JOBS = {"silver": _silver, "gold": _gold, "versions": _versions}
+JOBS = {"bronze": _bronze, "silver": _silver, "gold": _gold, "versions": _versions}
 
 if __name__ == "__main__":
     main()

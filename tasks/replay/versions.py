@@ -7,7 +7,7 @@ from lake.delta import Lake
 from lake.local_sql import connect
 from lake.quarantine import PATCH, RULE, SOURCE
 from lake.source_table import REPLAY_OF, SourceTable
-from tasks.ingest import clickstream
+from tasks.ingest import click_lines
 from tasks.shop.versions import as_bronze
 
 ID = "quarantine_id"
@@ -72,7 +72,7 @@ def bronze_rows(lake: Lake, name: str, quarantined: pa.Table) -> pa.Table:
 
 def bronze_schema(table: SourceTable) -> pa.Schema:
     """The columns of a table's bronze."""
-    return clickstream.SCHEMA if table.is_event else table.bronze_schema
+    return click_lines.SCHEMA if table.is_event else table.bronze_schema
 
 
 def mark_column(table: SourceTable) -> str:

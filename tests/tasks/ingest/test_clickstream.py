@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from blocks.settings.failures import PermanentFailure, TransientFailure
-from tasks.ingest import clickstream
+from tasks.ingest import click_lines, clickstream
+from tasks.ingest.click_files import ClickSource
 from tasks.ingest.clickstream import extract_clickstream
 from tasks.ingest.extract_window import LATE_DAYS
 from tests.support.platforms import Platform, here
@@ -40,7 +41,7 @@ def lines(platform: Platform) -> list[tuple[int, str]]:
     return sorted(zip(rows["line_number"].to_pylist(), rows["raw"].to_pylist(), strict=True))
 
 
-LONG = "x" * (clickstream.BLOCK_BYTES + 1000)
+LONG = "x" * (click_lines.BLOCK_BYTES + 1000)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,8 @@ LONG = "x" * (clickstream.BLOCK_BYTES + 1000)
         pytest.param("Zoë 東京\n".encode(), ["Zoë 東京"], id="UTF-8"),
         pytest.param(b"good\nbad \xff\xfe\ngood\n", ["good", "bad \\xff\\xfe", "good"], id="invalid UTF-8"),
         pytest.param("Zoë\nbad \xff\n".encode("latin-1"), ["Zo\\xeb", "bad \\xff"], id="another encoding"),
+        pytest.param(b"\xef\xbb\xbfone\n\xef\xbb\xbftwo\n", ["one", "\ufefftwo"], id="a byte order mark"),
+        pytest.param(b"\xef\xbb\xbf", [], id="nothing but a byte order mark"),
         pytest.param(b"a\x00b\n", ["a\x00b"], id="a NUL byte"),
         pytest.param(b"not json\n[1, 2]\n", ["not json", "[1, 2]"], id="no event at all"),
         pytest.param(f"a\n{LONG}\nb\n".encode(), ["a", LONG, "b"], id="a line longer than a block"),
@@ -81,7 +84,7 @@ def test_a_line_knows_where_it_came_from(platform: Platform) -> None:
 
 
 def test_lines_that_span_blocks_stay_whole(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clickstream, "BLOCK_BYTES", 7)
+    monkeypatch.setattr(click_lines, "BLOCK_BYTES", 7)
     expected = [f"line {number} " + "y" * (number % 13) for number in range(200)]
     put_bytes(platform, "\n".join(expected).encode())
     put_bytes(platform, gzip.compress("\n".join(expected).encode()), "b.jsonl.gz")
@@ -94,7 +97,7 @@ def test_an_unchanged_file_is_not_read_again(platform: Platform, monkeypatch: py
     assert ingest(platform) == 2
     version = platform.lake.table("bronze.clickstream").version()
     opened: list[str] = []
-    monkeypatch.setattr(clickstream._Source, "open", lambda _self, file: opened.append(file.path))
+    monkeypatch.setattr(ClickSource, "open", lambda _self, file: opened.append(file.path))
     assert ingest(platform) == 0
     assert (opened, platform.lake.table("bronze.clickstream").version()) == ([], version)
 
