@@ -84,6 +84,12 @@ def _unseen_lines(
 
 
 def _known_versions(bronze: DeltaTable | None, days: list[dt.date]) -> set[tuple[str, str]]:
-    held = held_rows(bronze, ["source_file", "source_version"], pads.field("ds").isin(days))
-    distinct = held.group_by(["source_file", "source_version"]).aggregate([])
-    return set(zip(*(column.to_pylist() for column in distinct.columns), strict=True))
+    known: set[tuple[str, str]] = set()
+    if bronze is None:
+        return known
+    columns, rows = ["source_file", "source_version"], pads.field("ds").isin(days)
+    # Batch by batch: a day may have more lines than memory has room for.
+    for batch in bronze.to_pyarrow_dataset().to_batches(columns=columns, filter=rows):
+        distinct = pa.Table.from_batches([batch]).group_by(columns).aggregate([])
+        known.update(zip(*(column.to_pylist() for column in distinct.columns), strict=True))
+    return known
