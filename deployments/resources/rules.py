@@ -46,6 +46,10 @@ FIRST_ATTEMPT: Labels = {"prefect.run-count": "1"}
 TRIGGERED = "prefect.automation.triggered"
 PAUSE_ITSELF = PauseAutomation(source="inferred", automation_id=None)
 RUN = "{{ flow.name }}, run {{ flow_run.name }}"
+STARTED_AGAIN = (
+    "{% if flow_run.state.type == 'CRASHED' and flow_run.run_count == 1 %}"
+    "It is started again by itself, once: what follows is for the case that this fails, too.\n{% endif %}"
+)
 LINK = "The run: {{ flow_run|ui_url }}"
 
 
@@ -129,7 +133,7 @@ RULES = (
             lambda _: CONFIRMED_WITHIN,
         ),
         f"{RUN}: {{{{ flow_run.state.name }}}}, and no alert of its own was delivered",
-        f"{{{{ flow_run.state.message }}}}\n{LINK}",
+        f"{{{{ flow_run.state.message }}}}\n{STARTED_AGAIN}{LINK}",
         command=lambda scope: f"prefect deployment run {{{{ flow.name }}}}/{scope.platform}",
     ),
     Rule(

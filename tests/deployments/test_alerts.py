@@ -165,6 +165,7 @@ def test_a_machine_lost_in_mid_run_is_alerted_and_the_run_started_again_ends_rig
     message = attachment(working)
     assert message["color"] == RED
     assert "Crashed" in text(message)
+    assert "It is started again by itself, once" in text(message)
     assert run_id in text(message)
     assert_runbook_link(text(message))
 

@@ -3,14 +3,18 @@
 import datetime as dt
 import re
 from typing import Any, get_args
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture, SequenceTrigger
+from prefect.server.schemas.core import FlowRun
+from prefect.server.schemas.states import Crashed, Failed, State
+from prefect.server.utilities.user_templates import render_user_template_sync
 
 from blocks.settings.environment import REPOSITORY
 from blocks.settings.settings import EnvironmentSettings
 from deployments.resources.automations import automations
+from deployments.resources.rules import STARTED_AGAIN
 from deployments.resources.settings import FOLDER, HEARTBEAT_SECONDS, DeploymentSettings
 from tasks.alerts.alert import Kind
 
@@ -98,6 +102,20 @@ def test_silence_is_three_heartbeats_and_waits_are_as_configured(
         "run-again": dt.timedelta(seconds=90),
         "no-successful-run": dt.timedelta(hours=26),
     }
+
+
+@pytest.mark.parametrize(
+    ("state", "run_count", "is_started_again"),
+    [(Crashed(), 1, True), (Crashed(), 2, False), (Crashed(), 0, False), (Failed(), 1, False)],
+)
+def test_a_crash_that_heals_itself_says_so(
+    rules: dict[str, AutomationCore], state: State, run_count: int, is_started_again: bool
+) -> None:
+    [body] = {action.body for action in rules["run-died"].actions}
+    assert STARTED_AGAIN in body
+    run = FlowRun(flow_id=uuid4(), run_count=run_count, state=state)
+    said = render_user_template_sync(STARTED_AGAIN, {"flow_run": run})
+    assert ("It is started again by itself, once" in said) == is_started_again
 
 
 def test_only_runs_of_the_platforms_own_deployments_count(rules: dict[str, AutomationCore]) -> None:
