@@ -1,7 +1,7 @@
 """Stock levels, from the inventory events in silver.
 
 The rule: the stock of a product in a warehouse is the level (`on_hand`) of its newest event, by event_at and
-then by topic, partition and offset, as in dbt's int_stock_movements. Events that come twice or out of order
+then by topic, partition and offset, as in dbt's fct_inventory_daily. Events that come twice or out of order
 change nothing; the next event makes up for one that never comes. A *gap* is an event whose level is not the
 level before it plus its own change: an event between them was lost, or goods were moved without an event. The
 level still wins.

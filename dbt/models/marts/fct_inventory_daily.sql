@@ -1,14 +1,117 @@
+{#
+    Built again from the first date whose events have changed; what was before stays, and says where the levels were.
+#}
+{{
+    config(
+        materialized='incremental',
+        unique_key=['inventory_date', 'product_id', 'warehouse_id'],
+        on_schema_change='append_new_columns'
+    )
+}}
+{%- set goes_on = is_incremental() and has_column(this, 'load_id') %}
+
 with
 
-movements as (
+changed_dates as (
 
-    select * from {{ ref('int_stock_movements') }}
+    {{ changed_groups(ref('stg_inventory'), 'event_date', 'total_events', built_key='inventory_date') }}
+
+),
+
+period as (
+
+    select min(event_date) as first_date from changed_dates
+
+),
+
+events as (
+
+    select
+        product_id,
+        warehouse_id,
+        quantity_change,
+        on_hand,
+        event_at,
+        event_date,
+        kafka_topic,
+        kafka_partition,
+        kafka_offset,
+        load_id
+
+    from {{ ref('stg_inventory') }}
+
+    where event_date >= (select period.first_date from period)
+
+),
+
+{% if goes_on %}
+
+    -- The last date before the period has a row for each product and warehouse that had an event by then.
+    opening as (
+
+        select
+            product_id,
+            warehouse_id,
+            cast(null as {{ dbt.type_bigint() }}) as quantity_change,
+            closing_on_hand as on_hand,
+            newest_event_at as event_at,
+            inventory_date as event_date,
+            cast(null as {{ dbt.type_string() }}) as kafka_topic,
+            cast(null as {{ dbt.type_bigint() }}) as kafka_partition,
+            cast(null as {{ dbt.type_bigint() }}) as kafka_offset,
+            cast(null as {{ dbt.type_bigint() }}) as load_id
+
+        from {{ this }}
+
+        where
+            inventory_date = (
+                select max(inventory_date) from {{ this }}
+
+                where inventory_date < (select period.first_date from period)
+            )
+
+    ),
+
+    events_and_opening as (
+
+        select * from opening
+
+        union all
+
+        select * from events
+
+    ),
+
+{% endif %}
+
+-- Of events of one moment the broker's order decides, as in the stock alerts
+-- (tasks/inventory/stock_levels.py).
+ordered as (
+
+    select
+        *,
+        lag(on_hand) over (
+            partition by product_id, warehouse_id
+            order by event_at, kafka_topic, kafka_partition, kafka_offset
+        ) as on_hand_before,
+        lead(event_date) over (
+            partition by product_id, warehouse_id
+            order by event_at, kafka_topic, kafka_partition, kafka_offset
+        ) as next_event_date
+
+    from {{ 'events_and_opening' if goes_on else 'events' }}
 
 ),
 
 dates as (
 
-    select distinct event_date as inventory_date from movements
+    select
+        event_date as inventory_date,
+        max(load_id) as load_id
+
+    from events
+
+    group by event_date
 
 ),
 
@@ -21,9 +124,9 @@ per_day as (
         count(*) as total_events,
         sum(case when quantity_change > 0 then quantity_change else 0 end) as received_quantity,
         sum(case when quantity_change < 0 then -quantity_change else 0 end) as issued_quantity,
-        sum(case when is_gap then 1 else 0 end) as total_gaps
+        sum(case when on_hand_before + quantity_change <> on_hand then 1 else 0 end) as total_gaps
 
-    from movements
+    from ordered
 
     group by product_id, warehouse_id, event_date
 
@@ -36,11 +139,12 @@ closing as (
         warehouse_id,
         event_date,
         next_event_date,
-        on_hand
+        on_hand,
+        event_at
 
-    from movements
+    from ordered
 
-    where is_last_of_day
+    where next_event_date is null or next_event_date > event_date
 
 ),
 
@@ -49,9 +153,10 @@ daily as (
 
     select
         dates.inventory_date,
+        dates.load_id,
         closing.product_id,
         closing.warehouse_id,
-        closing.event_date,
+        closing.event_at,
         closing.on_hand
 
     from dates
@@ -73,7 +178,9 @@ final as (
         coalesce(per_day.received_quantity, 0) as received_quantity,
         coalesce(per_day.issued_quantity, 0) as issued_quantity,
         coalesce(per_day.total_events, 0) as total_events,
-        coalesce(per_day.total_gaps, 0) as total_gaps
+        coalesce(per_day.total_gaps, 0) as total_gaps,
+        daily.event_at as newest_event_at,
+        daily.load_id
 
     from daily
 

@@ -1,8 +1,8 @@
 with
 
-movements as (
+days as (
 
-    select * from {{ ref('int_stock_movements') }}
+    select * from {{ ref('fct_inventory_daily') }}
 
 ),
 
@@ -24,18 +24,53 @@ policies as (
 
 ),
 
-stock as (
+newest_day as (
+
+    select max(inventory_date) as inventory_date from days
+
+),
+
+gaps as (
 
     select
         product_id,
-        sum(case when is_newest then on_hand else 0 end) as on_hand,
-        count(distinct warehouse_id) as total_warehouses,
-        sum(case when is_gap then 1 else 0 end) as total_gaps,
-        max(event_at) as newest_event_at
+        sum(total_gaps) as total_gaps
 
-    from movements
+    from days
 
     group by product_id
+
+),
+
+-- The newest day has a row for each product and warehouse that ever had an event.
+levels as (
+
+    select
+        days.product_id,
+        sum(days.closing_on_hand) as on_hand,
+        count(*) as total_warehouses,
+        max(days.newest_event_at) as newest_event_at
+
+    from days
+
+    inner join newest_day on days.inventory_date = newest_day.inventory_date
+
+    group by days.product_id
+
+),
+
+stock as (
+
+    select
+        levels.product_id,
+        levels.on_hand,
+        levels.total_warehouses,
+        gaps.total_gaps,
+        levels.newest_event_at
+
+    from levels
+
+    inner join gaps on levels.product_id = gaps.product_id
 
 ),
 
@@ -129,11 +164,21 @@ stock_with_terms as (
 
     cross join sales_period
 
-    left join products on stock.product_id = products.product_id
+    -- As text: a shop may have other keys than the system that counts its stock.
+    left join products
+        on
+            cast(stock.product_id as {{ dbt.type_string() }})
+            = cast(products.product_id as {{ dbt.type_string() }})
 
-    left join rates on stock.product_id = rates.product_id
+    left join rates
+        on
+            cast(stock.product_id as {{ dbt.type_string() }})
+            = cast(rates.product_id as {{ dbt.type_string() }})
 
-    left join policies on stock.product_id = policies.product_id
+    left join policies
+        on
+            cast(stock.product_id as {{ dbt.type_string() }})
+            = cast(policies.product_id as {{ dbt.type_string() }})
 
 ),
 

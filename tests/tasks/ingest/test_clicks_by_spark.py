@@ -112,14 +112,15 @@ def test_bronze_is_the_same(
     odd = [name for name in (FILES | PACKED) if not set("_[% ë").isdisjoint(name)]
     assert sorted(by_worker) == sorted([*odd, "empty.jsonl", "empty.json.gz"])
 
-    # Nothing new; then grown, corrected and damaged files beside old ones.
-    assert ingest(DAY)[0].rows == 0
+    # Grown, corrected and damaged files beside old ones; then nothing new.
     put(folder, {"plain.jsonl": b"one\ntwo\nthree\n", "open.json": b"one\n\n\nTWO"} | BROKEN, tick=2)
     done, by_worker = ingest(NEXT_DAY)
     assert [warning for warning in done.warnings if "Spark" in warning] == [
         f"clickstream file {DAY}/{name} was read by the worker: Spark could not" for name in sorted(BROKEN)
     ]
     assert {*by_worker} == {"empty.jsonl", "empty.json.gz", *BROKEN}
+    if "SPARK_SUBMIT" not in spark_reads:  # It would start a JVM for this.
+        assert ingest(NEXT_DAY)[0].rows == 0
 
 
 @pytest.mark.parametrize(
