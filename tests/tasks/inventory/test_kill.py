@@ -14,12 +14,13 @@ from kafka import KafkaProducer
 
 from blocks.settings.environment import REPOSITORY
 from demo.services.kafka import start, stop
+from lake.delta import Lake
 from tasks.inventory import consumer as inventory_stream
 from tasks.inventory.consumer import InventoryConsumer, consume_to_end
 from tasks.inventory.message import TABLE
 from tests.support.platforms import Broker, Platform, here
 
-EVENTS, PRODUCTS, KILLS = 50_000, 200, 20
+PRODUCTS, KILLS = 200, 20
 CHILD = "tests.support.inventory_child"
 
 
@@ -30,7 +31,8 @@ class Production(threading.Thread):
         super().__init__()
         self.address, self.topic = address, topic
         self.books: Counter[int] = Counter()
-        self.is_patient = threading.Event()
+        self.events = 0
+        self.is_over = threading.Event()
 
     def run(self) -> None:
         # Idempotent: its own retries, when the broker goes, write nothing twice.
@@ -38,15 +40,21 @@ class Production(threading.Thread):
             bootstrap_servers=self.address, enable_idempotence=True, acks="all", delivery_timeout_ms=120_000
         )
         dice = random.Random(7)
-        for number in range(EVENTS):
+        while not self.is_over.is_set():
             product, change = dice.randrange(PRODUCTS), dice.randrange(-5, 20)
             self.books[product] += change
-            event = {"event_id": number, "product_id": product, "quantity_change": change}
+            event = {"event_id": self.events, "product_id": product, "quantity_change": change}
             producer.send(self.topic, json.dumps(event).encode(), key=str(product).encode())
-            if number % 100 == 0:
+            self.events += 1
+            if self.events % 100 == 0:
                 time.sleep(0.2)
         producer.flush()
         producer.close()
+
+
+def version(lake: Lake) -> int:
+    table = lake.table(TABLE)
+    return table.version() if table else -1
 
 
 @pytest.mark.slow
@@ -69,16 +77,20 @@ def test_each_event_once_though_the_consumer_is_killed_and_the_broker_restarted(
         )
         assert child.stdout
         child.stdout.readline()
-        time.sleep(dice.uniform(0.5, 5))
+        # One in four at any moment, while it begins; the others once they write.
+        until, before = time.monotonic() + 60 * (number % 4 > 0), version(platform.lake)
+        while time.monotonic() < until and version(platform.lake) == before:
+            time.sleep(0.05)
+        time.sleep(dice.uniform(0, 3))
         child.kill()
         child.wait()
-        table = platform.lake.table(TABLE)
-        versions.append(table.version() if table else -1)
+        versions.append(version(platform.lake))
         if number == KILLS // 2:
             stop(kafka.directory, is_violent=True)
             start(kafka.directory)
     assert len(set(versions)) > KILLS / 2, f"most children were killed before they wrote: {versions}"
 
+    production.is_over.set()
     production.join()
     consumer = InventoryConsumer(*here())
     consume_to_end(consumer)
@@ -86,7 +98,7 @@ def test_each_event_once_though_the_consumer_is_killed_and_the_broker_restarted(
     table = platform.lake.table(TABLE)
     assert table
     events = [json.loads(raw) for raw in table.to_pyarrow_table()["raw"].to_pylist()]
-    assert Counter(event["event_id"] for event in events) == Counter(range(EVENTS))
+    assert Counter(event["event_id"] for event in events) == Counter(range(production.events))
     state: Counter[int] = Counter()
     for event in events:
         state[event["product_id"]] += event["quantity_change"]
