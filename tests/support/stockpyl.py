@@ -19,7 +19,13 @@ def base_stock_levels(cases: list[tuple[float, float, float]]) -> list[int]:
     """
     python = install(HOME, REQUIREMENTS).with_name("python")
     ended = subprocess.run(
-        [python, PROGRAM], input=json.dumps(cases), capture_output=True, text=True, timeout=120, cwd=HOME
+        # Not with the program's folder: this file has the library's name.
+        [python, "-P", PROGRAM],
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=HOME,
     )
     assert ended.returncode == 0, ended.stderr
     return json.loads(ended.stdout)
