@@ -9,9 +9,10 @@ from typing import NamedTuple
 from blocks.settings.failures import PermanentFailure
 from blocks.settings.settings import Settings
 from lake.delta import Lake
-from spark_jobs.bronze.clickstream import UnreadFile, append_lines, save_list
+from spark_jobs.bronze.clickstream import BRONZE, UnreadFile, append_lines, save_list
 from spark_jobs.engine.sizing import size_for
 from tasks.ingest.click_files import ClickFile, ClickSource
+from tasks.ingest.click_lines import SCHEMA
 from tasks.spark_session import session_of
 from tasks.transform.spark_submit import submit
 
@@ -47,6 +48,8 @@ def append_by_spark(
     ]
     if not taken:
         return Appended(0, [])
+    # A table from before a column was added.
+    lake.add_columns(BRONZE, SCHEMA)
     size = size_for(sum(file.size for file in files))
     if not settings.spark_submit:
         return Appended(**append_lines(session_of(settings, size), lake, taken))

@@ -22,10 +22,6 @@ from tasks.report import queries
 from tasks.report.models import FIGURES
 from tests.support.rows import DAY
 
-MANY = {
-    "shop.inventory.event_time", "shop.inventory.offset", "shop.inventory.on_hand", "shop.inventory.partition",
-    "shop.inventory.product_id", "shop.inventory.topic", "shop.inventory.warehouse_id",
-}  # fmt: skip
 # Of each column, by its unambiguous name, what it is made of in the shop.
 KNOWN = {
     "gold.agg_daily_sales.total_revenue": {"shop.orders.amount"},
@@ -44,16 +40,20 @@ KNOWN = {
     "gold.agg_daily_funnel.total_visitors": {"shop.clickstream.user_id"},
     "gold.fct_inventory_daily.closing_on_hand": {"shop.inventory.on_hand"},
     "gold.inventory_status.units_per_day": {"shop.orders.quantity", "shop.orders.order_date"},
-    "gold.inventory_status.on_hand": MANY,
+    "gold.inventory_status.on_hand": {"shop.inventory.on_hand"},
     "snapshots.snap_products.dbt_valid_from": {"shop.products.updated_at"},
     "snapshots.snap_products.dbt_scd_id": {"shop.products.product_id", "shop.products.updated_at"},
     "lake.gold.daily_sales.avg_order_value": {
         "shop.orders.amount", "shop.orders.order_number", "shop.orders.order_id"
     },
     "metrics.orders.profit_margin": {"shop.orders.amount", "shop.orders.quantity", "shop.products.unit_cost"},
-    "metrics.stock.days_of_cover": {*MANY, "shop.orders.quantity", "shop.orders.order_date"},
+    "metrics.stock.days_of_cover": {
+        "shop.inventory.on_hand", "shop.orders.quantity", "shop.orders.order_date"
+    },
     "lake.gold.reorder_policy.forecast_per_day": {"shop.orders.order_date", "shop.orders.quantity"},
-    "gold.inventory_status.quantity_to_order": {*MANY, "shop.orders.quantity", "shop.orders.order_date"},
+    "gold.inventory_status.quantity_to_order": {
+        "shop.inventory.on_hand", "shop.orders.quantity", "shop.orders.order_date"
+    },
     "features.product_features.units_28d": {"shop.orders.order_date", "shop.orders.quantity"},
     "features.product_features.unit_cost": {"shop.products.unit_cost"},
     "features.customer_features.region": {"shop.customers.region"},
@@ -74,7 +74,7 @@ KNOWN = {
 }  # fmt: skip
 # Columns of marts that are made of nothing in the shop.
 MADE = {
-    *(f"gold.{mart}.load_id" for mart in ("fct_orders", "agg_daily_sales")),
+    *(f"gold.{mart}.load_id" for mart in ("fct_orders", "agg_daily_sales", "fct_inventory_daily")),
     *(f"gold.{mart}.deleted_at" for mart in ("fct_orders", "dim_customers", "dim_products")),
     # Of the suppliers' terms, for which this shop has no table.
     *(f"gold.inventory_status.{name}" for name in ("lead_time_days", "on_order")),
