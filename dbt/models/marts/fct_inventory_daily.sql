@@ -14,7 +14,7 @@ with
 
 changed_dates as (
 
-    {{ changed_groups(ref('stg_inventory'), 'event_date', 'total_events', built_key='inventory_date') }}
+    {{ changed_groups(ref('stg_inventory'), 'event_date', 'total_events', 'inventory_date') }}
 
 ),
 
