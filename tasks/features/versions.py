@@ -6,7 +6,7 @@ from spark_jobs.engine.sizing import size_for
 from spark_jobs.silver.jobs import silver_job
 from spark_jobs.silver.versions import append_versions
 from tasks.spark_session import session_of
-from tasks.transform.spark_submit import submit
+from tasks.spark_submit import submit
 
 
 def write_versions(table: str, settings: Settings, lake: Lake, full: bool = False) -> None:

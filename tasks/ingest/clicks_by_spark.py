@@ -14,7 +14,7 @@ from spark_jobs.engine.sizing import size_for
 from tasks.ingest.click_files import ClickFile, ClickSource
 from tasks.ingest.click_lines import SCHEMA
 from tasks.spark_session import session_of
-from tasks.transform.spark_submit import submit
+from tasks.spark_submit import submit
 
 # Spark takes others for patterns, or writes them in another way; it hides files that begin with "_" or ".".
 PLAIN_ADDRESS = re.compile(r"\w+://[\w./=+@-]*/[a-zA-Z0-9][\w.=+@-]*", re.ASCII)

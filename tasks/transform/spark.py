@@ -17,7 +17,7 @@ from spark_jobs.silver import job as silver
 from spark_jobs.silver.jobs import silver_job
 from spark_jobs.silver.some_days import Days
 from tasks.spark_session import session_of
-from tasks.transform.spark_submit import submit
+from tasks.spark_submit import submit
 
 # The lake's gold tables.
 GOLD_TABLES = list(GOLD_JOBS)

@@ -1,6 +1,5 @@
 """A standalone Apache Spark, which shares nothing with this process but the store, makes the tables of Sail."""
 
-import gzip
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +8,6 @@ import pytest
 
 from lake.delta import Lake
 from tasks.features.versions import write_versions
-from tasks.ingest.clickstream import extract_clickstream
 from tasks.quality.validation import validate_bronze
 from tests.storage.conftest import Store
 from tests.support.platforms import here
@@ -43,21 +41,8 @@ def rows_of(lake: Lake, name: str) -> list[str]:
     return sorted(map(repr, lake.rows_since(name, None).to_table().to_pylist()))
 
 
-@pytest.fixture
-def click_files(seaweedfs: Store, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The number of lines in files of clicks on the store, where CLICKSTREAM_URI points."""
-    bucket = seaweedfs.make_bucket()
-    for number in range(40):
-        lines = "".join(f"{line} of {number}\r\n" for line in range(500)).encode()
-        packed = number % 2
-        key = f"clicks/{DAY}/hour={number // 4}/part-{number}.jsonl{'.gz' * packed}"
-        seaweedfs.client().put_object(Bucket=bucket, Key=key, Body=gzip.compress(lines) if packed else lines)
-    monkeypatch.setenv("CLICKSTREAM_URI", f"s3://{bucket}/clicks")
-    return 40 * 500
-
-
 def test_a_cluster_makes_the_tables_that_sail_makes(
-    cluster: SparkCluster, lakes: dict[str, Lake], click_files: int, monkeypatch: pytest.MonkeyPatch
+    cluster: SparkCluster, lakes: dict[str, Lake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dirt = Dirt(4)
     with cluster.connect_server() as server:
@@ -74,20 +59,11 @@ def test_a_cluster_makes_the_tables_that_sail_makes(
                 outcomes[engine] = counts, [result.model_copy(update={"samples": None}) for result in results]
             assert outcomes["cluster"] == outcomes["sail"]
 
-        for engine, remote in (("sail", ""), ("cluster", server.url)):
-            monkeypatch.setenv("LAKE_URI", lakes[engine].root)
-            monkeypatch.setenv("SPARK_REMOTE", remote)
-            if engine == "cluster":
-                monkeypatch.setenv("SPARK_READS_CLICKS", "true")
-                # What reads a file in this process.
-                monkeypatch.delattr("tasks.ingest.clickstream.file_lines")
-            assert extract_clickstream.fn(DAY, *here()).rows == click_files
-
         # Executors of both workers did it.
         tasks = server.tasks_by_worker()
         assert set(tasks) == {cluster.pages[worker] for worker in WORKERS}
         assert min(tasks.values()) > 100, tasks
-    for name in [*tables_of_spark(), "bronze.clickstream"]:
+    for name in tables_of_spark():
         made = rows_of(lakes["cluster"], name)
         assert made, name
         assert made == rows_of(lakes["sail"], name), name

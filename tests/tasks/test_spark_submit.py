@@ -14,8 +14,8 @@ from lake.row_counts import RowCounts
 from spark_jobs.engine.local_spark import COMES_WITH_SPARK, CONF, DELTA, S3, S3_CONF
 from spark_jobs.engine.sizing import size_for
 from spark_jobs.gold.jobs import GOLD_JOBS
+from tasks.spark_submit import submit
 from tasks.transform.spark import build_gold, flag_rows, write_silver
-from tasks.transform.spark_submit import submit
 from tests.support.platforms import here
 from tests.support.spark_dirt import Dirt
 from tests.support.spark_tables import table, write_bronze
