@@ -164,21 +164,11 @@ stock_with_terms as (
 
     cross join sales_period
 
-    -- As text: a shop may have other keys than the system that counts its stock.
-    left join products
-        on
-            cast(stock.product_id as {{ dbt.type_string() }})
-            = cast(products.product_id as {{ dbt.type_string() }})
+    left join products on stock.product_id = products.product_id
 
-    left join rates
-        on
-            cast(stock.product_id as {{ dbt.type_string() }})
-            = cast(rates.product_id as {{ dbt.type_string() }})
+    left join rates on stock.product_id = rates.product_id
 
-    left join policies
-        on
-            cast(stock.product_id as {{ dbt.type_string() }})
-            = cast(policies.product_id as {{ dbt.type_string() }})
+    left join policies on stock.product_id = policies.product_id
 
 ),
 
