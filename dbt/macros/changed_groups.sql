@@ -1,7 +1,7 @@
 {% macro changed_groups(rows, key, counted, built_key=none) %}
     {%- set built_key = built_key or key %}
     {# A table that lacks the column gets it, and all its groups are built anew. #}
-    {%- set is_compared = is_incremental() and has_column(this, counted) and has_column(this, 'load_id') %}
+    {%- set is_compared = is_incremental() and has_column(this, counted) %}
     select
         {{ 'coalesce(present.' ~ key ~ ', built.' ~ built_key ~ ')' if is_compared else 'present.' ~ key }} as {{ key }},
         coalesce(present.{{ counted }}, 0) as {{ counted }},

@@ -19,6 +19,8 @@ create or replace table silver.products as
     select * replace ('SKU ' || product_id as product_id) from silver.products;
 create or replace table silver.inventory as
     select * replace ('SKU ' || product_id as product_id) from silver.inventory;
+create or replace table ops.reorder_policy as
+    select * replace ('SKU ' || product_id as product_id) from ops.reorder_policy;
 create or replace table silver.orders as
     select * replace (
         'o-' || order_id as order_id, 'c-' || customer_id as customer_id, 'SKU ' || product_id as product_id,
@@ -27,6 +29,7 @@ create or replace table silver.orders as
     )
     from silver.orders;
 """
+LEVELS = ("run", "--select", "+fct_inventory_daily")
 
 
 @pytest.fixture
@@ -108,3 +111,36 @@ def test_a_warehouse_from_before_order_numbers_gets_them_with_its_history(shop: 
     shop.sql("update silver.orders set order_number = 'B7', load_id = 2 where order_id = 101")
     dbt(shop, *run)
     assert shop.sql(numbers) == [("A7",), ("B7",), ("105",)]
+
+
+def assert_levels_are_those_of_a_full_build(shop: Shop) -> None:
+    """As the mart has gone on, so it would be made of all events that there are."""
+    every_row = "select * from gold.fct_inventory_daily order by inventory_date, product_id, warehouse_id"
+    gone_on = shop.sql(every_row)
+    dbt(shop, *LEVELS, "--full-refresh")
+    assert gone_on == shop.sql(every_row) != []
+
+
+def test_levels_from_before_their_loads_were_kept_are_made_again(shop: Shop) -> None:
+    dbt(shop, *LEVELS)
+    for column in ("load_id", "newest_event_at"):
+        shop.sql(f"alter table gold.fct_inventory_daily drop column {column}")
+    dbt(shop, *LEVELS)
+    assert_levels_are_those_of_a_full_build(shop)
+
+
+@pytest.mark.parametrize("which", ["max", "min"], ids=["the newest date", "the first date"])
+def test_levels_of_events_that_are_gone_are_gone(shop: Shop, which: str) -> None:
+    """A lake that was restored has lost the events since: a whole date of them, or the only ones of a product."""
+    shop.sql(
+        "insert into silver.inventory by name select * replace ('one more' as event_id, 77 as product_id)"
+        " from silver.inventory limit 1"
+    )
+    dbt(shop, *LEVELS)
+    assert shop.sql("select count(*) > 0 from gold.fct_inventory_daily where product_id = 77") == [(True,)]
+    shop.sql(
+        "delete from silver.inventory where product_id = 77"
+        f" or event_date = (select {which}(event_date) from silver.inventory)"
+    )
+    dbt(shop, *LEVELS)
+    assert_levels_are_those_of_a_full_build(shop)

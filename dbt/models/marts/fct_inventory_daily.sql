@@ -1,28 +1,35 @@
 {#
     Built again from the first date whose events have changed; what was before stays, and says where the levels were.
+    Replaced by whole dates, as agg_daily_sales is: so that rows of events that are gone go, too.
 #}
 {{
     config(
-        materialized='incremental',
-        unique_key=['inventory_date', 'product_id', 'warehouse_id'],
-        on_schema_change='append_new_columns'
+        materialized='table' if target.type == 'bigquery' else 'incremental',
+        incremental_strategy='delete+insert',
+        unique_key='inventory_date',
+        on_schema_change='append_new_columns',
+        post_hook="delete from {{ this }} where inventory_date not in (select event_date from {{ ref('stg_inventory') }})"
     )
 }}
 {%- set goes_on = is_incremental() and has_column(this, 'load_id') %}
 
 with
 
-changed_dates as (
+{% if goes_on %}
 
-    {{ changed_groups(ref('stg_inventory'), 'event_date', 'total_events', 'inventory_date') }}
+    changed_dates as (
 
-),
+        {{ changed_groups(ref('stg_inventory'), 'event_date', 'total_events', 'inventory_date') }}
 
-period as (
+    ),
 
-    select min(event_date) as first_date from changed_dates
+    period as (
 
-),
+        select min(event_date) as first_date from changed_dates
+
+    ),
+
+{% endif %}
 
 events as (
 
@@ -40,7 +47,11 @@ events as (
 
     from {{ ref('stg_inventory') }}
 
-    where event_date >= (select period.first_date from period)
+    {% if goes_on %}
+
+        where event_date >= (select period.first_date from period)
+
+    {% endif %}
 
 ),
 
