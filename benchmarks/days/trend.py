@@ -43,8 +43,8 @@ def slope(values: Sequence[tuple[int, float]]) -> float:
 def trend(records: Sequence[Record]) -> dict[str, dict[str, float]]:
     """Of each figure: the medians of the first SOME days from day 2 and of the last, and the slope over all of them.
 
-    `records` are of day 0 (the first load), 1, …, not of many days at once but for what lies between two. When each
-    day is measured, a day with maintenance is among seven others.
+    `records` are of day 0 (the first load), of day 1, and of later ones; what brought in many days at once is left
+    out. When each day is measured, a day with maintenance is among seven others.
     """
     days = {
         record["day"]: figures(record, before)

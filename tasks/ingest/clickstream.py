@@ -43,19 +43,20 @@ def extract_clickstream(ds: dt.date, settings: Settings, lake: Lake) -> Extracte
         warnings.append(f"clickstream has no folder for {ds}")
     elif not any(file.day == ds for file in files):
         warnings.append(f"clickstream folder {ds} has no file with clicks")
-    known = _known_versions(lake.table(BRONZE), days)
+    bronze = lake.table(BRONZE)
+    known = _known_versions(bronze, days)
     fresh = [file for file in files if (file.name, file.version) not in known]
     rows = 0
     if fresh and settings.spark_reads_clicks:
         rows, refused = append_by_spark(fresh, {name for name, _ in known}, source, settings, lake)
         warnings += [f"clickstream file {name} was read by the worker: Spark could not" for name in refused]
-        known = _known_versions(lake.table(BRONZE), days)
+        bronze = lake.table(BRONZE)
+        known = _known_versions(bronze, days)
         fresh = [file for file in fresh if (file.name, file.version) not in known]
     # A day that is not over may still get files: the next run reads its folder again. A clock that is ahead
     # covers no days whose folders are still to come.
     over = previous_business_date(dt.datetime.now(dt.UTC), settings.shop_timezone)
     covered = min(ds, over, max(available, default=ds))
-    bronze = lake.table(BRONZE)
     streams = [partial(_unseen_lines, source, bronze, file) for file in fresh]
     rows += append(lake, BRONZE, SCHEMA, interleave(streams, WORKERS), {COVERED: covered.toordinal()})
     return Extracted(table="clickstream", rows=rows, warnings=warnings)

@@ -104,7 +104,8 @@ def build_marts(
         if not has_views:
             # Not known before a build has made them all: in the cloud, views outlive a run that fails.
             session.execute("drop table if exists ops.project_of_views")
-    goes_on = last is not None and last.project == inputs.project and has_views and not full_refresh
+    is_continued = last and last.project == inputs.project and has_views and not full_refresh
+    continued = last if is_continued else None
     if topic:
         arguments += ["--select", f"tag:{topic}"]
     elif full_refresh:
@@ -112,10 +113,10 @@ def build_marts(
     elif last == inputs:
         get_run_logger().info("the marts are up to date: nothing to build")
         return Built()
-    elif last and goes_on:
-        arguments += ["--select", *last.stale(inputs), "--indirect-selection", "empty"]
-    if last and goes_on:
-        environment["DBT_TESTED_LOAD"] = str(last.newest_load)
+    elif continued:
+        arguments += ["--select", *continued.stale(inputs), "--indirect-selection", "empty"]
+    if continued:
+        environment["DBT_TESTED_LOAD"] = str(continued.newest_load)
         # Of the project as it was, the views are as they would be made again.
         excluded.append("resource_type:model,config.materialized:view")
     if excluded:

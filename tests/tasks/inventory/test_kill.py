@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from functools import partial
 
 import pytest
 from kafka import KafkaProducer
@@ -15,6 +16,7 @@ from kafka import KafkaProducer
 from blocks.settings.environment import REPOSITORY
 from demo.services.kafka import start, stop
 from lake.delta import Lake
+from spark_jobs.engine.local_server import answers_in_time
 from tasks.inventory import consumer as inventory_stream
 from tasks.inventory.consumer import InventoryConsumer, consume_to_end
 from tasks.inventory.message import TABLE
@@ -57,6 +59,10 @@ def version(lake: Lake) -> int:
     return table.version() if table else -1
 
 
+def has_moved(lake: Lake, before: int) -> bool:
+    return version(lake) != before
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_each_event_once_though_the_consumer_is_killed_and_the_broker_restarted(
@@ -78,9 +84,9 @@ def test_each_event_once_though_the_consumer_is_killed_and_the_broker_restarted(
         assert child.stdout
         child.stdout.readline()
         # One in four at any moment, while it begins; the others once they write.
-        until, before = time.monotonic() + 60 * (number % 4 > 0), version(platform.lake)
-        while time.monotonic() < until and version(platform.lake) == before:
-            time.sleep(0.05)
+        before = version(platform.lake)
+        if number % 4:
+            answers_in_time(partial(has_moved, platform.lake, before), lambda: True, 60)
         time.sleep(dice.uniform(0, 3))
         child.kill()
         child.wait()
