@@ -129,7 +129,7 @@ def test_every_mounted_path_and_volume_is_there_and_every_volume_is_used() -> No
 def test_every_file_of_the_kit_is_used() -> None:
     used = {Path(source).name for _, source in mounts()} | {"compose.yaml", ".env.example", ".env"}
     used |= {"Dockerfile", "Dockerfile.dockerignore", "spark.pom.xml", "health.py"}
-    assert {path.name for path in FOLDER.iterdir()} <= used
+    assert {path.name for path in FOLDER.iterdir() if path.is_file()} <= used
 
 
 def test_what_depends_on_another_finds_it() -> None:
