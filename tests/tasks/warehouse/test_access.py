@@ -1,5 +1,7 @@
 """Publishing the warehouse: what readers see, what a failed run leaves, and who may write."""
 
+import errno
+import os
 import subprocess
 import sys
 import threading
@@ -30,6 +32,18 @@ def test_a_publish_is_the_staged_copy_with_what_was_live(platform: Platform) -> 
         query(staged.path, "create table u as select 2 as value")
         publish_warehouse.fn(staged)
     assert query(platform.warehouse, "select t.value, u.value from t, u") == [(1, 2)]
+
+
+def test_a_file_system_that_does_not_copy_by_itself_is_copied_on(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: int) -> int:
+        raise OSError(errno.EXDEV, "in the middle of it")
+
+    make_live(platform.warehouse, 1)
+    monkeypatch.setattr(os, "copy_file_range", refused)
+    with staged_warehouse(Settings()) as staged:
+        assert staged.path.read_bytes() == platform.warehouse.read_bytes()
 
 
 READER = """
