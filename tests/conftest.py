@@ -183,11 +183,15 @@ def apache() -> SparkSession:
     # Hundreds of queries on a few rows each: what the JVM's second compiler gains, it does not earn back.
     os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
     try:
-        return spark_session("local[2]")
+        session = spark_session("local[2]")
     except SparkUnavailable as reason:
         if os.environ.get("CI") == "true":
             pytest.fail(str(reason))
         pytest.skip(str(reason))
+    # For the same reason no query is compiled to Java first. Spark goes both ways itself, and they mean the same.
+    session.conf.set("spark.sql.codegen.wholeStage", "false")
+    session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+    return session
 
 
 @pytest.fixture(

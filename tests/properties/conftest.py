@@ -22,9 +22,9 @@ from tests.support.platforms import Platform
 COMMON = settings(
     deadline=None, print_blob=True, report_multiple_bugs=False, suppress_health_check=list(HealthCheck)
 )
-settings.register_profile("ci", COMMON, max_examples=50, derandomize=True)
+settings.register_profile("ci", COMMON, max_examples=30, derandomize=True)
 settings.register_profile("thorough", COMMON, max_examples=1000)
-settings.register_profile("unshrunk", COMMON, max_examples=50, derandomize=True, phases=[Phase.generate])
+settings.register_profile("unshrunk", COMMON, max_examples=30, derandomize=True, phases=[Phase.generate])
 # A profile named on the command line is loaded by Hypothesis' own plugin, after this file.
 settings.load_profile("ci")
 

@@ -30,8 +30,8 @@ from tests.properties.runs import lake_run
 from tests.support.platforms import Platform, here
 
 STEPS = 6
-# A history costs as much as one of the lake's law: a sixth of them.
-SHARE = 6
+# A history costs as much as one of the lake's law: a quarter of them.
+SHARE = 4
 ENTITIES: tuple[Entity, ...] = ("customers", "products")
 # Of each order the newest valid version that had been read by then, if it was not known to be gone.
 KNOWN_ORDERS = """

@@ -19,8 +19,8 @@ from tests.properties.runs import daily_run
 from tests.support.platforms import Platform
 
 STEPS = 6
-# A run with dbt takes three times one without: a third of the histories that the lake gets.
-SHARE = 3
+# A run with dbt takes three times one without: half of the histories that the lake gets.
+SHARE = 2
 
 
 class MartHistory(History):

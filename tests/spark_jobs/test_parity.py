@@ -20,15 +20,10 @@ from tests.support.spark_work import tables_of_spark
 JOBS = [silver_job(table) for table in spark_tables()]
 
 
+@pytest.mark.slow
 @pytest.mark.apache_spark
-@pytest.mark.parametrize(
-    ("seed", "timezone"),
-    [(1, "America/New_York"), pytest.param(2, "Asia/Kathmandu", marks=pytest.mark.slow)],
-)
-def test_both_engines_make_the_same_lake(
-    sail: SparkSession, apache: SparkSession, tmp_path: Path, seed: int, timezone: str
-) -> None:
-    dirt = Dirt(seed)
+def test_both_engines_make_the_same_lake(sail: SparkSession, apache: SparkSession, tmp_path: Path) -> None:
+    dirt, timezone = Dirt(1), "America/New_York"
     lakes = {name: Lake((tmp_path / name).as_uri()) for name in ("sail", "apache")}
     for _ in range(BATCHES):
         for name, rows in dirt.bronze().items():

@@ -63,18 +63,18 @@ def test_a_day_that_brought_nothing(spark: SparkSession, lake: Lake) -> None:
     ],
 )
 def test_what_has_left_quarantine_stays_out_of_a_rebuild(
-    spark: SparkSession, lake: Lake, fix: str, is_back: bool
+    sail: SparkSession, lake: Lake, fix: str, is_back: bool
 ) -> None:
     job, read = silver_job("orders"), at(DAY, 18)
     write_bronze(lake, "orders", [order(1, quantity=0, read_at=read), order(2, status="lost", read_at=read)])
-    run(spark, lake, job)
-    ids = dict(table(spark, lake, "quarantine.orders", "key", "quarantine_id"))
+    run(sail, lake, job)
+    ids = dict(table(sail, lake, "quarantine.orders", "key", "quarantine_id"))
     record = {"quarantine_id": ids["1"], "table_name": "orders", "fix": fix, "read_at": read}
     append_records(lake, "replayed_rows", [record])
-    run(spark, lake, job, full=True)
+    run(sail, lake, job, full=True)
     kept = [("1",), ("2",)] if is_back else [("2",)]
-    assert table(spark, lake, "quarantine.orders", "key") == kept
+    assert table(sail, lake, "quarantine.orders", "key") == kept
     # The source says it once more.
     write_bronze(lake, "orders", [order(1, quantity=0, read_at=at(NEXT_DAY))])
-    run(spark, lake, job)
-    assert table(spark, lake, "quarantine.orders", "key") == [("1",), ("2",)]
+    run(sail, lake, job)
+    assert table(sail, lake, "quarantine.orders", "key") == [("1",), ("2",)]

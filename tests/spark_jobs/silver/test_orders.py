@@ -107,29 +107,29 @@ def test_versions_that_come_late_or_again_change_nothing(spark: SparkSession, la
     assert table(spark, lake, "silver.orders", *newest) == [tuple(newest.values())]
 
 
-def test_silver_rebuilt_from_bronze_equals_what_grew(spark: SparkSession, lake: Lake) -> None:
+def test_silver_rebuilt_from_bronze_equals_what_grew(sail: SparkSession, lake: Lake) -> None:
     for batch in (
         [order(1), order(2, status="lost")],
         [order(1, quantity=3, updated_at=at(NEXT_DAY)), order(3, amount=None)],
         [order(2, updated_at=at(NEXT_DAY)), order(1, quantity=2, updated_at=at(DAY, 13))],
     ):
         write_bronze(lake, "orders", batch)
-        run(spark, lake, JOB)
+        run(sail, lake, JOB)
     names = ("silver.orders", "quarantine.orders")
-    grown = [table(spark, lake, name) for name in names]
-    assert totals(run(spark, lake, JOB, full=True)) == ("orders", 6, 2, 2, 2)
-    assert [table(spark, lake, name) for name in names] == grown
+    grown = [table(sail, lake, name) for name in names]
+    assert totals(run(sail, lake, JOB, full=True)) == ("orders", 6, 2, 2, 2)
+    assert [table(sail, lake, name) for name in names] == grown
 
 
 def test_a_rebuild_that_stops_leaves_every_row_in_silver_or_in_quarantine(
-    spark: SparkSession, lake: Lake, monkeypatch: pytest.MonkeyPatch
+    sail: SparkSession, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_bronze(
         lake, "orders", [order(1, quantity=200), order(2, status="lost"), order(3, status="shipped")]
     )
-    run(spark, lake, JOB)
+    run(sail, lake, JOB)
     names = ("silver.orders", "quarantine.orders")
-    before = [table(spark, lake, name) for name in names]
+    before = [table(sail, lake, name) for name in names]
 
     # The rules let in the first, and no longer the third.
     with (
@@ -137,22 +137,22 @@ def test_a_rebuild_that_stops_leaves_every_row_in_silver_or_in_quarantine(
         changed_columns("orders", "status", quality=valid_values("pending")),
     ):
         job = silver_job("orders")
-    flagged = silver.flag_new(spark, lake, job, "UTC", full=True)
+    flagged = silver.flag_new(sail, lake, job, "UTC", full=True)
     assert flagged.rejected == {"status_known": 2}
-    assert [table(spark, lake, name) for name in names] == before
+    assert [table(sail, lake, name) for name in names] == before
 
     def stop(rows: DataFrame, lake: Lake, name: str) -> int:
         raise KeyboardInterrupt(name)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt, match=r"silver\.orders"):
         patched.setattr(silver, "overwrite", stop)
-        silver.write(spark, lake, job, flagged, full=True)
-    assert table(spark, lake, "silver.orders", "order_id") == [(3,)]
-    assert table(spark, lake, "quarantine.orders", "key") == [("1",), ("2",), ("3",)]
+        silver.write(sail, lake, job, flagged, full=True)
+    assert table(sail, lake, "silver.orders", "order_id") == [(3,)]
+    assert table(sail, lake, "quarantine.orders", "key") == [("1",), ("2",), ("3",)]
 
-    silver.write(spark, lake, job, flagged, full=True)
-    assert table(spark, lake, "silver.orders", "order_id") == [(1,)]
-    assert table(spark, lake, "quarantine.orders", "key") == [("2",), ("3",)]
+    silver.write(sail, lake, job, flagged, full=True)
+    assert table(sail, lake, "silver.orders", "order_id") == [(1,)]
+    assert table(sail, lake, "quarantine.orders", "key") == [("2",), ("3",)]
 
 
 def test_quarantine_keeps_the_row_exactly(spark: SparkSession, lake: Lake) -> None:

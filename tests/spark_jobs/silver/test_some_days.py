@@ -15,7 +15,7 @@ JOB = silver_job("orders")
 NAMES = ("silver.orders", "quarantine.orders")
 
 
-def test_only_keys_of_the_days_are_judged_anew(spark: SparkSession, lake: Lake) -> None:
+def test_only_keys_of_the_days_are_judged_anew(sail: SparkSession, lake: Lake) -> None:
     many = {"quantity": 200}
     write_bronze(
         lake,
@@ -31,22 +31,22 @@ def test_only_keys_of_the_days_are_judged_anew(spark: SparkSession, lake: Lake) 
             order(None, updated_at=at(NEXT_DAY)),
         ],
     )
-    run(spark, lake, JOB)
-    quantities = lambda place: table(spark, place, "silver.orders", "order_id", "quantity")  # noqa: E731
-    keys = lambda place: table(spark, place, "quarantine.orders", "key")  # noqa: E731
+    run(sail, lake, JOB)
+    quantities = lambda place: table(sail, place, "silver.orders", "order_id", "quantity")  # noqa: E731
+    keys = lambda place: table(sail, place, "quarantine.orders", "key")  # noqa: E731
     assert quantities(lake) == [(3, 2), (4, 1)]
-    live = [table(spark, lake, name) for name in NAMES]
+    live = [table(sail, lake, name) for name in NAMES]
 
     beside = Lake(lake.root, ("orders",))
     with changed_columns("orders", "quantity", logicalTypeOptions={"minimum": 1, "maximum": 500}):
         job = silver_job("orders")
     days = (NEXT_DAY, NEXT_DAY + dt.timedelta(days=7))
-    flagged = silver.flag_new(spark, beside, job, "UTC", full=True, days=days)
-    counts = silver.write(spark, beside, job, flagged, full=True, days=days)
+    flagged = silver.flag_new(sail, beside, job, "UTC", full=True, days=days)
+    counts = silver.write(sail, beside, job, flagged, full=True, days=days)
 
     assert (counts.rows_in, counts.rows_out, counts.duplicates, counts.quarantined) == (4, 2, 1, 1)
     assert quantities(beside) == [(2, 200), (3, 200), (4, 1)]
     assert sorted(keys(beside), key=str) == [("1",), (None,), (None,)]
     # The live tables are as they were, and so is the mark: of other keys no more was read.
-    assert [table(spark, lake, name) for name in NAMES] == live
+    assert [table(sail, lake, name) for name in NAMES] == live
     assert beside.progress("silver.orders", "bronze") == lake.progress("silver.orders", "bronze")

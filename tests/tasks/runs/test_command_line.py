@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.settings import PREFECT_API_URL
 from psycopg2.extensions import parse_dsn
 
 from blocks.settings.environment import REPOSITORY
@@ -27,13 +28,9 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A function (*arguments, **environment) that calls the flow as a person does."""
-    # Compiled once, not in every child: some build machines forbid writing bytecode beside the sources.
-    bytecode = {
-        "PYTHONDONTWRITEBYTECODE": "",
-        "PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("bytecode")),
-    }
+def run(prefect_server: None) -> Run:
+    """A function (*arguments, **environment) that calls the flow as a person does who has a server up."""
+    server = {"PREFECT_API_URL": PREFECT_API_URL.value()}
     # A developer's own channels, in .env, hear nothing of the tests.
     silence = {"ALERT_ROUTES": json.dumps({severity: [] for severity in ROUTES})}
 
@@ -41,7 +38,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         return subprocess.run(
             [sys.executable, "-m", "flows.daily", *arguments],
             cwd=REPOSITORY,
-            env={**os.environ, **bytecode, **silence, **environment},
+            env={**os.environ, **server, **silence, **environment},
             capture_output=True,
             text=True,
             check=False,
