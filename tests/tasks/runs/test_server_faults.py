@@ -1,4 +1,4 @@
-"""Prefect's server is cut off or falls silent in mid-run: the run ends in time, on record and told, and the next is whole."""
+"""Prefect's server is cut off, falls silent or is slow in mid-run: the run ends in time, on record and told."""
 
 import os
 import subprocess
@@ -88,4 +88,17 @@ def test_a_run_whose_server_is_gone_ends_on_record_and_told_and_the_next_is_whol
     again = begin(server)
     said = again.communicate("go on\n", timeout=LIMIT_SECONDS)[0]
     assert again.returncode == 0, said
+    assert platform.lake.table("bronze.customers").to_pyarrow_table().num_rows == 10
+
+
+def test_a_slow_server_only_takes_longer(platform: Platform) -> None:
+    put(platform, "customers", *(customer(number) for number in range(1, 11)))
+    server = PREFECT_API_URL.value()
+    assert server
+    with open_proxy(server, delay_seconds=0.3) as proxy:
+        run = begin(f"{proxy.url}/api")
+        said = run.communicate("go on\n", timeout=LIMIT_SECONDS)[0]
+    assert run.returncode == 0, said
+    records = platform.lake.table("ops.pipeline_runs").to_pyarrow_table().sort_by("recorded_at").to_pylist()
+    assert [record["status"] for record in records] == ["running", "completed"]
     assert platform.lake.table("bronze.customers").to_pyarrow_table().num_rows == 10
