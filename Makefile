@@ -13,7 +13,7 @@ export PREFECT_PROFILE ?= ephemeral
 # The tests of a file share what they have started. In the order of tests/conftest.py.
 ON_TWO_CORES := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo ui pictures bi ml image worker sbom test slow containers lint bench audit clean lock
+.PHONY: help demo ui pictures bi ml image worker sbom test slow nightly containers lint bench audit clean lock
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -58,10 +58,14 @@ sbom: | $(PREFECT_HOME) ## list what the image holds, as CycloneDX in data/sbom.
 	uvx --from cyclonedx-bom@7.5.0 cyclonedx-py requirements requirements-image.txt --pyproject pyproject.toml -o data/sbom.json
 
 test: $(WITH_EXTRAS) ## run the tests, on real services (under 20 minutes)
-	$(BIN)/python -m pytest $(ON_TWO_CORES) -m "not slow and not containers"
+	$(BIN)/python -m pytest $(ON_TWO_CORES) -m "not slow and not nightly and not containers"
 
-slow: $(WITH_EXTRAS) ## run the tests that take minutes each: the law through dbt, kill tests, the how-tos
+slow: $(WITH_EXTRAS) ## run the tests that take minutes each: the laws, kill tests, clouds, a cluster
 	$(BIN)/python -m pytest $(ON_TWO_CORES) -m slow
+
+nightly: $(WITH_EXTRAS) ## run those for which CI has no time: the how-tos, the drill, a month on call, more of the laws
+	$(BIN)/python -m pytest $(ON_TWO_CORES) -m nightly
+	$(BIN)/python -m pytest $(ON_TWO_CORES) -m slow --hypothesis-profile nightly tests/properties/test_*_law.py
 
 containers: $(WITH_EXTRAS) ## run the image, the docker pool and the compose kit for real (needs root, Docker Engine)
 	CI=true $(BIN)/python -m pytest -m containers # with CI set, what cannot run is no skip but an error

@@ -27,6 +27,7 @@ from lake.delta import Lake
 from spark_jobs.engine.local_spark import SparkUnavailable
 from spark_jobs.engine.session import spark_session
 from tasks.runs.console import silence_teardown
+from tests.support import few_rows
 from tests.support.emulators import Emulators, EmulatorUnavailable
 from tests.support.platforms import Broker, Platform, empty_database
 from tests.support.prometheus_servers import open_pushgateway
@@ -180,23 +181,21 @@ def sail() -> SparkSession:
 @pytest.fixture(scope="session")
 def apache() -> SparkSession:
     """An Apache Spark of this test run. Where it cannot start, its tests skip, except on CI."""
-    # Hundreds of queries on a few rows each: what the JVM's second compiler gains, it does not earn back.
-    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+    os.environ.setdefault("JDK_JAVA_OPTIONS", few_rows.JAVA_OPTIONS)
     try:
         session = spark_session("local[2]")
     except SparkUnavailable as reason:
         if os.environ.get("CI") == "true":
             pytest.fail(str(reason))
         pytest.skip(str(reason))
-    # For the same reason no query is compiled to Java first. Spark goes both ways itself, and they mean the same.
-    session.conf.set("spark.sql.codegen.wholeStage", "false")
-    session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+    for name, value in few_rows.CONF.items():
+        session.conf.set(name, value)
     return session
 
 
 @pytest.fixture(
     scope="session",
-    params=["sail", pytest.param("apache", marks=[pytest.mark.apache_spark, pytest.mark.slow])],
+    params=["sail", pytest.param("apache", marks=[pytest.mark.apache_spark, pytest.mark.nightly])],
 )
 def spark(request: pytest.FixtureRequest) -> SparkSession:
     """Each engine in turn."""

@@ -52,7 +52,7 @@ def test_a_page_can_be_carried_out(page: Path, tmp_path: Path) -> None:
             step.perform(clone, {})
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_does_what_it_says(page: Path, repository: Path, environment: dict[str, str]) -> None:

@@ -19,7 +19,7 @@ from tests.support.platforms import Platform
 from tests.support.rows import customer, order, product, put
 
 # The first of these tests makes the tool's environment.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(900)]
 
 FILES = sorted(CONTRACTS.glob("*.yaml"))
 MAKE: dict[str, Callable[..., dict[str, Any]]] = {"customers": customer, "orders": order, "products": product}

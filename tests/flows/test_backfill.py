@@ -88,7 +88,7 @@ def mortal(prefect_server: None) -> Iterator[Mortal]:
         yield process
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.timeout(900)
 def test_a_month_that_is_killed_five_times_equals_one_go(
     platform: Platform, mortal: Mortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

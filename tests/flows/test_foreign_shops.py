@@ -31,7 +31,7 @@ def shop(
         made.connection.close()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.timeout(1200)
 def test_marts_equal_the_shop_after_each_of_five_days(shop: ForeignShop, platform: Platform) -> None:
     for day in DAYS:

@@ -56,7 +56,7 @@ def counts_add_up(platform: Platform, table: str) -> None:
     assert quarantined == query(platform, f"select count(*) from quarantine.{table}")[0][0]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.timeout(600)
 def test_rows_leave_quarantine_by_a_rule_the_source_and_a_patch_and_stay_out(
     platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

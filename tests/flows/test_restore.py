@@ -130,7 +130,7 @@ def empty(platform: Platform, *names: str) -> None:
         platform.lake.table(name).delete()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.timeout(1800)
 def test_the_drill_brings_everything_back_from_each_source(
     platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

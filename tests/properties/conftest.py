@@ -1,8 +1,8 @@
 """How many histories are tried, and the parts that all of them share.
 
 The default profile is derandomised: a red build is then due to the change at hand, and the same histories
-fail on any machine. `--hypothesis-profile=thorough` tries a thousand, new ones each time; a failure
-prints the line (`@reproduce_failure`) that repeats it. `unshrunk` is for work on a bug: it stops at the first
+fail on any machine. `--hypothesis-profile=nightly` tries a hundred, `thorough` a thousand, new ones each time; a
+failure prints the line (`@reproduce_failure`) that repeats it. `unshrunk` is for work on a bug: it stops at the first
 failing history, instead of spending five minutes on a smaller one. Name tests/properties on the command line when
 you name a profile: pytest must have read this file by then.
 """
@@ -22,9 +22,10 @@ from tests.support.platforms import Platform
 COMMON = settings(
     deadline=None, print_blob=True, report_multiple_bugs=False, suppress_health_check=list(HealthCheck)
 )
-settings.register_profile("ci", COMMON, max_examples=30, derandomize=True)
+settings.register_profile("ci", COMMON, max_examples=24, derandomize=True)
+settings.register_profile("nightly", COMMON, max_examples=100)
 settings.register_profile("thorough", COMMON, max_examples=1000)
-settings.register_profile("unshrunk", COMMON, max_examples=30, derandomize=True, phases=[Phase.generate])
+settings.register_profile("unshrunk", COMMON, max_examples=24, derandomize=True, phases=[Phase.generate])
 # A profile named on the command line is loaded by Hypothesis' own plugin, after this file.
 settings.load_profile("ci")
 

@@ -14,6 +14,7 @@ import httpx
 
 from spark_jobs.engine.local_server import LOOPBACK, accepts, answers_in_time, free_ports, until_input_closes
 from spark_jobs.engine.session import spark_session
+from tests.support.few_rows import JAVA_OPTIONS
 from tests.support.submitting import FILES, SPARK_HOME
 
 START_SECONDS = 600
@@ -39,8 +40,6 @@ OF_DAEMONS = {
     # The port for submissions over HTTP would be the same for all masters.
     "SPARK_DAEMON_JAVA_OPTS": f"-Dspark.network.timeout={START_SECONDS}s -Dspark.master.rest.enabled=false",
 }
-# As in conftest.py: the second compiler does not earn its keep.
-JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pyspark
 
 from blocks.settings.environment import REPOSITORY
+from tests.support import few_rows
 
 SPARK_HOME = Path(pyspark.__file__).parent
 FILES = REPOSITORY / "deployments" / "spark"
@@ -20,8 +21,8 @@ def local_submit() -> str:
             *("--conf", "spark.ui.enabled=false", "--conf", "spark.driver.host=127.0.0.1"),
             # As in apache_spark.py: a log of a few files.
             *("--conf", "spark.databricks.delta.snapshotPartitions=2"),
-            # As in conftest.py: the second compiler does not earn its keep.
-            *("--driver-java-options", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"),
+            *("--driver-java-options", few_rows.JAVA_OPTIONS),
+            *(word for name, value in few_rows.CONF.items() for word in ("--conf", f"{name}={value}")),
         ]
     )
 

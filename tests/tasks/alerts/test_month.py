@@ -28,7 +28,7 @@ from tests.support.ledger_records import RULES, run_record
 from tests.support.platforms import Platform, here, lake_here
 from tests.support.receivers import Webhook
 
-pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.nightly, pytest.mark.timeout(600)]
 
 # Days on which stock is taken in four times.
 OFTEN = (10, 11, 12, 25)

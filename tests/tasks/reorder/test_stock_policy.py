@@ -25,7 +25,7 @@ def test_the_fewest_pieces_that_are_enough(demand: tuple[float, float, float], p
     assert demand_quantile(*demand) == pieces
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_stockpyl_says_the_same() -> None:
     demands = [demand for demand, _ in CASES]
     try:
