@@ -10,6 +10,7 @@ from tests.support.variables import VARIABLES
 
 FILE = REPOSITORY / ".github" / "workflows" / "deploy.yml"
 TEXT = FILE.read_text(encoding="utf-8")
+NIGHTLY = FILE.with_name("nightly.yml").read_text(encoding="utf-8")
 JOBS = yaml.safe_load(TEXT)["jobs"]
 
 
@@ -43,6 +44,13 @@ def test_what_it_names_is_there() -> None:
 
 
 def test_every_action_is_pinned_to_a_version() -> None:
-    used = re.findall(r"uses: (\S+)", TEXT)
-    assert len(used) > 5
+    used = re.findall(r"uses: (\S+)", TEXT + NIGHTLY)
+    assert len(used) > 8
     assert all(re.fullmatch(r"[\w-]+/[\w-]+@v\d+", action) for action in used)
+
+
+def test_the_nightly_workflow_runs_what_ci_leaves_out() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    assert re.findall(r"run: make (\w+)", NIGHTLY) == ["nightly"]
+    assert re.search(r"^nightly:.*\n.* -m nightly$", makefile, re.MULTILINE)
+    assert "make nightly" not in (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
