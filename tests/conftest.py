@@ -9,6 +9,7 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 os.environ["PREFECT_API_URL"] = ""
 os.environ["PAGERDUTY_URL"] = "http://127.0.0.1:9"
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         marker = item.get_closest_marker("timeout")
         limits[item.path] = max(limits.get(item.path, 0), marker.args[0] if marker else 0)
     items.sort(key=lambda item: -limits[item.path])
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """On CI no slow test begins after its time is over: CI would be cut, and say nothing of those that passed."""
+    is_over = time.time() > float(os.environ.get("CI_DEADLINE", "inf"))
+    if is_over and item.get_closest_marker("slow"):
+        pytest.skip(f"{item.nodeid}: CI has no time left on this machine; make slow")
 
 
 @pytest.fixture(scope="session")
