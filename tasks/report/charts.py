@@ -5,6 +5,7 @@ and grid, light or dark. A table beside each chart has the same figures.
 """
 
 import datetime as dt
+import textwrap
 from collections.abc import Sequence
 from html import escape
 
@@ -15,7 +16,7 @@ from tasks.report.models import Day, QuarantineReason, Segment, Share
 
 BLUE, ORANGE, VERMILLION, GREY = "#0072B2", "#E69F00", "#D55E00", "#9AA5AE"
 ROW_HEIGHT = 34
-LONGEST_LABEL = 24
+LONGEST_LINE = 24
 PIXELS_PER_CHARACTER = 7.5
 
 
@@ -169,8 +170,9 @@ def _day(date: dt.date) -> str:
 
 
 def _label(name: str) -> str:
-    """A name as plotly shows it unchanged: it reads the tags of a kind of HTML."""
-    return escape(name if len(name) <= LONGEST_LABEL else name[: LONGEST_LABEL - 1] + "…", quote=False)
+    """A name on two lines at most, as plotly shows it unchanged: it reads the tags of a kind of HTML."""
+    lines = textwrap.wrap(name, LONGEST_LINE, max_lines=2, placeholder="…")
+    return "<br>".join(escape(line, quote=False) for line in lines)
 
 
 def _short(value: float) -> str:
