@@ -55,7 +55,8 @@ class Page:
             mobile=width < 500,
         )
         self.call("Page.navigate", url=place.as_uri() if isinstance(place, Path) else place)
-        self.wait(ready, lambda: bool(self.requests))
+        # While it loads there is no body yet.
+        self.wait(f"!!document.body && ({ready})", lambda: bool(self.requests))
 
     def wait(self, ready: str, also: Callable[[], bool] = lambda: True) -> None:
         """Return once the expression `ready` is true. Raises TimeoutError."""

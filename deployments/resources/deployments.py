@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -36,7 +36,7 @@ def plan(client: SyncPrefectClient) -> list[Change]:
         except ObjectNotFound:
             difference = "new"
         if difference:
-            changes.append(Change(name, difference, _nothing if changes else deploy_all))
+            changes.append(Change(name, difference, partial(_apply, client, entry, is_first=not changes)))
     return changes
 
 
@@ -124,5 +124,14 @@ def _flow(entrypoint: str) -> Flow:
     return load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
 
 
-def _nothing() -> None:
-    """Applies the change of a deployment that `deploy_all` has deployed with the first."""
+def _apply(client: SyncPrefectClient, entry: dict[str, Any], is_first: bool) -> None:
+    """Deploy all entries with the first, then take from this one the schedules that only the server has.
+
+    `prefect deploy` leaves those that somebody has added.
+    """
+    if is_first:
+        deploy_all()
+    deployment = client.read_deployment_by_name(full_name(entry))
+    for schedule in deployment.schedules:
+        if schedule.slug not in wanted(entry)["schedules"]:
+            client.delete_deployment_schedule(deployment.id, schedule.id)

@@ -94,6 +94,10 @@ def open_engine() -> Iterator[Engine]:
             "DOCKER_BUILDKIT": "1",
         }
         engine = Engine(environment, _docker())
+        # A reader's `docker` is this one too.
+        (folder / "bin").mkdir()
+        (folder / "bin" / "docker").symlink_to(engine.docker)
+        environment["PATH"] = f"{folder / 'bin'}{os.pathsep}{environment['PATH']}"
         daemon = [
             *("dockerd", "--data-root", str(HOME / "docker"), "--exec-root", str(folder / "exec")),
             *("--pidfile", str(folder / "docker.pid"), "--host", environment["DOCKER_HOST"]),

@@ -41,6 +41,13 @@ class Kit:
         """`docker compose …` in the kit's folder; returns what it printed."""
         return self.engine.run("compose", *command, folder=KIT, **{**self.environment, **environment})
 
+    def up(self, *options: str, **environment: str) -> None:
+        """`docker compose up --wait`; if that fails, with what `bootstrap` has said."""
+        try:
+            self.compose(*options, "up", "--no-build", "--wait", **environment)
+        except AssertionError as failure:
+            raise AssertionError(f"{failure}\n{self.compose('logs', '--no-color', 'bootstrap')}") from None
+
     def python(self, *arguments: str) -> str:
         """Python in the worker's container."""
         return self.compose("exec", "-T", "worker", "python", *arguments)
@@ -89,7 +96,7 @@ def kit(engine: Engine, image: str, slack: Webhook) -> Iterator[Kit]:
     made = Kit(engine, environment)
     made.compose("--profile", "spark", "down", "--volumes", "--timeout", "5")
     try:
-        made.compose("up", "--no-build", "--wait")
+        made.up()
         yield made
     finally:
         made.compose("--profile", "spark", "down", "--volumes", "--timeout", "5")
@@ -191,7 +198,7 @@ def test_apache_spark_makes_the_same(
     """The profile `spark`: silver and marts again from all of bronze, in a cluster of its own."""
     engine.run(*BUILD, "--target", "spark", "--tag", "ecommerce-pipeline:spark", str(KIT.parents[1]))
     spark = {"SPARK_REMOTE": "sc://spark-connect:15002"}
-    kit.compose("--profile", "spark", "up", "--no-build", "--wait", **spark)
+    kit.up("--profile", "spark", **spark)
     with kit.client() as client:
         made = client.create_flow_run_from_deployment(client.read_deployment_by_name("rebuild/production").id)
     assert kit.ended(made.id).state_name == "Completed"

@@ -3,7 +3,8 @@
 import dataclasses
 
 import pytest
-from prefect.client.schemas.actions import DeploymentUpdate
+from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
+from prefect.client.schemas.schedules import CronSchedule
 
 from tests.deployments.conftest import ROUTING_KEY, SECRET_PATH, Site
 
@@ -66,6 +67,9 @@ def test_what_was_changed_by_hand_or_in_the_environment_is_seen_and_put_right(de
     with deployed.client() as client:
         deployment = client.read_deployment_by_name("rebuild/production")
         client.update_deployment(deployment.id, DeploymentUpdate(entrypoint="flows/gone.py:rebuild"))
+        client.create_deployment_schedules(
+            deployment.id, [DeploymentScheduleCreate(schedule=CronSchedule(cron="0 3 * * *"))]
+        )
         late = next(each for each in client.read_automations() if each.name == "production: run-late")
         client.delete_automation(late.id)
     changed = dataclasses.replace(deployed, environment={**deployed.environment, "SPARK_REMOTE": "local[2]"})
@@ -73,7 +77,7 @@ def test_what_was_changed_by_hand_or_in_the_environment_is_seen_and_put_right(de
     rows = [line.split("│")[1:3] for line in printed.splitlines() if line.startswith("│")]
     assert [[cell.strip() for cell in row] for row in rows] == [
         ["spark-endpoint/production", "spark_remote"],
-        ["rebuild/production", "entrypoint"],
+        ["rebuild/production", "entrypoint, schedules"],
         ["production: run-late", "new"],
         # It turns the other on again, which will be another.
         ["production: run-late is over", "actions"],
