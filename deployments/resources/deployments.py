@@ -132,6 +132,7 @@ def _apply(client: SyncPrefectClient, entry: dict[str, Any], is_first: bool) -> 
     if is_first:
         deploy_all()
     deployment = client.read_deployment_by_name(full_name(entry))
+    kept = wanted(entry)["schedules"]
     for schedule in deployment.schedules:
-        if schedule.slug not in wanted(entry)["schedules"]:
+        if schedule.slug not in kept:
             client.delete_deployment_schedule(deployment.id, schedule.id)

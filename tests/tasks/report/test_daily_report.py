@@ -155,14 +155,14 @@ def test_figures_in_charts_are_short(value: float, expected: str) -> None:
 
 def test_names_are_shown_as_they_are_and_not_too_long() -> None:
     long = "Sessions that viewed a product"
-    shares = [
-        Share(name=name, value=1, usual=2) for name in ("<b>x</b> & co", long, *[f"{long} of ours"] * 2)
-    ]
+    names = ("<b>x</b> & co", long, f"{long} of ours that has {long}", "a" * 60, "a" * 61)
+    shares = [Share(name=name, value=1, usual=2) for name in names]
     figure = report_charts.sales_against_usual(shares)
     assert list(figure.layout.yaxis.ticktext) == [
         "&lt;b&gt;x&lt;/b&gt; &amp; co",
         "Sessions that viewed a<br>product",
-        *["Sessions that viewed a<br>product of ours"] * 2,
+        "Sessions that viewed a<br>product of ours that…",
+        *["a" * 24 + "<br>…"] * 2,
     ]
     # Two names that look alike keep a row each.
-    assert list(figure.data[0].y) == [0, 1, 2, 3]
+    assert list(figure.data[0].y) == [0, 1, 2, 3, 4]
