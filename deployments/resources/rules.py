@@ -163,7 +163,8 @@ RULES = (
         over="a run has had its turn",
     ),
     # Its process is gone without a word, or before its first. As Crashed it frees its slots, and `run-died`
-    # notifies people.
+    # notifies people. Not by force: the server handles two events at a time, so that a run's end may come
+    # before its start, and what has ended stays as it is.
     Rule(
         "run-silent",
         None,
@@ -176,7 +177,7 @@ RULES = (
             state=StateType.CRASHED,
             name="Crashed",
             message="No heartbeat: its process is gone",
-            force=True,
+            force=False,
         ),
     ),
     # Its machine was lost, its pod evicted, its worker stopped: the same run once more, wherever a worker is.
