@@ -7,7 +7,10 @@ from pathlib import Path
 import duckdb
 
 Marts = dict[str, list[tuple]]
-"""The rows of each table in gold, in order."""
+"""The rows of each table in gold, in order, without the number of the load that brought them.
+
+In how many loads a stream's events come is a matter of time.
+"""
 
 
 def read_marts(warehouse: Path) -> Marts:
@@ -19,7 +22,9 @@ def read_marts(warehouse: Path) -> Marts:
                 "select table_name from information_schema.tables where table_schema = 'gold' order by 1"
             ).fetchall()
             return {
-                table: connection.execute(f"select * from gold.{table} order by all").fetchall()
+                table: connection.execute(
+                    f"select columns(lambda name: name <> 'load_id') from gold.{table} order by all"
+                ).fetchall()
                 for (table,) in tables
             }
 
@@ -31,4 +36,4 @@ def assert_equal(marts: Marts, others: Marts) -> None:
     different = {
         table: len(set(rows) ^ set(others[table])) for table, rows in marts.items() if rows != others[table]
     }
-    assert different == {}
+    assert not different, different
