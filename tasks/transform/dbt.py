@@ -10,9 +10,8 @@ from typing import Any
 
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt_common.events.base_types import EventLevel
-from prefect.context import FlowRunContext, get_settings_context
 from prefect.logging import get_run_logger
-from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
+from prefect_dbt import PrefectDbtSettings
 from pydantic import BaseModel
 
 from blocks.settings.environment import REPOSITORY
@@ -23,6 +22,7 @@ from lake.catalog import catalog
 from tasks.ingest.decisions import Decisions, command
 from tasks.ledger.quality_result import QualityResult
 from tasks.reorder.policy_table import WAREHOUSE_NAME
+from tasks.transform.dbt_runner import ModelsAsTasks
 from tasks.transform.dbt_sources import write_sources
 from tasks.warehouse.interface import Session, Warehouse
 
@@ -40,38 +40,6 @@ class Built(BaseModel):
     def warnings(self) -> list[QualityResult]:
         """The results of tests that failed and did not stop the build."""
         return [result for result in self.results if not result.is_success]
-
-
-class ModelsAsTasks(PrefectDbtRunner):
-    """PrefectDbtRunner that shows models and snapshots as tasks of the flow, and tests only when they fail.
-
-    Each node that is a task costs about 0.2 CPU-seconds; two thirds of the nodes are tests, and a test
-    that passes says nothing. Failed ones are named by the DataFailure.
-    """
-
-    def invoke(self, args: list[str], **kwargs: Any) -> Any:
-        """Run dbt with the settings of the flow's thread; returns dbt's outcome."""
-        self._settings_context = dict(get_settings_context())
-        flow_run = FlowRunContext.get()
-        self._result_store = flow_run.result_store if flow_run else None
-        return super().invoke(args, **kwargs)
-
-    def _call_task(
-        self, task_state: Any, manifest_node: Any, context: dict[str, Any], enable_assets: bool
-    ) -> None:
-        # The tasks are threads of this process and share its settings and its store of results. From
-        # `context` alone Prefect would read the settings anew from every possible place, twice per task, and
-        # import every integration to find the store's class.
-        shared = context | {
-            "settings_context": self._settings_context,
-            "flow_run_context": context["flow_run_context"] | {"result_store": self._result_store},
-        }
-        super()._call_task(task_state, manifest_node, shared, enable_assets)
-
-    def _get_manifest_node_and_config(self, node_id: str) -> tuple[Any, dict[str, Any]]:
-        if node_id.startswith("test."):
-            return None, {}
-        return super()._get_manifest_node_and_config(node_id)
 
 
 def build_marts(

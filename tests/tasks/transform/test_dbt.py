@@ -1,6 +1,7 @@
 """dbt in the staged warehouse: built once per state of its inputs, and failures that name their node."""
 
 import re
+import shutil
 import time
 from collections import Counter
 from pathlib import Path
@@ -18,6 +19,7 @@ from tasks.ledger.quality_result import QualityResult
 from tasks.transform.dbt import PROJECT, build_marts, validate_marts
 from tasks.warehouse.duckdb import DuckDBWarehouse
 
+DS = "2024-01-13"
 SILVER = """
 create schema silver; create schema ops;
 create table ops.deleted_rows (table_name varchar, key varchar, deletes varchar);
@@ -51,9 +53,26 @@ create table silver.inventory as select
 
 @pytest.fixture
 def warehouse(tmp_path: Path, prefect_server: None) -> Path:
+    """A warehouse that has silver, and no marts."""
     path = tmp_path / "warehouse.duckdb"
     change(path, SILVER)
     return path
+
+
+@pytest.fixture(scope="module")
+def first_build(
+    tmp_path_factory: pytest.TempPathFactory, prefect_server: None
+) -> tuple[Path, list[QualityResult]]:
+    """A warehouse that has its marts, and the results of their tests; only to be copied."""
+    path = tmp_path_factory.mktemp("built") / "warehouse.duckdb"
+    change(path, SILVER)
+    return path, build(path, DS)
+
+
+@pytest.fixture
+def built(first_build: tuple[Path, list[QualityResult]], tmp_path: Path) -> Path:
+    """A copy of the warehouse that has its marts."""
+    return Path(shutil.copy(first_build[0], tmp_path))
 
 
 def change(warehouse: Path, *statements: str) -> None:
@@ -73,21 +92,22 @@ def validate(warehouse: Path, ds: str) -> list[QualityResult]:
     return validate_marts(DuckDBWarehouse(warehouse, warehouse), ds, Settings())
 
 
-def test_builds_once_per_state_of_loads_and_day(warehouse: Path) -> None:
-    first = build(warehouse, "2024-01-13")
+def test_builds_once_per_state_of_loads_and_day(
+    first_build: tuple[Path, list[QualityResult]], built: Path
+) -> None:
+    _, first = first_build
     assert len(first) > 50
     assert all(each.is_success for each in first)
-    assert build(warehouse, "2024-01-13") == []
+    assert build(built, DS) == []
 
 
-def test_of_a_load_that_changed_all_that_comes_from_it_is_built_and_tested(warehouse: Path) -> None:
-    first = {each.expectation: each.table_name for each in build(warehouse, "2024-01-13")}
-    change(
-        warehouse,
-        "update silver.orders set amount = 99, load_id = 2",
-    )
-    again = {each.expectation for each in build(warehouse, "2024-01-13")}
-    with duckdb.connect(warehouse) as connection:
+def test_of_a_load_that_changed_all_that_comes_from_it_is_built_and_tested(
+    first_build: tuple[Path, list[QualityResult]], built: Path
+) -> None:
+    first = {each.expectation: each.table_name for each in first_build[1]}
+    change(built, "update silver.orders set amount = 99, load_id = 2")
+    again = {each.expectation for each in build(built, DS)}
+    with duckdb.connect(built) as connection:
         assert connection.sql("select total_revenue from gold.agg_daily_sales").fetchall() == [(99,)]
     assert again < first.keys()
     assert {first[name] for name in first.keys() - again} == {
@@ -107,9 +127,9 @@ def test_of_a_row_that_is_gone_all_that_comes_from_it_is_built(warehouse: Path) 
         warehouse,
         "insert into silver.products by name select * replace (2 as product_id) from silver.products",
     )
-    build(warehouse, "2024-01-13")
+    build(warehouse, DS)
     change(warehouse, "delete from silver.products where product_id = 2")
-    again = {each.expectation for each in build(warehouse, "2024-01-13")}
+    again = {each.expectation for each in build(warehouse, DS)}
     with duckdb.connect(warehouse) as connection:
         assert connection.sql("select product_id from gold.dim_products").fetchall() == [(1,)]
     assert "unique_stg_products_product_id" in again
@@ -125,64 +145,58 @@ ANOTHER = (
 )
 
 
-def test_a_row_that_a_load_brings_twice_fails_the_build(warehouse: Path) -> None:
-    build(warehouse, "2024-01-13")
-    change(warehouse, ANOTHER)
-    build(warehouse, "2024-01-13")
-    change(warehouse, TWICE.format(3))
+def test_a_row_that_a_load_brings_twice_fails_the_build(built: Path) -> None:
+    change(built, ANOTHER)
+    build(built, DS)
+    change(built, TWICE.format(3))
     with pytest.raises(DataFailure, match="unique_stg_clickstream_event_id"):
-        build(warehouse, "2024-01-13")
+        build(built, DS)
 
 
-def test_rows_that_have_passed_are_tested_again_by_the_quality_flow(warehouse: Path) -> None:
-    build(warehouse, "2024-01-13")
-    assert all(each.is_success for each in validate(warehouse, "2024-01-13"))
+def test_rows_that_have_passed_are_tested_again_by_the_quality_flow(built: Path) -> None:
+    assert all(each.is_success for each in validate(built, DS))
     # Behind the pipeline's back: no load has brought it.
-    change(warehouse, TWICE.format(1), ANOTHER)
-    build(warehouse, "2024-01-13")
-    failed = [each.expectation for each in validate(warehouse, "2024-01-13") if not each.is_success]
+    change(built, TWICE.format(1), ANOTHER)
+    build(built, DS)
+    failed = [each.expectation for each in validate(built, DS) if not each.is_success]
     assert "unique_stg_clickstream_event_id" in failed
 
 
 def test_views_that_a_failed_build_of_another_project_has_made_are_made_again(
-    warehouse: Path, monkeypatch: pytest.MonkeyPatch
+    first_build: tuple[Path, list[QualityResult]], built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the views are no file's they outlive the failed run, and its change is then taken back."""
-    first = build(warehouse, "2024-01-13")
     monkeypatch.setenv("LEAD_TIME_DAYS", "9")
-    change(warehouse, "update silver.orders set status = 'lost'")
+    change(built, "update silver.orders set status = 'lost'")
     with pytest.raises(DataFailure):
-        build(warehouse, "2024-01-13")
+        build(built, DS)
     monkeypatch.delenv("LEAD_TIME_DAYS")
-    change(warehouse, "update silver.orders set status = 'pending'")
-    change(warehouse, "drop view staging.stg_orders cascade")
-    assert len(build(warehouse, "2024-01-14")) == len(first)
+    change(built, "update silver.orders set status = 'pending'")
+    change(built, "drop view staging.stg_orders cascade")
+    assert len(build(built, "2024-01-14")) == len(first_build[1])
 
 
-def test_a_failed_build_leaves_what_changed_to_the_next(warehouse: Path) -> None:
-    build(warehouse, "2024-01-13")
+def test_a_failed_build_leaves_what_changed_to_the_next(built: Path) -> None:
     change(
-        warehouse,
+        built,
         "update silver.orders set status = 'lost', load_id = 2",
     )
     for _ in range(2):
         with pytest.raises(DataFailure, match="accepted_values_stg_orders_status"):
-            build(warehouse, "2024-01-14")
+            build(built, "2024-01-14")
 
 
-def test_time_alone_makes_a_source_stale(warehouse: Path) -> None:
-    build(warehouse, "2024-01-13")
-    results = build(warehouse, "2024-01-15")
+def test_time_alone_makes_a_source_stale(built: Path) -> None:
+    results = build(built, "2024-01-15")
     assert [each.expectation for each in results] == ["recency_fct_orders_day__order_date__1"]
     assert not any(each.is_success for each in results)
 
 
 def test_another_project_or_variable_builds_everything(
-    warehouse: Path, monkeypatch: pytest.MonkeyPatch
+    first_build: tuple[Path, list[QualityResult]], built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = build(warehouse, "2024-01-13")
     monkeypatch.setenv("LEAD_TIME_DAYS", "9")
-    assert len(build(warehouse, "2024-01-13")) == len(first)
+    assert len(build(built, DS)) == len(first_build[1])
 
 
 def test_models_and_snapshots_are_tasks_of_the_calling_flow(warehouse: Path) -> None:
@@ -206,7 +220,7 @@ def test_a_failed_test_is_a_data_failure_that_names_it_and_is_not_taken_for_buil
         with pytest.raises(
             DataFailure, match=r"accepted_values_stg_orders_status.*\(1 rows\).*Nothing was published"
         ):
-            build(warehouse, "2024-01-13")
+            build(warehouse, DS)
 
 
 def test_what_the_bronze_gate_only_warns_of_never_stops_the_build(warehouse: Path) -> None:
@@ -215,7 +229,7 @@ def test_what_the_bronze_gate_only_warns_of_never_stops_the_build(warehouse: Pat
         "update silver.products set unit_cost = -1",
         "update silver.clickstream set event_type = 'wishlist'",
     )
-    results = build(warehouse, "2024-01-13")
+    results = build(warehouse, DS)
     assert sorted((each.table_name, each.observed) for each in results if not each.is_success) == [
         ("agg_daily_sales", "1 rows"),
         ("dim_products", "1 rows"),
@@ -237,4 +251,4 @@ def test_a_stale_source_is_a_warning_and_every_warning_says_what_is_at_stake(war
 def test_a_model_that_cannot_be_built_is_permanent(warehouse: Path) -> None:
     change(warehouse, "alter table silver.orders drop column quantity")
     with pytest.raises(PermanentFailure, match="dbt could not build: stg_orders"):
-        build(warehouse, "2024-01-13")
+        build(warehouse, DS)
