@@ -50,7 +50,7 @@ def backfill(first: dt.date, last: dt.date, dry_run: bool = True) -> None:
         run.tables = transform(last, run.flagged, settings, lake)
         run.loaded, built = dbt_build(last, run.run_id, warehouse, settings, lake)
         run.warnings += built.warnings
-        run.warnings += quality_gold(last, run.run_id, warehouse, settings, lake)
+        run.warnings += quality_gold(last, run.run_id, warehouse, settings, lake, built.models)
         publish_warehouse(warehouse, built.models)
         run.report_url, run.figures = write_report(run, settings, lake)
 

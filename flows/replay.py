@@ -49,7 +49,9 @@ def replay(rows: Selection, why: str = "", person: str = "", patch: str = "", dr
         run.tables = transform(day, run.flagged, settings, lake)
         leave_quarantine(rows, run, why, person, lake)
         run.loaded, built = dbt_build(day, run.run_id, warehouse, settings, lake)
-        run.warnings += built.warnings + quality_gold(day, run.run_id, warehouse, settings, lake)
+        run.warnings += built.warnings + quality_gold(
+            day, run.run_id, warehouse, settings, lake, built.models
+        )
         publish_warehouse(warehouse, built.models)
 
 

@@ -20,5 +20,5 @@ def catch_up(run: Run, warehouse: Warehouse, settings: Settings, lake: Lake) -> 
     run.tables = transform(run.ds, run.flagged, settings, lake)
     run.loaded, built = dbt_build(run.ds, run.run_id, warehouse, settings, lake, full=True)
     run.warnings += built.warnings
-    run.warnings += quality_gold(run.ds, run.run_id, warehouse, settings, lake)
+    run.warnings += quality_gold(run.ds, run.run_id, warehouse, settings, lake, built.models)
     publish_warehouse(warehouse, built.models)

@@ -42,7 +42,9 @@ def rebuild_tables(
             day, run.run_id, warehouse, settings, rebuilt, full=True, decisions=decisions
         )
         run.warnings += warnings + built.warnings
-        run.warnings += quality_gold(day, run.run_id, warehouse, settings, rebuilt, "rebuild", decisions)
+        run.warnings += quality_gold(
+            day, run.run_id, warehouse, settings, rebuilt, flow="rebuild", decisions=decisions
+        )
         versions = replace_live_tables(rebuilt, settings)
     record_versions(warehouse, lake, versions)
     publish_warehouse(warehouse, built.models)

@@ -84,6 +84,18 @@ def last_runs(platform: Platform) -> list[tuple]:
     )
 
 
+def gold_gates(platform: Platform) -> list[set[str]]:
+    """The names of the suites that the gold gate of each run has run, oldest run first."""
+    return [
+        set(names)
+        for (names,) in query(
+            platform,
+            "select list(distinct table_name) from ops.quality_results join ops.pipeline_runs using (run_id) "
+            "where layer = 'gold' group by run_id, started_at order by started_at",
+        )
+    ]
+
+
 @pytest.mark.slow
 def test_two_days_then_the_same_day_again_then_an_empty_day(platform: Platform) -> None:
     open_shop(platform)
@@ -127,6 +139,12 @@ def test_two_days_then_the_same_day_again_then_an_empty_day(platform: Platform) 
     before = contents(platform), versions(platform, "bronze", "silver", "gold", "quarantine")
     daily_ecommerce_pipeline(NEXT_DAY)
     assert (contents(platform), versions(platform, "bronze", "silver", "gold", "quarantine")) == before
+    # The second run compared the totals, and validated no mart again.
+    assert gold_gates(platform) == [
+        {"agg_daily_sales", "customer_segments", "dim_customers", "fct_orders", "order_totals"},
+        {"agg_daily_sales", "customer_segments", "dim_customers", "fct_orders", "order_totals"},
+        {"order_totals"},
+    ]
 
     daily_ecommerce_pipeline(STALE_DAY)
     assert contents(platform) == before[0]
