@@ -126,6 +126,13 @@ def steps_grid(results: dict[str, list[Run]]) -> report.Grid:
     return "Steps of the day of changed orders and clicks, seconds", ["step", *days], rows
 
 
+def save(facts: dict[str, object], results: dict[str, list[Run]]) -> None:
+    """Put the runs into RESULT, beside those of other scales: the next one may be ended for its memory."""
+    kept = json.loads(RESULT.read_text())["runs"] if RESULT.exists() else {}
+    runs = kept | {scale: [dataclasses.asdict(run) for run in runs] for scale, runs in results.items()}
+    RESULT.write_text(json.dumps({"machine": facts, "runs": runs}, indent=2) + "\n")
+
+
 def main() -> None:
     """Measure, print, and keep the figures in RESULT."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
@@ -147,11 +154,10 @@ def main() -> None:
                 console.status(scale),
             ):
                 results[scale] = measure(scale, dsn, Path(name), memory_limit)
+            save(facts, results)
     tables = [grid(results), steps_grid(results)]
     report.show(console, tables)
     print(report.markdown(tables))
-    runs = {scale: [dataclasses.asdict(run) for run in runs] for scale, runs in results.items()}
-    RESULT.write_text(json.dumps({"machine": facts, "runs": runs}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
