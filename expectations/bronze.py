@@ -8,7 +8,8 @@ from functools import partial
 import great_expectations.expectations as gxe
 
 from expectations.row_rules import rules, warnings
-from expectations.suite import CRITICAL, Suite, Thresholds, accepted, quarantined, usual_size
+from expectations.suite import Suite, Thresholds, accepted, quarantined, usual_size
+from expectations.unique import unique_key
 from lake.source_table import READ_AT, SourceTable
 
 
@@ -35,6 +36,4 @@ def _expectations(table: SourceTable, thresholds: Thresholds) -> list[gxe.Expect
 
 def _one_per_version(table: SourceTable) -> gxe.Expectation:
     consequence = f"two versions of a row of {table.name} cannot be put in order: the source has no key"
-    return gxe.ExpectCompoundColumnsToBeUnique(
-        column_list=[table.key, table.cursor, READ_AT], severity=CRITICAL, meta={"consequence": consequence}
-    )
+    return unique_key([table.key, table.cursor, READ_AT], consequence)

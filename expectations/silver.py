@@ -9,7 +9,8 @@ from functools import partial
 import great_expectations.expectations as gxe
 
 from expectations.row_rules import rules
-from expectations.suite import CRITICAL, Suite, Thresholds, one_per_key
+from expectations.suite import CRITICAL, Suite, Thresholds
+from expectations.unique import one_per_key, unique_key
 from lake.source_table import SourceTable
 
 CONSEQUENCE = "a row that should be in quarantine counts in every figure"
@@ -38,7 +39,7 @@ def _expectations(table: SourceTable, thresholds: Thresholds) -> list[gxe.Expect
     others = [column for column in table.columns if column.is_unique and column.name != table.key]
     return [
         *one_per_key(table.key, table.key_consequence),
-        *(_critical(CONSEQUENCE, gxe.ExpectColumnValuesToBeUnique, column=column.name) for column in others),
+        *(unique_key([column.name], CONSEQUENCE) for column in others),
         *sound_rows(table, CONSEQUENCE),
     ]
 

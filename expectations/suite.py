@@ -69,12 +69,3 @@ def quarantined(expectation: type[gxe.Expectation], **arguments: object) -> gxe.
         meta={"consequence": "these rows are in quarantine, not in the figures"},
         **arguments,
     )
-
-
-def one_per_key(column: str, consequence: str) -> list[gxe.Expectation]:
-    """Critical: every row has a value in `column`, and no two the same."""
-    meta = {"consequence": consequence}
-    return [
-        gxe.ExpectColumnValuesToNotBeNull(column=column, severity=CRITICAL, meta=meta),
-        gxe.ExpectColumnValuesToBeUnique(column=column, severity=CRITICAL, meta=meta),
-    ]

@@ -3,6 +3,7 @@
 import great_expectations.expectations as gxe
 
 from expectations.suite import CRITICAL, WARNING, Suite, Thresholds
+from expectations.unique import unique_key
 
 KEY = ["order_date", "category", "region", "customer_segment"]
 
@@ -11,7 +12,7 @@ def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
     """One row per group, with plausible counts and money."""
     wrong = {"consequence": "the sales board shows an impossible figure"}
     return [
-        gxe.ExpectCompoundColumnsToBeUnique(column_list=KEY, severity=CRITICAL, meta=wrong),
+        unique_key(KEY, wrong["consequence"]),
         gxe.ExpectColumnValuesToNotBeNull(column="order_date", severity=CRITICAL, meta=wrong),
         gxe.ExpectColumnValuesToBeBetween(column="total_orders", min_value=1, severity=CRITICAL, meta=wrong),
         gxe.ExpectColumnValuesToBeBetween(

@@ -2,7 +2,8 @@
 
 import great_expectations.expectations as gxe
 
-from expectations.suite import CRITICAL, Suite, Thresholds, one_per_key
+from expectations.suite import CRITICAL, Suite, Thresholds
+from expectations.unique import one_per_key
 
 
 def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:

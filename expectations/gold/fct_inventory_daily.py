@@ -3,6 +3,7 @@
 import great_expectations.expectations as gxe
 
 from expectations.suite import CRITICAL, Suite, Thresholds
+from expectations.unique import unique_key
 
 KEY = ["inventory_date", "product_id", "warehouse_id"]
 
@@ -11,7 +12,7 @@ def expectations(thresholds: Thresholds) -> list[gxe.Expectation]:
     """One closing level per day, and no negative level or quantity."""
     wrong = {"consequence": "the history of a product's stock is wrong"}
     return [
-        gxe.ExpectCompoundColumnsToBeUnique(column_list=KEY, severity=CRITICAL, meta=wrong),
+        unique_key(KEY, wrong["consequence"]),
         *(
             gxe.ExpectColumnValuesToNotBeNull(column=column, severity=CRITICAL, meta=wrong)
             for column in (*KEY, "closing_on_hand")

@@ -6,7 +6,8 @@ Uniqueness over the whole table, relationships and money identities are dbt test
 import great_expectations.expectations as gxe
 
 from expectations.silver import sound_rows
-from expectations.suite import CRITICAL, WARNING, Suite, Thresholds, one_per_key
+from expectations.suite import CRITICAL, WARNING, Suite, Thresholds
+from expectations.unique import one_per_key
 from lake.catalog import catalog
 
 # If fewer orders know their customer or product, a dimension was not loaded, rather than late.

@@ -199,7 +199,7 @@ def _result(layer: str, suite: Suite, outcome: ExpectationValidationResult) -> Q
     config, result = outcome.expectation_config, outcome.result
     _raise_broken(suite, outcome)
     samples = [
-        "/".join(str(row[column]) for column in suite.key)
+        "/".join(str(row[column]) for column in suite.key if column in row)
         for row in (result.get("partial_unexpected_index_list") or [])[:SAMPLES]
     ]
     return QualityResult(
@@ -225,6 +225,8 @@ def _raise_broken(suite: Suite, outcome: ExpectationValidationResult) -> None:
 
 def _describe(expectation: ExpectationConfiguration) -> str:
     """An expectation in few words, unique in its suite: `amount to be between(min_value=0)`."""
+    if expectation.description:
+        return expectation.description
     shown = {
         name: value for name, value in expectation.kwargs.items() if name not in ("batch_id", "ignore_row_if")
     }

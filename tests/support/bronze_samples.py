@@ -8,7 +8,6 @@ from tests.support.rows import DAY, at, customer, order, product
 from tests.support.samples import (
     BETWEEN,
     COMMON,
-    COMPOUND,
     COUNT,
     IN_SET,
     MONEY,
@@ -16,6 +15,7 @@ from tests.support.samples import (
     ORDER_COLUMNS,
     ORDER_RULES,
     TIME,
+    UNIQUE,
     Case,
     Sample,
     common,
@@ -37,7 +37,7 @@ BRONZE = {
         common("order_id")
         | ORDER_RULES
         | {
-            "one version twice": Case(repeated, [COMPOUND]),
+            "one version twice": Case(repeated, [UNIQUE]),
             "one version, read twice": Case(read_again, []),
             "no order_id": Case(setting("order_id", None), [f"order_id {NOT_NULL}"]),
         },
@@ -55,7 +55,7 @@ BRONZE = {
         lambda: [customer(number, reject_reason=None, read_at=at(DAY, 18)) for number in range(1, COUNT + 1)],
         common("customer_id")
         | {
-            "one version twice": Case(repeated, [COMPOUND]),
+            "one version twice": Case(repeated, [UNIQUE]),
             "one version, read twice": Case(read_again, []),
             **without("customer_id", "updated_at"),
             "no segment": Case(setting("customer_segment", None), [f"customer_segment {NOT_NULL}"]),
@@ -75,7 +75,7 @@ BRONZE = {
         lambda: [product(number, reject_reason=None, read_at=at(DAY, 18)) for number in range(1, COUNT + 1)],
         common("product_id")
         | {
-            "one version twice": Case(repeated, [COMPOUND]),
+            "one version twice": Case(repeated, [UNIQUE]),
             "one version, read twice": Case(read_again, []),
             **without("product_id", "updated_at"),
             "no unit cost": Case(setting("unit_cost", None), [f"unit_cost {NOT_NULL}"]),

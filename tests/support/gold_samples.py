@@ -8,12 +8,12 @@ import pyarrow as pa
 from tests.support.rows import DAY, at
 from tests.support.samples import (
     BETWEEN,
-    COMPOUND,
     COUNT,
     IN_SET,
     MONEY,
     NOT_NULL,
     TIME,
+    UNIQUE,
     Case,
     Rows,
     Sample,
@@ -128,7 +128,7 @@ GOLD = {
             for number in range(COUNT)
         ],
         {
-            "group twice": Case(repeated, [COMPOUND]),
+            "group twice": Case(repeated, [UNIQUE]),
             "no date": Case(setting("order_date", None), [f"order_date {NOT_NULL}"]),
             "no orders": Case(setting("total_orders", 0), [f"total_orders {BETWEEN}"]),
             "no revenue": Case(setting("total_revenue", Decimal("0.00")), [f"total_revenue {BETWEEN}"]),
@@ -183,7 +183,7 @@ GOLD = {
             }
             for number in range(COUNT)
         ],
-        {"day twice": Case(repeated, [COMPOUND])}
+        {"day twice": Case(repeated, [UNIQUE])}
         | {
             f"no {column}": Case(setting(column, None), [f"{column} {NOT_NULL}"])
             for column in ("inventory_date", "product_id", "warehouse_id", "closing_on_hand")

@@ -71,7 +71,6 @@ KNOWS_SIZE = Thresholds(0.05, usual_rows=(10, 30))
 SIZE = "table row count to be between (min_value=10, max_value=30)"
 ACCEPTED = "reject_reason to be null"
 NOT_NULL, BETWEEN, IN_SET, UNIQUE = "to not be null", "to be between", "to be in set", "to be unique"
-COMPOUND = "table compound columns to be unique"
 COMMON = {
     "too many rejected": Case(rejecting(2), [ACCEPTED]),
     "fewer rows than usual": Case(fewer, [SIZE], KNOWS_SIZE),

@@ -93,8 +93,8 @@ def test_of_events_the_days_are_validated_and_of_the_rest_all(platform: Platform
     (twice,) = [
         each for each in validate_silver.fn("clickstream", NEXT_DAY, "run-1", *here()) if not each.is_success
     ]
-    assert (twice.layer, twice.rows_checked, twice.rows_unexpected) == ("silver", 2, 2)
-    assert twice.expectation == "event_id to be unique"
+    assert (twice.layer, twice.observed, twice.samples) == ("silver", "1 more than once", "e")
+    assert str(twice).startswith("clickstream: event_id to be unique: 1 more than once, e.g. e: ")
 
     customers = pa.Table.from_pylist([customer(1), customer(1)])
     write_deltalake(platform.lake.uri("silver.customers"), customers)
