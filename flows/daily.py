@@ -49,9 +49,7 @@ def daily_ecommerce_pipeline(ds: dt.date | None = None, decisions: Decisions | N
         run.tables = transform(day, run.flagged, settings, lake)
         run.loaded, built = dbt_build(day, run.run_id, warehouse, settings, lake, decisions=decisions)
         run.warnings += built.warnings
-        run.warnings += quality_gold(
-            day, run.run_id, warehouse, settings, lake, built.models, decisions=decisions
-        )
+        run.warnings += quality_gold(day, run.run_id, warehouse, settings, lake, built.models, decisions)
         publish_warehouse(warehouse, built.models)
         run.report_url, run.figures = write_report(run, settings, lake)
         refresh_extracts(settings)

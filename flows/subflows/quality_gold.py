@@ -26,8 +26,8 @@ def quality_gold(
     settings: Settings,
     lake: Lake,
     built: Collection[str] | None = None,
-    flow: str = "daily",
     decisions: Decisions | None = None,
+    flow: str = "daily",
 ) -> list[QualityResult]:
     """Run the suites of the sales marts that were `built` (default: all were), and compare the totals.
 

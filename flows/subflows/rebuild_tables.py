@@ -43,7 +43,7 @@ def rebuild_tables(
         )
         run.warnings += warnings + built.warnings
         run.warnings += quality_gold(
-            day, run.run_id, warehouse, settings, rebuilt, flow="rebuild", decisions=decisions
+            day, run.run_id, warehouse, settings, rebuilt, decisions=decisions, flow="rebuild"
         )
         versions = replace_live_tables(rebuilt, settings)
     record_versions(warehouse, lake, versions)
